@@ -1,0 +1,86 @@
+# lepton: PGXS, with a few targets around it.
+#
+#   make, make install, make installcheck   as for every extension; PG_CONFIG says which server
+#   make demo [RATINGS=file]                from ratings to recommendations, on a server of its own
+#   make test                               everything; ends with "N passed, N failed"
+#   make unit                               the engine's tests alone: needs no server
+#   make lint, sanitize, bench, format
+#
+# test, demo, lint, sanitize and bench first install by apt what is missing.
+
+EXTENSION = lepton
+MODULE_big = lepton
+PGFILEDESC = "lepton - recommenders trained on rating tables"
+
+OBJS = $(sort $(patsubst %.c,%.o,$(wildcard src/core/*.c src/pg/*.c)))
+
+# The install script's parts, in the order in which they build on each other.
+SQL_PARTS = $(wildcard src/sql/*.sql)
+
+# The version stands in lepton.control and nowhere else in the code.
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" lepton.control)
+INSTALL_SCRIPT_SQL = $(EXTENSION)--$(EXTVERSION).sql
+
+DATA = $(wildcard src/sql/upgrade/*.sql)
+DATA_built = $(INSTALL_SCRIPT_SQL)
+
+REGRESS = $(sort $(patsubst sql/%.sql,%,$(wildcard sql/*.sql)))
+REGRESS_OPTS = --load-extension=lepton
+ISOLATION = $(sort $(patsubst test/isolation/specs/%.spec,%,$(wildcard test/isolation/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=test/isolation --load-extension=lepton
+
+include src/core/flags.mk
+PG_CPPFLAGS = -Isrc -MMD -MP
+PG_CFLAGS = $(LEP_CFLAGS) $(LEP_WARNINGS) -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
+SHLIB_LINK = -Wl,--version-script=src/pg/exports.map -lm -lpthread
+EXTRA_CLEAN = $(OBJS:.o=.d) build lepton--*.sql
+
+# No bitcode: inlined by the JIT, the engine's code would be compiled again by
+# another compiler with other rules for floating point, and give other bits.
+override with_llvm = no
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+lepton.so: src/pg/exports.map
+
+$(INSTALL_SCRIPT_SQL): $(SQL_PARTS) Makefile lepton.control
+	cat $(SQL_PARTS) > $@
+
+-include $(OBJS:.o=.d)
+
+export PG_CONFIG
+
+.PHONY: unit test demo bench lint sanitize format print-pg-flags print-sql-parts print-objs
+
+unit:
+	$(MAKE) --no-print-directory -C test/unit check
+
+test:
+	@tools/test
+
+demo:
+	@tools/demo $(RATINGS)
+
+bench:
+	@bench/run.sh
+
+lint:
+	@tools/lint
+
+sanitize:
+	@tools/sanitize
+
+format:
+	clang-format -i $(wildcard src/*/*.[ch] test/*/*.[ch] bench/*.[ch])
+
+# for tools/lint
+print-pg-flags:
+	@echo $(CPPFLAGS) $(CFLAGS) $(CFLAGS_SL)
+
+print-objs:
+	@printf '%s\n' $(OBJS)
+
+print-sql-parts:
+	@printf '%s\n' $(SQL_PARTS)

@@ -1,0 +1,105 @@
+/*
+ * env.h
+ *		What the engine gets from its host: memory, a way to be stopped, a place
+ *		to report progress, a number of threads.
+ *
+ * The engine calls the host only through this struct, and only from the
+ * thread that called the engine.  Worker threads touch no host function, no
+ * allocator and no errno: see pool.h.
+ *
+ * Memory.  An arena is a list of blocks, each 64-byte aligned, that go
+ * together when the arena is dropped; a large block may go early.  A function
+ * that needs scratch memory makes an arena at the start of its phase and drops
+ * it before it returns; results go into the caller's arena.  Nothing is
+ * allocated in an inner loop.  If the host unwinds the stack through the
+ * engine (only from should_stop or progress), it must call lep_pool_shutdown()
+ * first and may then reclaim its memory wholesale.
+ */
+#ifndef LEP_ENV_H
+#define LEP_ENV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/status.h"
+
+#define LEP_ALIGNMENT 64
+
+typedef enum LepPhase
+{
+	LEP_PHASE_SORT,	 /* ids, canonical order, duplicates, split */
+	LEP_PHASE_TRAIN, /* epochs on the train part */
+	LEP_PHASE_TEST,	 /* metrics on the test part */
+	LEP_PHASE_REFIT	 /* epochs on all rows */
+} LepPhase;
+
+typedef struct LepProgress
+{
+	LepPhase phase;
+	const char *algorithm;	/* name of the solver at work, or NULL */
+	int epoch;				/* done; from 1 */
+	int n_epochs;			/* at most */
+	double train_rmse;		/* NaN where the solver does not have it */
+	double validation_rmse; /* NaN without a validation part */
+} LepProgress;
+
+struct LepPool;
+
+typedef struct LepEnv
+{
+	/* the host's memory: alloc returns NULL when there is none */
+	void *(*alloc)(void *host, size_t size);
+	void (*free)(void *host, void *ptr);
+	/* asked often (microseconds apart): must be cheap */
+	bool (*should_stop)(void *host);
+	/* after each epoch and phase, no worker running; may be NULL */
+	void (*progress)(void *host, const LepProgress *progress);
+	void *host; /* handed to all of the above */
+
+	int n_threads;	  /* threads to use, the caller's included; >= 1 */
+	size_t max_bytes; /* refuse to hold more than this; 0: no limit */
+
+	/* the engine's own */
+	size_t bytes_now; /* held in arenas */
+	size_t bytes_peak;
+	struct LepPool *pool; /* running workers, or NULL */
+	LepError error;		  /* of the last function that failed */
+} LepEnv;
+
+typedef struct LepArena
+{
+	LepEnv *env;
+	struct LepBlock *blocks; /* newest first */
+} LepArena;
+
+/* An environment over malloc, one thread, never stopped: tests and tools. */
+extern void lep_env_init_malloc(LepEnv *env);
+
+/* True, with the error set to LEP_ERR_STOPPED, if the host wants us to stop. */
+extern bool lep_env_stopped(LepEnv *env);
+
+/* Report progress, if the host listens. */
+extern void lep_env_progress(LepEnv *env, const LepProgress *progress);
+
+extern void lep_arena_init(LepArena *arena, LepEnv *env);
+
+/*
+ * n elements of size bytes, 64-byte aligned, not initialised (calloc: zero).
+ * n = 0 gives a valid pointer.  NULL on failure, with env->error set: negative
+ * n or overflow is LEP_ERR_MEMORY too.
+ */
+extern void *lep_arena_alloc(LepArena *arena, int64_t n, size_t size);
+extern void *lep_arena_calloc(LepArena *arena, int64_t n, size_t size);
+
+/* Give one block back before its arena goes; NULL is ignored. */
+extern void lep_arena_free(LepArena *arena, void *ptr);
+
+/* Give all blocks back; the arena may be used again. */
+extern void lep_arena_drop(LepArena *arena);
+
+/* a * b and a + b, SIZE_MAX where that overflows: for estimates. */
+extern size_t lep_mul_size(size_t a, size_t b);
+extern size_t lep_add_size(size_t a, size_t b);
+
+#endif /* LEP_ENV_H */

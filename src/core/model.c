@@ -1,0 +1,204 @@
+/*
+ * model.c
+ *		Arrays of a model, its score, and whether it may be published.
+ *
+ * Ownership: the arrays belong to the arena they were made in.  A model that
+ * is not being written may be read by any number of threads.
+ */
+#include "core/model.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "core/kernels.h"
+#include "core/pool.h"
+
+/*
+ * Floats that one task clears: about 1 ms with the page faults of fresh memory.
+ * Clearing goes by tasks because a model of 10 million users takes seconds,
+ * and a cancel must not wait for that.
+ */
+#define CLEAR_CHUNK (512 * 1024)
+
+/* Rows that one task checks. */
+#define CHECK_CHUNK 8192
+
+typedef struct ClearJob
+{
+	float *values;
+	int64_t n;
+} ClearJob;
+
+static void
+clear_task(void *arg, int64_t task, int thread)
+{
+	const ClearJob *job = arg;
+	int64_t first = task * CLEAR_CHUNK;
+	int64_t n = job->n - first < CLEAR_CHUNK ? job->n - first : CLEAR_CHUNK;
+
+	(void) thread;
+	memset(job->values + first, 0, (size_t) n * sizeof(float));
+}
+
+/* n_rows * width floats, all zero. */
+static LepStatus
+create_floats(LepArena *arena, int32_t n_rows, int width, float **values)
+{
+	ClearJob job;
+
+	job.n = (int64_t) n_rows * width;
+	job.values = lep_arena_alloc(arena, job.n, sizeof(float));
+	if (job.values == NULL)
+		return arena->env->error.status;
+	*values = job.values;
+	return lep_parallel_for(arena->env, (job.n + CLEAR_CHUNK - 1) / CLEAR_CHUNK, clear_task, &job);
+}
+
+LepStatus
+lep_model_create(LepArena *arena, int32_t n_users, int32_t n_items, int n_factors, LepModel *model)
+{
+	LepStatus status;
+
+	memset(model, 0, sizeof(*model));
+	model->n_users = n_users;
+	model->n_items = n_items;
+	model->n_factors = n_factors;
+	model->stride = lep_row_stride(n_factors);
+	model->min_score = -FLT_MAX;
+	model->max_score = FLT_MAX;
+
+	status = create_floats(arena, n_users, 1, &model->user_bias);
+	if (status == LEP_OK)
+		status = create_floats(arena, n_items, 1, &model->item_bias);
+	if (status == LEP_OK && n_factors > 0)
+		status = create_floats(arena, n_users, model->stride, &model->user_factors);
+	if (status == LEP_OK && n_factors > 0)
+		status = create_floats(arena, n_items, model->stride, &model->item_factors);
+	return status;
+}
+
+size_t
+lep_model_size(int32_t n_users, int32_t n_items, int n_factors)
+{
+	size_t rows = (size_t) n_users + (size_t) n_items;
+	size_t row = sizeof(float) * (1 + (size_t) lep_row_stride(n_factors));
+
+	return lep_mul_size(rows, row);
+}
+
+void
+lep_model_copy(LepModel *to, const LepModel *from)
+{
+	size_t n_users = (size_t) from->n_users;
+	size_t n_items = (size_t) from->n_items;
+	size_t row = (size_t) from->stride * sizeof(float);
+
+	to->mean = from->mean;
+	to->min_score = from->min_score;
+	to->max_score = from->max_score;
+	memcpy(to->user_bias, from->user_bias, n_users * sizeof(float));
+	memcpy(to->item_bias, from->item_bias, n_items * sizeof(float));
+	if (row > 0)
+	{
+		memcpy(to->user_factors, from->user_factors, n_users * row);
+		memcpy(to->item_factors, from->item_factors, n_items * row);
+	}
+}
+
+float
+lep_score(double mean, float user_bias, float item_bias, const float *user_row, const float *item_row,
+		  int stride)
+{
+	double score = (mean + (double) user_bias) + (double) item_bias;
+
+	if (stride > 0 && user_row != NULL && item_row != NULL)
+		score += lep_kernels->dot_f64(user_row, item_row, stride);
+	return (float) score;
+}
+
+float
+lep_model_score(const LepModel *model, int32_t u, int32_t i)
+{
+	int stride = model->stride;
+	const float *user_row = stride > 0 && u >= 0 ? model->user_factors + (int64_t) u * stride : NULL;
+	const float *item_row = stride > 0 && i >= 0 ? model->item_factors + (int64_t) i * stride : NULL;
+
+	return lep_score(model->mean, u >= 0 ? model->user_bias[u] : 0.0f, i >= 0 ? model->item_bias[i] : 0.0f,
+					 user_row, item_row, stride);
+}
+
+/*
+ * Rows [first, end) of one side.  Comparisons are written so that a NaN fails
+ * them; squares of floats cannot overflow a double.
+ */
+static bool
+rows_are_sane(const float *bias, const float *factors, int stride, int64_t first, int64_t end)
+{
+	for (int64_t r = first; r < end; r++)
+	{
+		const float *row = stride > 0 ? factors + r * stride : NULL;
+		double norm2 = 0;
+
+		if (!(fabs((double) bias[r]) <= LEP_MAX_NORM))
+			return false;
+		for (int f = 0; f < stride; f++)
+			norm2 += (double) row[f] * (double) row[f];
+		if (!(norm2 <= LEP_MAX_NORM * LEP_MAX_NORM))
+			return false;
+	}
+	return true;
+}
+
+static bool
+scalars_are_sane(const LepModel *model)
+{
+	return fabs(model->mean) <= LEP_MAX_NORM && isfinite(model->min_score) && isfinite(model->max_score) &&
+		   model->min_score <= model->max_score;
+}
+
+bool
+lep_model_is_sane(const LepModel *model)
+{
+	return scalars_are_sane(model) &&
+		   rows_are_sane(model->user_bias, model->user_factors, model->stride, 0, model->n_users) &&
+		   rows_are_sane(model->item_bias, model->item_factors, model->stride, 0, model->n_items);
+}
+
+typedef struct CheckJob
+{
+	const LepModel *model;
+	int64_t n_user_tasks; /* the tasks after these check items */
+	int broken;			  /* atomic: tasks only ever set it */
+} CheckJob;
+
+static void
+check_task(void *arg, int64_t task, int thread)
+{
+	CheckJob *job = arg;
+	const LepModel *model = job->model;
+	bool users = task < job->n_user_tasks;
+	int64_t first = (users ? task : task - job->n_user_tasks) * CHECK_CHUNK;
+	int64_t n_rows = users ? model->n_users : model->n_items;
+	int64_t end = first + CHECK_CHUNK < n_rows ? first + CHECK_CHUNK : n_rows;
+
+	(void) thread;
+	if (!rows_are_sane(users ? model->user_bias : model->item_bias,
+					   users ? model->user_factors : model->item_factors, model->stride, first, end))
+		__atomic_store_n(&job->broken, 1, __ATOMIC_RELAXED);
+}
+
+LepStatus
+lep_model_check(LepEnv *env, const LepModel *model, bool *sane)
+{
+	CheckJob job;
+	int64_t n_item_tasks = ((int64_t) model->n_items + CHECK_CHUNK - 1) / CHECK_CHUNK;
+	LepStatus status;
+
+	job.model = model;
+	job.n_user_tasks = ((int64_t) model->n_users + CHECK_CHUNK - 1) / CHECK_CHUNK;
+	job.broken = 0;
+	status = lep_parallel_for(env, job.n_user_tasks + n_item_tasks, check_task, &job);
+	*sane = scalars_are_sane(model) && __atomic_load_n(&job.broken, __ATOMIC_RELAXED) == 0;
+	return status;
+}

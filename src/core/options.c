@@ -1,0 +1,541 @@
+/*
+ * options.c
+ *		The table of training options, and reading and writing a LepOptions by
+ *		the table: no option is named outside it but by its struct field.
+ */
+#include "core/options.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+static const char *const algorithm_words[] = { "auto", "baseline", "sgd", "als", "popular", NULL };
+static const char *const feedback_words[] = { "auto", "explicit", "implicit", NULL };
+static const char *const split_words[] = { "random", "time", "leave_last", NULL };
+static const char *const duplicates_words[] = { "auto", "last", "mean", "sum", "max", "error", NULL };
+static const char *const unknown_words[] = { "bias", "null", "error", NULL };
+
+#define TAKEN_BY_SGD	  (1u << LEP_ALGORITHM_SGD)
+#define TAKEN_BY_ALS	  (1u << LEP_ALGORITHM_ALS)
+#define TAKEN_BY_BASELINE (1u << LEP_ALGORITHM_BASELINE)
+#define TAKEN_BY_FACTORS  (TAKEN_BY_SGD | TAKEN_BY_ALS)
+
+#define INT(name, algorithms, min, max, standard, meaning)                                                   \
+	{                                                                                                        \
+#name, LEP_OPTION_INT, algorithms, min, max, standard, NULL, NULL, meaning                           \
+	}
+#define REAL(name, algorithms, min, max, standard, meaning)                                                  \
+	{                                                                                                        \
+#name, LEP_OPTION_REAL, algorithms, min, max, standard, NULL, NULL, meaning                          \
+	}
+#define BOOL(name, standard, meaning)                                                                        \
+	{                                                                                                        \
+#name, LEP_OPTION_BOOL, 0, 0, 1, standard, NULL, NULL, meaning                                       \
+	}
+#define ENUM(name, words, standard, meaning)                                                                 \
+	{                                                                                                        \
+#name, LEP_OPTION_ENUM, 0, 0, 0, standard, NULL, words, meaning                                      \
+	}
+#define TEXT(name, standard, meaning)                                                                        \
+	{                                                                                                        \
+#name, LEP_OPTION_TEXT, 0, 0, 0, 0, standard, NULL, meaning                                          \
+	}
+#define RANGE(name, standard, meaning)                                                                       \
+	{                                                                                                        \
+#name, LEP_OPTION_RANGE, 0, -1e15, 1e15, 0, standard, NULL, meaning                                  \
+	}
+
+/* The order is the order of documentation. */
+static const LepOption option_table[] = {
+	ENUM(algorithm, algorithm_words, LEP_ALGORITHM_AUTO,
+		 "what to learn with; auto compares on the validation part"),
+	ENUM(feedback, feedback_words, LEP_FEEDBACK_AUTO,
+		 "explicit (ratings that differ) or implicit (purchases, views, counts); auto decides from the data"),
+
+	INT(factors, TAKEN_BY_FACTORS, 1, 1024, 64, "numbers learned per user and per item"),
+	INT(epochs, TAKEN_BY_FACTORS, 1, 10000, 60, "passes over the ratings, at most"),
+	REAL(regularization, TAKEN_BY_FACTORS, 0, 1e6, 0.06, "pull of the factors towards zero"),
+	REAL(bias_regularization, TAKEN_BY_FACTORS | TAKEN_BY_BASELINE, 0, 1e6, 0.02,
+		 "pull of the biases towards zero"),
+	REAL(learning_rate, TAKEN_BY_SGD, 1e-6, 1, 0.02, "step of the first epoch"),
+	REAL(learning_rate_decay, TAKEN_BY_SGD, 0.01, 1, 0.93, "what the step is multiplied by after each epoch"),
+	INT(patience, TAKEN_BY_FACTORS, 1, 10000, 3,
+		"stop after this many epochs without a better validation error"),
+	INT(seed, 0, -9007199254740992.0, 9007199254740992.0, 42,
+		"start of every random choice; same data, options and seed give the same model"),
+	REAL(time_limit, 0, 0.001, 1e7, 60,
+		 "seconds of one core that auto may plan for, refit included, by its cost formulas"),
+
+	TEXT(user_column, "user_id", "the source's column of user ids"),
+	TEXT(item_column, "item_id", "the source's column of item ids"),
+	TEXT(rating_column, "rating", "the source's column of ratings; without one every row counts 1"),
+	TEXT(time_column, "rated_at", "the source's column of times, used if it is there"),
+	ENUM(duplicates, duplicates_words, LEP_DUPLICATES_AUTO,
+		 "what rows of the same user and item become; auto: last by time or else mean, implicit: sum"),
+	INT(min_user_ratings, 0, 1, 1000000000, 1, "users with fewer ratings are left out"),
+	INT(min_item_ratings, 0, 1, 1000000000, 1, "items with fewer ratings are left out"),
+
+	ENUM(split, split_words, LEP_SPLIT_RANDOM,
+		 "how rows are held out: random, time (the newest) or leave_last (each user's newest)"),
+	REAL(test_fraction, 0, 0, 0.9, 0.1, "part of the ratings held out for the reported metrics"),
+	REAL(validation_fraction, 0, 0, 0.9, 0.1, "part of the rest that early stopping and auto look at"),
+	BOOL(refit, true, "train the published model on all rows once the epochs are known"),
+
+	RANGE(rating_scale, "what was seen", "lowest and highest prediction"),
+	ENUM(unknown, unknown_words, LEP_UNKNOWN_BIAS,
+		 "prediction for an unknown user or item: the known side's bias, null, or error"),
+	BOOL(exclude_seen, true, "leave what the user has rated out of her lists, unless a call says otherwise"),
+
+	INT(keep, 0, 1, 1000000, 2, "versions of the model to keep, the new one included"),
+	BOOL(wait, true, "wait for another training of this model to end; false: fail at once"),
+};
+
+#define N_OPTIONS ((int) (sizeof(option_table) / sizeof(option_table[0])))
+
+_Static_assert(N_OPTIONS <= LEP_MAX_OPTIONS, "LepOptions.given has one bit per option");
+
+/* Where the values live, row by row as above. */
+#define AT(field) offsetof(LepOptions, field)
+static const size_t option_offsets[] = {
+	AT(algorithm),
+	AT(feedback),
+	AT(factors),
+	AT(epochs),
+	AT(regularization),
+	AT(bias_regularization),
+	AT(learning_rate),
+	AT(learning_rate_decay),
+	AT(patience),
+	AT(seed),
+	AT(time_limit),
+	AT(user_column),
+	AT(item_column),
+	AT(rating_column),
+	AT(time_column),
+	AT(duplicates),
+	AT(min_user_ratings),
+	AT(min_item_ratings),
+	AT(split),
+	AT(test_fraction),
+	AT(validation_fraction),
+	AT(refit),
+	AT(rating_scale),
+	AT(unknown),
+	AT(exclude_seen),
+	AT(keep),
+	AT(wait),
+};
+
+_Static_assert(sizeof(option_offsets) / sizeof(option_offsets[0]) == N_OPTIONS, "a field for each option");
+
+/* Defaults that are another's for one algorithm. */
+typedef struct StandardOverride
+{
+	const char *name;
+	LepAlgorithm algorithm;
+	double standard;
+} StandardOverride;
+
+static const StandardOverride standard_overrides[] = {
+	{ "factors", LEP_ALGORITHM_ALS, 32 },		   { "epochs", LEP_ALGORITHM_ALS, 30 },
+	{ "regularization", LEP_ALGORITHM_ALS, 0.06 }, { "bias_regularization", LEP_ALGORITHM_BASELINE, 5 },
+	{ "patience", LEP_ALGORITHM_ALS, 2 },
+};
+
+#define N_OVERRIDES ((int) (sizeof(standard_overrides) / sizeof(standard_overrides[0])))
+
+const LepOption *
+lep_option(int i)
+{
+	return i >= 0 && i < N_OPTIONS ? &option_table[i] : NULL;
+}
+
+int
+lep_option_find(const char *name)
+{
+	for (int i = 0; i < N_OPTIONS; i++)
+	{
+		if (strcmp(option_table[i].name, name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+/* Names longer than this are cut for the comparison. */
+#define MAX_DISTANCE_LEN 63
+
+/* Levenshtein's distance, one row of its matrix at a time. */
+static int
+edit_distance(const char *a, const char *b)
+{
+	int row[MAX_DISTANCE_LEN + 1];
+	int len_a = (int) strnlen(a, MAX_DISTANCE_LEN);
+	int len_b = (int) strnlen(b, MAX_DISTANCE_LEN);
+
+	for (int j = 0; j <= len_b; j++)
+		row[j] = j;
+	for (int i = 1; i <= len_a; i++)
+	{
+		int diagonal = row[0];
+
+		row[0] = i;
+		for (int j = 1; j <= len_b; j++)
+		{
+			int replace = diagonal + (a[i - 1] != b[j - 1]);
+			int best = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
+
+			diagonal = row[j];
+			row[j] = replace < best ? replace : best;
+		}
+	}
+	return row[len_b];
+}
+
+const char *
+lep_option_nearest(const char *name)
+{
+	int nearest = 0;
+	int distance = edit_distance(name, option_table[0].name);
+
+	for (int i = 1; i < N_OPTIONS; i++)
+	{
+		int d = edit_distance(name, option_table[i].name);
+
+		if (d < distance)
+		{
+			nearest = i;
+			distance = d;
+		}
+	}
+	return option_table[nearest].name;
+}
+
+double
+lep_option_standard(int i, LepAlgorithm algorithm)
+{
+	for (int o = 0; o < N_OVERRIDES; o++)
+	{
+		if (standard_overrides[o].algorithm == algorithm &&
+			strcmp(standard_overrides[o].name, option_table[i].name) == 0)
+			return standard_overrides[o].standard;
+	}
+	return option_table[i].standard;
+}
+
+bool
+lep_option_applies(int i, LepAlgorithm algorithm)
+{
+	unsigned algorithms = option_table[i].algorithms;
+
+	return algorithms == 0 || algorithm == LEP_ALGORITHM_AUTO || (algorithms & (1u << algorithm)) != 0;
+}
+
+/* Where row i lives in the struct; the const of the struct is the caller's. */
+static void *
+value_of(const LepOptions *options, int i)
+{
+	return (char *) options + option_offsets[i];
+}
+
+/* Store a number in row i, by its type. */
+static void
+store_number(LepOptions *options, int i, double value)
+{
+	switch (option_table[i].type)
+	{
+		case LEP_OPTION_INT:
+			*(int64_t *) value_of(options, i) = (int64_t) value;
+			break;
+		case LEP_OPTION_REAL:
+			*(double *) value_of(options, i) = value;
+			break;
+		case LEP_OPTION_BOOL:
+			*(bool *) value_of(options, i) = value != 0;
+			break;
+		case LEP_OPTION_ENUM:
+			*(int *) value_of(options, i) = (int) value;
+			break;
+		case LEP_OPTION_TEXT:
+		case LEP_OPTION_RANGE:
+			break;
+	}
+}
+
+static void
+store_standard(LepOptions *options, int i, LepAlgorithm algorithm)
+{
+	if (option_table[i].type == LEP_OPTION_TEXT)
+		strcpy(value_of(options, i), option_table[i].standard_text);
+	else
+		store_number(options, i, lep_option_standard(i, algorithm));
+}
+
+void
+lep_options_init(LepOptions *options)
+{
+	memset(options, 0, sizeof(*options));
+	for (int i = 0; i < N_OPTIONS; i++)
+		store_standard(options, i, LEP_ALGORITHM_AUTO);
+}
+
+bool
+lep_option_given(const LepOptions *options, int i)
+{
+	return (options->given >> i & 1) != 0;
+}
+
+static void
+mark_given(LepOptions *options, int i)
+{
+	options->given |= UINT64_C(1) << i;
+}
+
+/* "true or false", "one of its words" ...: what the type expects. */
+static const char *
+type_words(LepOptionType type)
+{
+	static const char *const words[] = {
+		[LEP_OPTION_INT] = "a whole number", [LEP_OPTION_REAL] = "a number",
+		[LEP_OPTION_BOOL] = "true or false", [LEP_OPTION_ENUM] = "a word",
+		[LEP_OPTION_TEXT] = "a name",		 [LEP_OPTION_RANGE] = "an array of two numbers",
+	};
+
+	return words[type];
+}
+
+static LepStatus
+fail_type(int i, LepError *error)
+{
+	lep_fail(error, LEP_ERR_OPTION_TYPE, option_table[i].name, 0, 0, 0);
+	lep_error_set_text(error, type_words(option_table[i].type));
+	return LEP_ERR_OPTION_TYPE;
+}
+
+/* Find the row, or fail with the nearest name. */
+static int
+find_or_fail(const char *name, LepError *error)
+{
+	int i = lep_option_find(name);
+
+	if (i < 0)
+	{
+		lep_fail(error, LEP_ERR_OPTION_UNKNOWN, lep_option_nearest(name), 0, 0, 0);
+		lep_error_set_text(error, name);
+	}
+	return i;
+}
+
+/* Negated comparisons, so that NaN is out of range too. */
+static LepStatus
+check_range(int i, double value, LepError *error)
+{
+	const LepOption *option = &option_table[i];
+
+	if (!(value >= option->min) || !(value <= option->max))
+		return lep_fail(error, LEP_ERR_OPTION_RANGE, option->name, value, option->min, option->max);
+	return LEP_OK;
+}
+
+LepStatus
+lep_options_set_int(LepOptions *options, const char *name, int64_t value, LepError *error)
+{
+	int i = find_or_fail(name, error);
+	LepStatus status;
+
+	if (i < 0)
+		return LEP_ERR_OPTION_UNKNOWN;
+	if (option_table[i].type != LEP_OPTION_INT && option_table[i].type != LEP_OPTION_REAL)
+		return fail_type(i, error);
+	status = check_range(i, (double) value, error);
+	if (status != LEP_OK)
+		return status;
+	if (option_table[i].type == LEP_OPTION_INT)
+		*(int64_t *) value_of(options, i) = value;
+	else
+		store_number(options, i, (double) value);
+	mark_given(options, i);
+	return LEP_OK;
+}
+
+LepStatus
+lep_options_set_real(LepOptions *options, const char *name, double value, LepError *error)
+{
+	int i = find_or_fail(name, error);
+	LepStatus status;
+
+	if (i < 0)
+		return LEP_ERR_OPTION_UNKNOWN;
+	if (option_table[i].type != LEP_OPTION_REAL &&
+		(option_table[i].type != LEP_OPTION_INT || floor(value) != value))
+		return fail_type(i, error);
+	status = check_range(i, value, error);
+	if (status != LEP_OK)
+		return status;
+	store_number(options, i, value);
+	mark_given(options, i);
+	return LEP_OK;
+}
+
+LepStatus
+lep_options_set_bool(LepOptions *options, const char *name, bool value, LepError *error)
+{
+	int i = find_or_fail(name, error);
+
+	if (i < 0)
+		return LEP_ERR_OPTION_UNKNOWN;
+	if (option_table[i].type != LEP_OPTION_BOOL)
+		return fail_type(i, error);
+	store_number(options, i, value);
+	mark_given(options, i);
+	return LEP_OK;
+}
+
+/* Index of a word, or -1. */
+static int
+find_word(const char *const *words, const char *value)
+{
+	for (int w = 0; words[w] != NULL; w++)
+	{
+		if (strcmp(words[w], value) == 0)
+			return w;
+	}
+	return -1;
+}
+
+static LepStatus
+fail_value(int i, const char *value, LepError *error)
+{
+	lep_fail(error, LEP_ERR_OPTION_VALUE, option_table[i].name, 0, 0, 0);
+	lep_error_set_text(error, value);
+	return LEP_ERR_OPTION_VALUE;
+}
+
+LepStatus
+lep_options_set_text(LepOptions *options, const char *name, const char *value, LepError *error)
+{
+	int i = find_or_fail(name, error);
+
+	if (i < 0)
+		return LEP_ERR_OPTION_UNKNOWN;
+	if (option_table[i].type == LEP_OPTION_ENUM)
+	{
+		int word = find_word(option_table[i].words, value);
+
+		if (word < 0)
+			return fail_value(i, value, error);
+		store_number(options, i, word);
+	}
+	else if (option_table[i].type == LEP_OPTION_TEXT)
+	{
+		if (value[0] == '\0' || strlen(value) >= LEP_OPTION_TEXT_LEN)
+			return fail_value(i, value, error);
+		strcpy(value_of(options, i), value);
+	}
+	else
+		return fail_type(i, error);
+	mark_given(options, i);
+	return LEP_OK;
+}
+
+LepStatus
+lep_options_set_range(LepOptions *options, const char *name, double low, double high, LepError *error)
+{
+	int i = find_or_fail(name, error);
+	double *range;
+	LepStatus status;
+
+	if (i < 0)
+		return LEP_ERR_OPTION_UNKNOWN;
+	if (option_table[i].type != LEP_OPTION_RANGE)
+		return fail_type(i, error);
+	status = check_range(i, low, error);
+	if (status == LEP_OK)
+		status = check_range(i, high, error);
+	if (status != LEP_OK)
+		return status;
+	if (!(low < high))
+		return lep_fail(error, LEP_ERR_OPTION_RANGE, name, high, low, option_table[i].max);
+	range = value_of(options, i);
+	range[0] = low;
+	range[1] = high;
+	mark_given(options, i);
+	return LEP_OK;
+}
+
+double
+lep_option_number(const LepOptions *options, int i)
+{
+	const void *value = value_of(options, i);
+
+	switch (option_table[i].type)
+	{
+		case LEP_OPTION_INT:
+			return (double) *(const int64_t *) value;
+		case LEP_OPTION_REAL:
+			return *(const double *) value;
+		case LEP_OPTION_BOOL:
+			return *(const bool *) value;
+		case LEP_OPTION_ENUM:
+			return *(const int *) value;
+		case LEP_OPTION_TEXT:
+		case LEP_OPTION_RANGE:
+			break;
+	}
+	return 0;
+}
+
+const double *
+lep_option_range(const LepOptions *options, int i)
+{
+	return option_table[i].type == LEP_OPTION_RANGE ? value_of(options, i) : NULL;
+}
+
+const char *
+lep_option_text(const LepOptions *options, int i)
+{
+	return option_table[i].type == LEP_OPTION_TEXT ? value_of(options, i) : NULL;
+}
+
+LepStatus
+lep_options_resolve(const LepOptions *given, LepAlgorithm algorithm, LepOptions *resolved, LepError *error)
+{
+	*resolved = *given;
+	for (int i = 0; i < N_OPTIONS; i++)
+	{
+		if (lep_option_given(given, i))
+		{
+			if (lep_option_applies(i, algorithm))
+				continue;
+			lep_fail(error, LEP_ERR_OPTION_ALGORITHM, option_table[i].name, 0, 0, 0);
+			lep_error_set_text(error, lep_algorithm_name(algorithm));
+			return LEP_ERR_OPTION_ALGORITHM;
+		}
+		store_standard(resolved, i, algorithm);
+	}
+	resolved->algorithm = (int) algorithm;
+	return LEP_OK;
+}
+
+const char *
+lep_algorithm_name(LepAlgorithm algorithm)
+{
+	return algorithm_words[algorithm];
+}
+
+const char *
+lep_feedback_name(LepFeedback feedback)
+{
+	return feedback_words[feedback];
+}
+
+const char *
+lep_duplicates_name(LepDuplicates duplicates)
+{
+	return duplicates_words[duplicates];
+}
+
+const char *
+lep_split_name(LepSplit split)
+{
+	return split_words[split];
+}

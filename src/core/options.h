@@ -1,0 +1,184 @@
+/*
+ * options.h
+ *		THE table of training options: name, type, default, limits, which
+ *		algorithms, meaning.  Parsing, errors, lepton_options() and the README's
+ *		table come from it.
+ *
+ * A LepOptions holds what was given and what was not.  Values not given are
+ * filled in per algorithm by lep_options_resolve(), since defaults differ.
+ */
+#ifndef LEP_OPTIONS_H
+#define LEP_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/status.h"
+
+typedef enum LepAlgorithm
+{
+	LEP_ALGORITHM_AUTO,
+	LEP_ALGORITHM_BASELINE,
+	LEP_ALGORITHM_SGD,
+	LEP_ALGORITHM_ALS,
+	LEP_ALGORITHM_POPULAR,
+	LEP_N_ALGORITHMS
+} LepAlgorithm;
+
+typedef enum LepFeedback
+{
+	LEP_FEEDBACK_AUTO,
+	LEP_FEEDBACK_EXPLICIT,
+	LEP_FEEDBACK_IMPLICIT
+} LepFeedback;
+
+typedef enum LepSplit
+{
+	LEP_SPLIT_RANDOM,
+	LEP_SPLIT_TIME,
+	LEP_SPLIT_LEAVE_LAST
+} LepSplit;
+
+typedef enum LepDuplicates
+{
+	LEP_DUPLICATES_AUTO, /* explicit: last with a time, else mean; implicit: sum */
+	LEP_DUPLICATES_LAST,
+	LEP_DUPLICATES_MEAN,
+	LEP_DUPLICATES_SUM,
+	LEP_DUPLICATES_MAX,
+	LEP_DUPLICATES_ERROR
+} LepDuplicates;
+
+typedef enum LepUnknown
+{
+	LEP_UNKNOWN_BIAS,
+	LEP_UNKNOWN_NULL,
+	LEP_UNKNOWN_ERROR
+} LepUnknown;
+
+typedef enum LepOptionType
+{
+	LEP_OPTION_INT,	 /* int64_t */
+	LEP_OPTION_REAL, /* double */
+	LEP_OPTION_BOOL, /* bool */
+	LEP_OPTION_ENUM, /* int, one of words */
+	LEP_OPTION_TEXT, /* char [LEP_OPTION_TEXT_LEN] */
+	LEP_OPTION_RANGE /* double [2], ascending */
+} LepOptionType;
+
+#define LEP_OPTION_TEXT_LEN 64 /* a column name, NAMEDATALEN */
+#define LEP_MAX_OPTIONS		64
+
+typedef struct LepOptions
+{
+	uint64_t given; /* bit i: row i of the table was set */
+
+	/* what to learn */
+	int algorithm; /* LepAlgorithm */
+	int feedback;  /* LepFeedback */
+
+	/* the solver */
+	int64_t factors;
+	int64_t epochs; /* at most */
+	double regularization;
+	double bias_regularization;
+	double learning_rate;
+	double learning_rate_decay; /* per epoch */
+	int64_t patience;			/* epochs without improvement before stopping */
+	int64_t seed;
+	double time_limit; /* seconds */
+
+	/* the data */
+	char user_column[LEP_OPTION_TEXT_LEN];
+	char item_column[LEP_OPTION_TEXT_LEN];
+	char rating_column[LEP_OPTION_TEXT_LEN];
+	char time_column[LEP_OPTION_TEXT_LEN];
+	int duplicates; /* LepDuplicates */
+	int64_t min_user_ratings;
+	int64_t min_item_ratings;
+
+	/* measuring */
+	int split; /* LepSplit */
+	double test_fraction;
+	double validation_fraction;
+	bool refit;
+
+	/* serving */
+	double rating_scale[2]; /* what predictions are clipped to; if given */
+	int unknown;			/* LepUnknown */
+	bool exclude_seen;
+
+	/* the model table */
+	int64_t keep; /* versions */
+	bool wait;	  /* for another training of this model */
+} LepOptions;
+
+/* One row of the table. */
+typedef struct LepOption
+{
+	const char *name;
+	LepOptionType type;
+	unsigned algorithms; /* 1 << LepAlgorithm that take it; 0: no solver's, always good */
+	double min;			 /* limits of a number, both inclusive */
+	double max;
+	double standard;		   /* default: number, bool, index of word */
+	const char *standard_text; /* default of a text or range, as text; else NULL */
+	const char *const *words;  /* of an enum, NULL-terminated, index = value */
+	const char *meaning;
+} LepOption;
+
+/* Row i of the table, NULL after the last. */
+extern const LepOption *lep_option(int i);
+
+/* The row of that name, or -1. */
+extern int lep_option_find(const char *name);
+
+/* The known name nearest to this one by edit distance; never NULL. */
+extern const char *lep_option_nearest(const char *name);
+
+/* The default of row i for an algorithm: defaults of numbers may differ. */
+extern double lep_option_standard(int i, LepAlgorithm algorithm);
+
+/* Does this algorithm take row i?  Auto takes all. */
+extern bool lep_option_applies(int i, LepAlgorithm algorithm);
+
+/* Everything at its default, nothing given. */
+extern void lep_options_init(LepOptions *options);
+
+/* Was row i given? */
+extern bool lep_option_given(const LepOptions *options, int i);
+
+/*
+ * Set one option.  Errors: OPTION_UNKNOWN (with the nearest), OPTION_TYPE,
+ * OPTION_RANGE, OPTION_VALUE.  set_int serves INT and REAL options, set_real
+ * INT ones too where the value is whole.
+ */
+extern LepStatus lep_options_set_int(LepOptions *options, const char *name, int64_t value, LepError *error);
+extern LepStatus lep_options_set_real(LepOptions *options, const char *name, double value, LepError *error);
+extern LepStatus lep_options_set_bool(LepOptions *options, const char *name, bool value, LepError *error);
+extern LepStatus
+lep_options_set_text(LepOptions *options, const char *name, const char *value, LepError *error);
+extern LepStatus
+lep_options_set_range(LepOptions *options, const char *name, double low, double high, LepError *error);
+
+/* The value of row i, as a number (bool 0/1, enum its index). */
+extern double lep_option_number(const LepOptions *options, int i);
+
+/* Row i's range or text; NULL for other types. */
+extern const double *lep_option_range(const LepOptions *options, int i);
+extern const char *lep_option_text(const LepOptions *options, int i);
+
+/*
+ * *resolved = given, with everything not given at its default for the
+ * algorithm.  OPTION_ALGORITHM if something was given that the algorithm does
+ * not take.
+ */
+extern LepStatus
+lep_options_resolve(const LepOptions *given, LepAlgorithm algorithm, LepOptions *resolved, LepError *error);
+
+extern const char *lep_algorithm_name(LepAlgorithm algorithm);
+extern const char *lep_feedback_name(LepFeedback feedback);
+extern const char *lep_duplicates_name(LepDuplicates duplicates);
+extern const char *lep_split_name(LepSplit split);
+
+#endif /* LEP_OPTIONS_H */

@@ -1,0 +1,415 @@
+/*
+ * ratings.c
+ *		Reading rows into chunks, and making ratings of them.
+ *
+ * Phases: add (ids to numbers in order of arrival, rows to chunks); finish:
+ * decide feedback and the rule for duplicates from what was seen of all rows,
+ * renumber by id, sort, merge, drop the cold (ratings_sort.h), copy into
+ * arrays of the exact size.
+ *
+ * Memory: chunks are an eighth of what was read before, so that at most 1/8 is
+ * unused and nothing is ever copied to grow.  Chunks and id maps are the
+ * builder's arena's; a phase's scratch memory is dropped with it.
+ * One thread; lep_ratings_count and lep_ratings_user are read only.
+ */
+#include "core/ratings.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "core/ratings_sort.h"
+
+#define MIN_CHUNK 1024
+#define MAX_CHUNK LEP_STOP_ROWS /* the host is asked after each chunk */
+
+/* Ratings look like counts beyond this maximum, if so many percent are ones. */
+#define COUNTS_MAX	   10
+#define COUNTS_PERCENT 25
+
+struct LepRatingsBuilder
+{
+	LepArena *arena;
+	LepSourceShape shape;
+	LepIdMap *users;
+	LepIdMap *items;
+	LepRowChunk *first;
+	LepRowChunk *last;
+
+	/* of all rows */
+	int64_t n_rows;
+	float min_rating;
+	float max_rating;
+	bool all_whole;
+	int64_t n_ones;
+};
+
+LepRatingsBuilder *
+lep_ratings_begin(LepArena *arena, const LepSourceShape *shape)
+{
+	LepRatingsBuilder *builder = lep_arena_calloc(arena, 1, sizeof(LepRatingsBuilder));
+
+	if (builder == NULL)
+		return NULL;
+	builder->arena = arena;
+	builder->shape = *shape;
+	builder->users = lep_idmap_create(arena, shape->user_kind, "users");
+	builder->items = lep_idmap_create(arena, shape->item_kind, "items");
+	builder->min_rating = INFINITY;
+	builder->max_rating = -INFINITY;
+	builder->all_whole = true;
+	return builder->users == NULL || builder->items == NULL ? NULL : builder;
+}
+
+int64_t
+lep_ratings_rows(const LepRatingsBuilder *builder)
+{
+	return builder->n_rows;
+}
+
+/* Append an empty chunk: one block, the arrays behind the header. */
+static LepStatus
+chunk_create(LepRatingsBuilder *builder)
+{
+	const LepSourceShape *shape = &builder->shape;
+	size_t row_size = 2 * sizeof(int32_t) + (shape->has_rating ? sizeof(float) : 0) +
+					  (shape->has_time ? sizeof(int64_t) : 0);
+	int64_t capacity = MIN_CHUNK;
+	LepRowChunk *chunk;
+	char *data;
+
+	while (capacity < MAX_CHUNK && capacity * 2 <= builder->n_rows / 8)
+		capacity *= 2;
+	/* the header takes the place of a few rows; arrays stay aligned to 8 */
+	chunk = lep_arena_alloc(builder->arena, 1, sizeof(LepRowChunk) + (size_t) capacity * row_size);
+	if (chunk == NULL)
+		return builder->arena->env->error.status;
+	memset(chunk, 0, sizeof(*chunk));
+	chunk->capacity = capacity;
+	data = (char *) (chunk + 1);
+	if (shape->has_time)
+	{
+		chunk->time = (int64_t *) data;
+		data += (size_t) capacity * sizeof(int64_t);
+	}
+	chunk->user = (int32_t *) data;
+	chunk->item = chunk->user + capacity;
+	if (shape->has_rating)
+		chunk->rating = (float *) (chunk->item + capacity);
+
+	if (builder->last != NULL)
+		builder->last->next = chunk;
+	else
+		builder->first = chunk;
+	builder->last = chunk;
+	return LEP_OK;
+}
+
+/*
+ * Ratings as floats.  -0 becomes 0, since they are equal but differ in bits,
+ * and the order among equals is open.
+ */
+static LepStatus
+convert_ratings(LepRatingsBuilder *builder, const double *ratings, int n, float *converted)
+{
+	LepError *error = &builder->arena->env->error;
+
+	for (int j = 0; j < n; j++)
+	{
+		float rating = (float) ratings[j];
+
+		if (!isfinite(rating))
+		{
+			if (isfinite(ratings[j]))
+				lep_fail(error, LEP_ERR_RATING_RANGE, "rating", ratings[j], 0, FLT_MAX);
+			else
+				lep_fail(error, LEP_ERR_NOT_FINITE, "rating", ratings[j], 0, 0);
+			error->row = builder->n_rows + j + 1;
+			return error->status;
+		}
+		converted[j] = rating + 0.0f;
+	}
+	return LEP_OK;
+}
+
+/* Without floorf, which is a call where the processor may lack SSE 4.1. */
+static inline bool
+is_whole(float rating)
+{
+	return rating >= 0x1p24f || rating <= -0x1p24f || rating == (float) (int32_t) rating;
+}
+
+/* What is asked of the ratings as a whole, to decide the feedback. */
+static void
+observe_ratings(LepRatingsBuilder *builder, const float *ratings, int n)
+{
+	for (int j = 0; j < n; j++)
+	{
+		float rating = ratings[j];
+
+		builder->min_rating = rating < builder->min_rating ? rating : builder->min_rating;
+		builder->max_rating = rating > builder->max_rating ? rating : builder->max_rating;
+		builder->all_whole &= is_whole(rating);
+		builder->n_ones += rating == 1;
+	}
+}
+
+/* Copy part of a batch, from row `from`, as far as the chunk has room. */
+static int
+chunk_append(LepRowChunk *chunk, const int32_t *users, const int32_t *items, const float *ratings,
+			 const int64_t *times, int n)
+{
+	size_t taken = (size_t) (n < chunk->capacity - chunk->n ? n : chunk->capacity - chunk->n);
+
+	memcpy(chunk->user + chunk->n, users, taken * sizeof(int32_t));
+	memcpy(chunk->item + chunk->n, items, taken * sizeof(int32_t));
+	if (chunk->rating != NULL)
+		memcpy(chunk->rating + chunk->n, ratings, taken * sizeof(float));
+	if (chunk->time != NULL)
+		memcpy(chunk->time + chunk->n, times, taken * sizeof(int64_t));
+	chunk->n += (int64_t) taken;
+	return (int) taken;
+}
+
+/* Numbers for both ids of a batch; errors tell the row in the source. */
+static LepStatus
+add_ids(LepRatingsBuilder *builder, const LepId *users, const LepId *items, int n, int32_t *rows[2])
+{
+	LepError *error = &builder->arena->env->error;
+	LepStatus status = lep_idmap_add(builder->users, users, n, rows[0]);
+
+	if (status == LEP_OK)
+		status = lep_idmap_add(builder->items, items, n, rows[1]);
+	if (status == LEP_ERR_ID_TOO_LONG)
+		error->row += builder->n_rows;
+	return status;
+}
+
+LepStatus
+lep_ratings_add(LepRatingsBuilder *builder, const LepId *users, const LepId *items, const double *ratings,
+				const int64_t *times, int n)
+{
+	int32_t user_rows[LEP_ID_BATCH];
+	int32_t item_rows[LEP_ID_BATCH];
+	int32_t *rows[2] = { user_rows, item_rows };
+	float converted[LEP_ID_BATCH];
+	LepStatus status = LEP_OK;
+
+	if (builder->shape.has_rating)
+		status = convert_ratings(builder, ratings, n, converted);
+	if (status == LEP_OK)
+		status = add_ids(builder, users, items, n, rows);
+	if (status != LEP_OK)
+		return status;
+	if (builder->shape.has_rating)
+		observe_ratings(builder, converted, n);
+
+	for (int done = 0; done < n;)
+	{
+		if (builder->last == NULL || builder->last->n == builder->last->capacity)
+		{
+			status = chunk_create(builder);
+			if (status != LEP_OK)
+				return status;
+		}
+		done += chunk_append(builder->last, user_rows + done, item_rows + done, converted + done,
+							 times != NULL ? times + done : NULL, n - done);
+	}
+	builder->n_rows += n;
+	return LEP_OK;
+}
+
+/* Feedback and the rule for duplicates, where the options leave them open. */
+static LepStatus
+decide(const LepRatingsBuilder *builder, const LepOptions *options, LepRatings *ratings)
+{
+	bool explicit_seen = builder->shape.has_rating && builder->min_rating < builder->max_rating;
+
+	ratings->looks_like_counts = explicit_seen && builder->all_whole && builder->min_rating >= 1 &&
+								 builder->max_rating > COUNTS_MAX &&
+								 builder->n_ones * 100 >= builder->n_rows * COUNTS_PERCENT;
+	ratings->feedback = (LepFeedback) options->feedback;
+	if (ratings->feedback == LEP_FEEDBACK_AUTO)
+		ratings->feedback =
+			explicit_seen && !ratings->looks_like_counts ? LEP_FEEDBACK_EXPLICIT : LEP_FEEDBACK_IMPLICIT;
+
+	ratings->duplicates = (LepDuplicates) options->duplicates;
+	if (ratings->duplicates == LEP_DUPLICATES_LAST && !builder->shape.has_time)
+	{
+		LepError *error = &builder->arena->env->error;
+
+		lep_fail(error, LEP_ERR_NEEDS_TIME, "duplicates", 0, 0, 0);
+		lep_error_set_text(error, lep_duplicates_name(LEP_DUPLICATES_LAST));
+		return error->status;
+	}
+	if (ratings->duplicates == LEP_DUPLICATES_AUTO)
+	{
+		if (ratings->feedback == LEP_FEEDBACK_IMPLICIT)
+			ratings->duplicates = LEP_DUPLICATES_SUM;
+		else
+			ratings->duplicates = builder->shape.has_time ? LEP_DUPLICATES_LAST : LEP_DUPLICATES_MEAN;
+	}
+	return LEP_OK;
+}
+
+/* Chunks to rows by user id, then item id. */
+static LepStatus
+sort_rows(LepRatingsBuilder *builder, LepRows *rows)
+{
+	LepArena *scratch = rows->scratch;
+	int32_t *new_user;
+	int32_t *new_item;
+	LepStatus status;
+
+	rows->n = builder->n_rows;
+	rows->n_users = lep_idmap_count(builder->users);
+	rows->n_items = lep_idmap_count(builder->items);
+	new_user = lep_arena_alloc(scratch, rows->n_users, sizeof(int32_t));
+	new_item = lep_arena_alloc(scratch, rows->n_items, sizeof(int32_t));
+	if (new_user == NULL || new_item == NULL)
+		return scratch->env->error.status;
+	status = lep_idmap_sort(builder->users, NULL, new_user);
+	if (status == LEP_OK)
+		status = lep_idmap_sort(builder->items, NULL, new_item);
+	if (status == LEP_OK)
+		status = lep_rows_sort(builder->arena, builder->first, new_user, new_item, rows);
+	lep_arena_free(scratch, new_user);
+	lep_arena_free(scratch, new_item);
+	return status;
+}
+
+/* Is there enough to train on? */
+static LepStatus
+check_enough(LepEnv *env, const LepRows *rows)
+{
+	if (rows->n == 0)
+		return lep_fail(&env->error, LEP_ERR_NO_RATINGS, NULL, 0, 0, 0);
+	if (rows->n_users < 2)
+		return lep_fail(&env->error, LEP_ERR_TOO_FEW, "users", rows->n_users, 2, 0);
+	if (rows->n_items < 2)
+		return lep_fail(&env->error, LEP_ERR_TOO_FEW, "items", rows->n_items, 2, 0);
+	return LEP_OK;
+}
+
+/* The arrays of ratings, of the exact size, from rows. */
+static LepStatus
+copy_rows(LepArena *arena, const LepRows *rows, LepRatings *ratings)
+{
+	LepEnv *env = arena->env;
+
+	ratings->n_users = rows->n_users;
+	ratings->n_items = rows->n_items;
+	ratings->n_ratings = rows->n;
+	ratings->user_start = lep_arena_alloc(arena, (int64_t) rows->n_users + 1, sizeof(int64_t));
+	ratings->item = lep_arena_alloc(arena, rows->n, sizeof(int32_t));
+	ratings->rating = lep_arena_alloc(arena, rows->n, sizeof(float));
+	ratings->part = lep_arena_alloc(arena, rows->n, 1);
+	if (rows->time != NULL)
+		ratings->time = lep_arena_alloc(arena, rows->n, sizeof(int64_t));
+	if (ratings->user_start == NULL || ratings->item == NULL || ratings->rating == NULL ||
+		ratings->part == NULL || (rows->time != NULL && ratings->time == NULL))
+		return env->error.status;
+
+	memcpy(ratings->user_start, rows->user_start, ((size_t) rows->n_users + 1) * sizeof(int64_t));
+	ratings->min_rating = rows->row[0].rating;
+	ratings->max_rating = rows->row[0].rating;
+	for (int64_t j = 0; j < rows->n; j++)
+	{
+		float rating = rows->row[j].rating;
+
+		if (j % LEP_STOP_ROWS == 0 && lep_env_stopped(env))
+			return LEP_ERR_STOPPED;
+		ratings->item[j] = rows->row[j].other;
+		ratings->rating[j] = rating;
+		ratings->part[j] = LEP_PART_TRAIN;
+		if (rows->time != NULL)
+			ratings->time[j] = rows->time[j];
+		ratings->min_rating = rating < ratings->min_rating ? rating : ratings->min_rating;
+		ratings->max_rating = rating > ratings->max_rating ? rating : ratings->max_rating;
+	}
+	return LEP_OK;
+}
+
+/* The phases of lep_ratings_finish, with scratch memory. */
+static LepStatus
+finish(LepRatingsBuilder *builder, const LepOptions *options, LepArena *scratch, LepRatings *ratings)
+{
+	LepRows rows = { 0 };
+	LepStatus status;
+
+	rows.scratch = scratch;
+	status = sort_rows(builder, &rows);
+	if (status == LEP_OK)
+		status = lep_rows_merge(&rows, ratings->duplicates, builder->users, builder->items);
+	if (status != LEP_OK)
+		return status;
+	ratings->n_merged = builder->n_rows - rows.n;
+
+	ratings->n_cold = rows.n;
+	status = lep_rows_drop_cold(&rows, options->min_user_ratings, options->min_item_ratings, builder->users,
+								builder->items);
+	if (status == LEP_OK)
+		status = check_enough(scratch->env, &rows);
+	if (status != LEP_OK)
+		return status;
+	ratings->n_cold -= rows.n;
+	return copy_rows(builder->arena, &rows, ratings);
+}
+
+LepStatus
+lep_ratings_finish(LepRatingsBuilder *builder, const LepOptions *options, LepRatings **ratings)
+{
+	LepArena *arena = builder->arena;
+	LepRatings *result = lep_arena_calloc(arena, 1, sizeof(LepRatings));
+	LepArena scratch;
+	LepStatus status;
+
+	if (result == NULL)
+		return arena->env->error.status;
+	if (builder->n_rows == 0)
+		return lep_fail(&arena->env->error, LEP_ERR_NO_RATINGS, NULL, 0, 0, 0);
+	result->users = builder->users;
+	result->items = builder->items;
+	result->n_rows = builder->n_rows;
+	status = decide(builder, options, result);
+	if (status != LEP_OK)
+		return status;
+
+	lep_arena_init(&scratch, arena->env);
+	status = finish(builder, options, &scratch, result);
+	lep_arena_drop(&scratch);
+	if (status != LEP_OK)
+		return status;
+	lep_arena_free(arena, builder);
+	*ratings = result;
+	return LEP_OK;
+}
+
+int64_t
+lep_ratings_count(const LepRatings *ratings, unsigned parts)
+{
+	int64_t n = 0;
+
+	for (int64_t j = 0; j < ratings->n_ratings; j++)
+		n += parts >> ratings->part[j] & 1;
+	return n;
+}
+
+int32_t
+lep_ratings_user(const LepRatings *ratings, int64_t j)
+{
+	int32_t low = 0;
+	int32_t high = ratings->n_users - 1;
+
+	/* user_start[low] <= j < user_start[high + 1] */
+	while (low < high)
+	{
+		int32_t middle = low + (high - low + 1) / 2;
+
+		if (ratings->user_start[middle] <= j)
+			low = middle;
+		else
+			high = middle - 1;
+	}
+	return low;
+}

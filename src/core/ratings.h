@@ -1,0 +1,101 @@
+/*
+ * ratings.h
+ *		From rows in any order to ratings in canonical order.
+ *
+ * Rows are added in batches, in whatever order the source gives them, then
+ * sorted by (user id, item id, time, rating); the same pair twice becomes one
+ * by the rule of option `duplicates`, rows of users and items with too few
+ * ratings go (options min_user_ratings, min_item_ratings; repeated until
+ * nothing changes).  What comes out is a function of the rows as a set.
+ *
+ * Memory: 12 bytes a row while reading (20 with time), at most 24 (40) while
+ * sorting, 8 a rating (16) and one for the part afterwards.
+ */
+#ifndef LEP_RATINGS_H
+#define LEP_RATINGS_H
+
+#include "core/env.h"
+#include "core/idmap.h"
+#include "core/options.h"
+
+/* Which part of the data a rating belongs to; see split.h. */
+typedef enum LepPart
+{
+	LEP_PART_TRAIN,
+	LEP_PART_VALIDATION,
+	LEP_PART_TEST
+} LepPart;
+
+/* Sets of parts. */
+#define LEP_PARTS_TRAIN		 (1 << LEP_PART_TRAIN)
+#define LEP_PARTS_VALIDATION (1 << LEP_PART_VALIDATION)
+#define LEP_PARTS_TEST		 (1 << LEP_PART_TEST)
+#define LEP_PARTS_ALL		 (LEP_PARTS_TRAIN | LEP_PARTS_VALIDATION | LEP_PARTS_TEST)
+
+typedef struct LepRatings
+{
+	int32_t n_users;
+	int32_t n_items;
+	int64_t n_ratings;
+
+	/* by user: the ratings of user u are [user_start[u], user_start[u+1]) */
+	int64_t *user_start; /* [n_users + 1] */
+	int32_t *item;		 /* [n_ratings], ascending within a user */
+	float *rating;		 /* [n_ratings] */
+	int64_t *time;		 /* [n_ratings], or NULL */
+	uint8_t *part;		 /* [n_ratings], LepPart; all TRAIN until split */
+
+	LepIdMap *users;
+	LepIdMap *items;
+
+	LepFeedback feedback;	  /* explicit or implicit, decided */
+	LepDuplicates duplicates; /* the rule that was applied, decided */
+	bool looks_like_counts;	  /* integers from 1 with a long tail */
+
+	int64_t n_rows;	  /* added */
+	int64_t n_merged; /* rows that became part of another */
+	int64_t n_cold;	  /* ratings of users or items with too few */
+	float min_rating; /* over n_ratings */
+	float max_rating;
+} LepRatings;
+
+typedef struct LepRatingsBuilder LepRatingsBuilder;
+
+/* What the source has. */
+typedef struct LepSourceShape
+{
+	LepIdKind user_kind;
+	LepIdKind item_kind;
+	bool has_rating; /* else every row counts 1 */
+	bool has_time;
+} LepSourceShape;
+
+/* A builder whose memory is in arena.  NULL on failure, env->error set. */
+extern LepRatingsBuilder *lep_ratings_begin(LepArena *arena, const LepSourceShape *shape);
+
+/*
+ * Add n <= LEP_ID_BATCH rows.  ratings and times may be NULL where the shape
+ * says that there are none.  LEP_ERR_NOT_FINITE for a NaN or infinite rating,
+ * LEP_ERR_RATING_RANGE for one that a float cannot hold.
+ */
+extern LepStatus lep_ratings_add(LepRatingsBuilder *builder, const LepId *users, const LepId *items,
+								 const double *ratings, const int64_t *times, int n);
+
+/* Rows added so far. */
+extern int64_t lep_ratings_rows(const LepRatingsBuilder *builder);
+
+/*
+ * Sort, merge, drop.  The builder and what only it needs are given back; the
+ * ratings are in its arena.  Uses options feedback, duplicates,
+ * min_user_ratings and min_item_ratings.
+ */
+extern LepStatus
+lep_ratings_finish(LepRatingsBuilder *builder, const LepOptions *options, LepRatings **ratings);
+
+/* Ratings in a set of parts (LEP_PARTS_...). */
+extern int64_t lep_ratings_count(const LepRatings *ratings, unsigned parts);
+
+/* The user of rating j: O(log n_users).  Loops go user by user instead. */
+extern int32_t lep_ratings_user(const LepRatings *ratings, int64_t j);
+
+#endif /* LEP_RATINGS_H */

@@ -1,0 +1,82 @@
+/*
+ * ratings_sort.h
+ *		The steps between rows as they were read and ratings; used by
+ *		ratings.c alone.
+ *
+ * lep_rows_sort: chunks of rows -> rows by user, then item.
+ * lep_rows_merge: the same pair twice -> one row.
+ * lep_rows_drop_cold (ratings_cold.c): users and items with too few ratings go.
+ *
+ * All memory is the caller's scratch arena's.  Each asks the host whether to
+ * stop at least every few hundred thousand rows.
+ */
+#ifndef LEP_RATINGS_SORT_H
+#define LEP_RATINGS_SORT_H
+
+#include "core/env.h"
+#include "core/idmap.h"
+#include "core/options.h"
+
+/* After so many rows a loop asks whether to stop: less than 10 ms. */
+#define LEP_STOP_ROWS (256 * 1024)
+
+/* Rows as they were read, oldest chunk first; one block of the builder's arena. */
+typedef struct LepRowChunk
+{
+	struct LepRowChunk *next;
+	int64_t n;
+	int64_t capacity;
+	int32_t *user; /* [capacity], rows of the id maps */
+	int32_t *item;
+	float *rating; /* NULL: all 1 */
+	int64_t *time; /* or NULL */
+} LepRowChunk;
+
+/* A row within the rows of one user (or item): the other side and the rating. */
+typedef struct LepRow
+{
+	int32_t other;
+	float rating;
+} LepRow;
+
+/* Rows by user, then item. */
+typedef struct LepRows
+{
+	LepArena *scratch; /* owns the arrays */
+	int32_t n_users;
+	int32_t n_items;
+	int64_t n;
+	int64_t *user_start; /* [n_users + 1] */
+	LepRow *row;		 /* [n], other: the item */
+	int64_t *time;		 /* [n], or NULL */
+} LepRows;
+
+/*
+ * Sort the rows of all chunks and free each chunk as soon as it has been read.
+ * new_user and new_item turn the chunks' numbers into those of rows, of which
+ * there are n_users and n_items.  The order among rows of one pair is open.
+ */
+extern LepStatus lep_rows_sort(LepArena *arena, LepRowChunk *chunks, const int32_t *new_user,
+							   const int32_t *new_item, LepRows *rows);
+
+/*
+ * Make one row of the rows of each pair, by a rule that is not AUTO, with the
+ * newest of their times.  Sums and means are taken in double precision in the
+ * order of (time, rating), so they depend on the set alone.  LAST takes the
+ * mean of the rows of the newest time.  The first pair in order that is there
+ * twice is LEP_ERR_DUPLICATE for rule ERROR; LEP_ERR_RATING_RANGE for a sum that
+ * a float cannot hold.  The maps give the texts of errors.
+ */
+extern LepStatus
+lep_rows_merge(LepRows *rows, LepDuplicates rule, const LepIdMap *users, const LepIdMap *items);
+
+/*
+ * Drop the ratings of users with fewer than min_user and of items with fewer
+ * than min_item ratings, again and again until none is left (the largest set
+ * in which all have enough: it does not depend on an order), and these users
+ * and items from the maps; O(ratings).
+ */
+extern LepStatus
+lep_rows_drop_cold(LepRows *rows, int64_t min_user, int64_t min_item, LepIdMap *users, LepIdMap *items);
+
+#endif /* LEP_RATINGS_SORT_H */

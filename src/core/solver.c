@@ -1,0 +1,46 @@
+/*
+ * solver.c
+ *		The table of algorithms.
+ */
+#include "core/solver.h"
+
+#include <stddef.h>
+
+static const LepSolver *const solvers[LEP_N_ALGORITHMS] = {
+	[LEP_ALGORITHM_AUTO] = NULL,
+	[LEP_ALGORITHM_BASELINE] = &lep_solver_baseline,
+	[LEP_ALGORITHM_SGD] = &lep_solver_sgd,
+	[LEP_ALGORITHM_ALS] = &lep_solver_als,
+	[LEP_ALGORITHM_POPULAR] = &lep_solver_popular,
+};
+
+/* Of equals the first is taken: the fastest per factor first. */
+static const LepSolver *const candidates[] = {
+	&lep_solver_sgd, &lep_solver_als, &lep_solver_baseline, &lep_solver_popular, NULL,
+};
+
+const LepSolver *
+lep_solver_get(LepAlgorithm algorithm)
+{
+	return (int) algorithm >= 0 && algorithm < LEP_N_ALGORITHMS ? solvers[algorithm] : NULL;
+}
+
+int
+lep_solver_factors(const LepSolver *solver, const LepOptions *options)
+{
+	int row = lep_option_find("factors");
+
+	return lep_option_applies(row, solver->algorithm) ? (int) options->factors : 0;
+}
+
+const LepSolver *
+lep_solver_candidate(int i)
+{
+	return candidates[i];
+}
+
+const LepSolver *
+lep_solver_reference(LepFeedback feedback)
+{
+	return feedback == LEP_FEEDBACK_IMPLICIT ? &lep_solver_popular : &lep_solver_baseline;
+}

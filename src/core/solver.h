@@ -1,0 +1,90 @@
+/*
+ * solver.h
+ *		What an algorithm is: the functions behind its name, and the table of
+ *		all algorithms.
+ *
+ * A solver learns a LepModel from ratings, one epoch at a time.  train.c calls
+ * it and knows none by name: it counts epochs, watches the validation part,
+ * stops, retries with a smaller step and refits.
+ *
+ * Contract, which test_solver_contract.c holds every solver to: the same bits
+ * for the same ratings, options and seed, whatever the number of threads and
+ * the kernel level; no allocation after start(); no number published that is
+ * not finite; constant ratings train; should_stop is noticed within 100 ms.
+ */
+#ifndef LEP_SOLVER_H
+#define LEP_SOLVER_H
+
+#include "core/model.h"
+#include "core/options.h"
+#include "core/ratings.h"
+
+/* What a cost or memory formula may depend on. */
+typedef struct LepShape
+{
+	int32_t n_users;
+	int32_t n_items;
+	int64_t n_ratings;
+} LepShape;
+
+typedef struct LepSolver
+{
+	LepAlgorithm algorithm;
+	unsigned feedback; /* 1 << LEP_FEEDBACK_...: what it learns from */
+	bool iterative;	   /* false: one epoch is all there is */
+	bool has_step;	   /* may diverge: learning_rate is halved and tried again */
+
+	/*
+	 * Defaults that depend on the data, by a stated rule: sets what was not
+	 * given.  NULL if there are none.
+	 */
+	void (*adapt)(const LepShape *shape, LepOptions *options);
+
+	/* peak bytes of start() and epochs, beside the ratings; SIZE_MAX on overflow */
+	size_t (*memory)(const LepShape *shape, const LepOptions *options, int n_threads);
+
+	/* seconds of one core for one epoch, by a stated formula */
+	double (*cost)(const LepShape *shape, const LepOptions *options);
+
+	/*
+	 * Prepare to learn from the ratings in `parts`, with options resolved for
+	 * this algorithm.  All memory is taken here, in the arena.  *state is the
+	 * solver's own.
+	 */
+	LepStatus (*start)(LepArena *arena, const LepRatings *ratings, unsigned parts, const LepOptions *options,
+					   void **state);
+
+	/*
+	 * Epoch number `epoch`, from 1.  *train_rmse: on the training parts, as the
+	 * epoch saw it, in rating units; NaN if the solver does not know.  A
+	 * diverging run shows as a *train_rmse that is not finite or as
+	 * LEP_ERR_DIVERGED.
+	 */
+	LepStatus (*epoch)(LepEnv *env, void *state, int epoch, double *train_rmse);
+
+	/*
+	 * The model as it stands after the last epoch, in rating units, written to
+	 * `model`, which has the right shape.
+	 */
+	LepStatus (*export_model)(LepEnv *env, void *state, LepModel *model);
+} LepSolver;
+
+/* factors of the model this solver makes with these options */
+extern int lep_solver_factors(const LepSolver *solver, const LepOptions *options);
+
+/* by algorithm; NULL for auto */
+extern const LepSolver *lep_solver_get(LepAlgorithm algorithm);
+
+/* The i-th algorithm that auto considers, NULL after the last. */
+extern const LepSolver *lep_solver_candidate(int i);
+
+/* What every other must beat for this feedback: reported beside the result. */
+extern const LepSolver *lep_solver_reference(LepFeedback feedback);
+
+/* One each, in the file of its name. */
+extern const LepSolver lep_solver_baseline;
+extern const LepSolver lep_solver_sgd;
+extern const LepSolver lep_solver_als;
+extern const LepSolver lep_solver_popular;
+
+#endif /* LEP_SOLVER_H */

@@ -1,0 +1,264 @@
+/*
+ * split.c
+ *		Parts of the ratings: by hash, by time, or each user's last.
+ *
+ * time: the boundary lies between two instants.  Of the boundaries, the one
+ * whose newer side comes nearest to fraction * n ratings is taken (of two
+ * equally near the one with fewer), but never all ratings.  So where an instant
+ * (a day, say) holds many ratings, the part may be larger or smaller than asked
+ * for, and empty.
+ *
+ * leave_last: newest by (time, item number).  A rating is always left for
+ * training; with test_fraction 0 there is no test, and the newest is for
+ * validation.
+ *
+ * One thread, no memory of size O(ratings).
+ */
+#include "core/split.h"
+
+#include "core/rng.h"
+
+/* Loops ask whether to stop after so many ratings: less than 5 ms. */
+#define STOP_RATINGS (256 * 1024)
+
+/* Tells the validation part's hashes from the test part's; any number would do. */
+#define VALIDATION_STREAM UINT64_C(0x76616c6964617465)
+
+/* Digits of a time for selection. */
+#define DIGIT_BITS 16
+#define DIGITS	   (1 << DIGIT_BITS)
+
+static inline bool
+stop_due(LepEnv *env, int64_t j)
+{
+	return j % STOP_RATINGS == 0 && lep_env_stopped(env);
+}
+
+/* A hash is below it with probability fraction; *all: always. */
+static uint64_t
+threshold_of(double fraction, bool *all)
+{
+	*all = fraction >= 1;
+	return fraction > 0 && !*all ? (uint64_t) (fraction * 0x1p64) : 0;
+}
+
+/* Move ratings of the train part to `part`, by a hash of seed and both ids. */
+static LepStatus
+split_random(LepArena *scratch, LepRatings *ratings, LepPart part, double fraction, uint64_t seed)
+{
+	LepEnv *env = scratch->env;
+	uint64_t *item_hash = lep_arena_alloc(scratch, ratings->n_items, sizeof(uint64_t));
+	bool all;
+	uint64_t threshold = threshold_of(fraction, &all);
+
+	if (item_hash == NULL)
+		return env->error.status;
+	for (int32_t i = 0; i < ratings->n_items; i++)
+	{
+		if (stop_due(env, i))
+			return LEP_ERR_STOPPED;
+		item_hash[i] = lep_idmap_hash(ratings->items, i);
+	}
+	for (int32_t u = 0; u < ratings->n_users; u++)
+	{
+		uint64_t user_hash = lep_hash_combine(seed, lep_idmap_hash(ratings->users, u));
+
+		for (int64_t j = ratings->user_start[u]; j < ratings->user_start[u + 1]; j++)
+		{
+			uint64_t hash = lep_hash_combine(user_hash, item_hash[ratings->item[j]]);
+
+			if (stop_due(env, j))
+				return LEP_ERR_STOPPED;
+			if (ratings->part[j] == LEP_PART_TRAIN && (all || hash < threshold))
+				ratings->part[j] = (uint8_t) part;
+		}
+	}
+	lep_arena_free(scratch, item_hash);
+	return LEP_OK;
+}
+
+/* A time as a number without sign, in the same order. */
+static inline uint64_t
+time_key(int64_t time)
+{
+	return (uint64_t) time ^ UINT64_C(1) << 63;
+}
+
+/* count[d]: train ratings whose key begins with `prefix` and digit d behind it. */
+static LepStatus
+count_digits(LepEnv *env, const LepRatings *ratings, uint64_t prefix, int shift, int64_t *count)
+{
+	for (int d = 0; d < DIGITS; d++)
+		count[d] = 0;
+	for (int64_t j = 0; j < ratings->n_ratings; j++)
+	{
+		uint64_t digits = time_key(ratings->time[j]) >> shift;
+
+		if (stop_due(env, j))
+			return LEP_ERR_STOPPED;
+		if (ratings->part[j] == LEP_PART_TRAIN && digits >> DIGIT_BITS == prefix)
+			count[digits & (DIGITS - 1)]++;
+	}
+	return LEP_OK;
+}
+
+/* The instant of a rating, and how many train ratings are newer and of it. */
+typedef struct Instant
+{
+	uint64_t key;
+	int64_t n_newer;
+	int64_t n_same;
+} Instant;
+
+/*
+ * The instant of the rank-th newest train rating (from 1).  By digits from the
+ * highest: four passes, whatever the data, where a sort would take a copy of
+ * all times.
+ */
+static LepStatus
+select_newest(LepArena *scratch, const LepRatings *ratings, int64_t rank, Instant *instant)
+{
+	int64_t *count = lep_arena_alloc(scratch, DIGITS, sizeof(int64_t));
+
+	if (count == NULL)
+		return scratch->env->error.status;
+	for (int shift = 64 - DIGIT_BITS; shift >= 0; shift -= DIGIT_BITS)
+	{
+		int d = DIGITS - 1;
+		LepStatus status = count_digits(scratch->env, ratings, instant->key, shift, count);
+
+		if (status != LEP_OK)
+			return status;
+		while (instant->n_newer + count[d] < rank)
+			instant->n_newer += count[d--];
+		instant->key = instant->key << DIGIT_BITS | (uint64_t) d;
+		instant->n_same = count[d];
+	}
+	lep_arena_free(scratch, count);
+	return LEP_OK;
+}
+
+static LepStatus
+count_train(LepEnv *env, const LepRatings *ratings, int64_t *n)
+{
+	*n = 0;
+	for (int64_t j = 0; j < ratings->n_ratings; j++)
+	{
+		if (stop_due(env, j))
+			return LEP_ERR_STOPPED;
+		*n += ratings->part[j] == LEP_PART_TRAIN;
+	}
+	return LEP_OK;
+}
+
+/* Move the newest ratings of the train part to `part`. */
+static LepStatus
+split_time(LepArena *scratch, LepRatings *ratings, LepPart part, double fraction)
+{
+	LepEnv *env = scratch->env;
+	Instant instant = { 0, 0, 0 };
+	int64_t n;
+	int64_t rank;
+	int64_t larger; /* size with the instant at the boundary; n_newer without */
+	double wanted;
+	bool with_instant;
+	LepStatus status = count_train(env, ratings, &n);
+
+	if (status != LEP_OK || fraction <= 0 || n == 0)
+		return status;
+	wanted = fraction * (double) n;
+	rank = (int64_t) wanted;
+	rank += rank < wanted || rank == 0;
+	status = select_newest(scratch, ratings, rank < n ? rank : n, &instant);
+	if (status != LEP_OK)
+		return status;
+
+	larger = instant.n_newer + instant.n_same;
+	with_instant = larger < n && (double) larger - wanted < wanted - (double) instant.n_newer;
+	for (int64_t j = 0; j < ratings->n_ratings; j++)
+	{
+		uint64_t key = time_key(ratings->time[j]);
+
+		if (stop_due(env, j))
+			return LEP_ERR_STOPPED;
+		if (ratings->part[j] == LEP_PART_TRAIN && (key > instant.key || (with_instant && key == instant.key)))
+			ratings->part[j] = (uint8_t) part;
+	}
+	return LEP_OK;
+}
+
+/* Move each user's newest train rating to `part`, if one stays behind. */
+static LepStatus
+split_last(LepEnv *env, LepRatings *ratings, LepPart part, double fraction)
+{
+	if (fraction <= 0)
+		return LEP_OK;
+	for (int32_t u = 0; u < ratings->n_users; u++)
+	{
+		int64_t newest = -1;
+		int64_t n = 0;
+
+		for (int64_t j = ratings->user_start[u]; j < ratings->user_start[u + 1]; j++)
+		{
+			if (stop_due(env, j))
+				return LEP_ERR_STOPPED;
+			if (ratings->part[j] != LEP_PART_TRAIN)
+				continue;
+			n++;
+			/* items ascend: of one instant the last wins */
+			if (newest < 0 || ratings->time[j] >= ratings->time[newest])
+				newest = j;
+		}
+		if (n >= 2)
+			ratings->part[newest] = (uint8_t) part;
+	}
+	return LEP_OK;
+}
+
+/* One part by the kind of split that the options say. */
+static LepStatus
+split_part(LepArena *scratch, LepRatings *ratings, const LepOptions *options, LepPart part)
+{
+	bool test = part == LEP_PART_TEST;
+	double fraction = test ? options->test_fraction : options->validation_fraction;
+	uint64_t seed = (uint64_t) options->seed;
+
+	switch ((LepSplit) options->split)
+	{
+		case LEP_SPLIT_TIME:
+			return split_time(scratch, ratings, part, fraction);
+		case LEP_SPLIT_LEAVE_LAST:
+			return split_last(scratch->env, ratings, part, fraction);
+		case LEP_SPLIT_RANDOM:
+			break;
+	}
+	if (!test)
+		seed = lep_hash_combine(seed, VALIDATION_STREAM);
+	return split_random(scratch, ratings, part, fraction, seed);
+}
+
+LepStatus
+lep_split(LepEnv *env, LepRatings *ratings, const LepOptions *options)
+{
+	LepArena scratch;
+	LepStatus status;
+
+	if (options->split != LEP_SPLIT_RANDOM && ratings->time == NULL)
+	{
+		lep_fail(&env->error, LEP_ERR_NEEDS_TIME, "split", 0, 0, 0);
+		lep_error_set_text(&env->error, lep_split_name((LepSplit) options->split));
+		return env->error.status;
+	}
+	for (int64_t j = 0; j < ratings->n_ratings; j++)
+	{
+		if (stop_due(env, j))
+			return LEP_ERR_STOPPED;
+		ratings->part[j] = LEP_PART_TRAIN;
+	}
+	lep_arena_init(&scratch, env);
+	status = split_part(&scratch, ratings, options, LEP_PART_TEST);
+	if (status == LEP_OK)
+		status = split_part(&scratch, ratings, options, LEP_PART_VALIDATION);
+	lep_arena_drop(&scratch);
+	return status;
+}

@@ -1,0 +1,785 @@
+/*
+ * train.c
+ *		From ratings to a model; see train.h.  Knows no algorithm by name.
+ *
+ * Early stopping.  After each epoch the model is exported and judged on the
+ * validation part; the best so far is kept by exchanging it with the one that
+ * is written next, so nothing is copied.  `patience` epochs without a better
+ * one end the fit.
+ *
+ * Divergence.  A solver with a step has diverged when its train RMSE is not
+ * finite or above MAX_RMSE_RATIO times the standard deviation of the ratings,
+ * or when the model is not sane.  It is begun again with half the step, at most
+ * MAX_RETRIES times.
+ *
+ * auto.  Candidates are those of solver.c that learn from the feedback at hand
+ * and take every option that was given.  Their cost is estimated, going
+ * through them in order, and those whose cost no longer fits into time_limit
+ * are left out; if none fits, the cheapest runs.  Without a validation part
+ * nothing could tell them apart: then the first that fits is taken.  Time that
+ * passes plays no role: the choice is a function of data and options.
+ *
+ * Memory.  Models are in the caller's arena; those that lose are freed at once.
+ * A solver's state has an arena of its own that ends with the fit.
+ */
+#include "core/train.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/pool.h"
+#include "core/split.h"
+#include "core/view.h"
+
+#define MAX_RETRIES	   6
+#define MAX_RMSE_RATIO 4
+
+/* Length of lists in the ranking metrics. */
+#define RANKING_K 10
+
+/* Bytes per id of an id map, text aside. */
+#define ID_BYTES 24
+
+/* An algorithm and what it would be run with. */
+typedef struct Candidate
+{
+	const LepSolver *solver;
+	LepOptions options; /* resolved */
+	bool planned;
+	double cost; /* core seconds, refit included */
+} Candidate;
+
+/* One fit: the input above, what came out below. */
+typedef struct Fit
+{
+	const LepSolver *solver;
+	LepOptions options; /* the step is halved in here */
+	unsigned parts;
+	bool validate;	/* judge each epoch on the validation part */
+	int max_epochs; /* exactly so many without validation */
+	LepPhase phase;
+	double max_rmse; /* above it a run has diverged; 0: no limit */
+	float min_score;
+	float max_score;
+
+	LepModel model; /* in the caller's arena */
+	LepModel spare; /* validation only; freed at the end */
+	int epochs;		/* of the model */
+	int n_retries;
+	LepErrorMetrics validation; /* of the model */
+	LepCurvePoint *curve;		/* in the caller's arena */
+	int n_curve;
+} Fit;
+
+typedef struct Training
+{
+	LepArena *arena; /* the caller's */
+	LepEnv *env;
+	LepRatings *ratings;
+	LepTrainResult *result;
+	Candidate candidates[LEP_MAX_TRIALS];
+	int n_candidates;
+	LepMoments train; /* of the train part */
+	Fit best;
+} Training;
+
+static double
+wall_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double) now.tv_sec + 1e-9 * (double) now.tv_nsec;
+}
+
+static int
+max_epochs(const LepSolver *solver, const LepOptions *options)
+{
+	return solver->iterative ? (int) options->epochs : 1;
+}
+
+static LepShape
+shape_of(const LepRatings *ratings, double fraction)
+{
+	LepShape shape = { ratings->n_users, ratings->n_items, 0 };
+
+	shape.n_ratings = (int64_t) ceil(fraction * (double) ratings->n_ratings);
+	return shape;
+}
+
+/* The share of the ratings that the fit before the refit sees, by the options. */
+static double
+train_fraction(const LepOptions *options)
+{
+	return (1 - options->test_fraction) * (1 - options->validation_fraction);
+}
+
+/* Epochs at most, on the train part and then on everything. */
+static double
+candidate_cost(const LepRatings *ratings, const Candidate *candidate)
+{
+	const LepOptions *options = &candidate->options;
+	LepShape train = shape_of(ratings, train_fraction(options));
+	LepShape all = shape_of(ratings, 1);
+	double epochs = max_epochs(candidate->solver, options);
+	double cost = epochs * candidate->solver->cost(&train, options);
+
+	if (options->refit)
+		cost += epochs * candidate->solver->cost(&all, options);
+	return cost;
+}
+
+/* Fill in an algorithm; fails where it cannot take what was given. */
+static LepStatus
+add_candidate(const LepRatings *ratings, const LepOptions *given, const LepSolver *solver,
+			  Candidate *candidate, LepError *error)
+{
+	LepShape shape = shape_of(ratings, 1);
+	LepStatus status;
+
+	if ((solver->feedback >> ratings->feedback & 1) == 0)
+	{
+		lep_fail(error, LEP_ERR_OPTION_FEEDBACK, lep_feedback_name(ratings->feedback), 0, 0, 0);
+		lep_error_set_text(error, lep_algorithm_name(solver->algorithm));
+		return LEP_ERR_OPTION_FEEDBACK;
+	}
+	status = lep_options_resolve(given, solver->algorithm, &candidate->options, error);
+	if (status != LEP_OK)
+		return status;
+	if (solver->adapt != NULL)
+		solver->adapt(&shape, &candidate->options);
+	candidate->solver = solver;
+	candidate->planned = false;
+	candidate->cost = candidate_cost(ratings, candidate);
+	return LEP_OK;
+}
+
+/* What time_limit allows, or the cheapest; only the first if they cannot be compared. */
+static void
+plan(Candidate *candidates, int n, bool comparable)
+{
+	double planned = 0;
+	int n_planned = 0;
+	int cheapest = 0;
+
+	for (int c = 0; c < n; c++)
+	{
+		if (candidates[c].cost < candidates[cheapest].cost)
+			cheapest = c;
+		candidates[c].planned = (comparable || n_planned == 0) &&
+								planned + candidates[c].cost <= candidates[c].options.time_limit;
+		if (!candidates[c].planned)
+			continue;
+		planned += candidates[c].cost;
+		n_planned++;
+	}
+	if (n_planned == 0)
+		candidates[cheapest].planned = true;
+}
+
+/*
+ * The algorithms in question: the one that was asked for, which then runs
+ * whatever it costs, or those of auto.  Fails with the first's reason if there
+ * is none.
+ */
+static LepStatus
+find_candidates(const LepRatings *ratings, const LepOptions *given, Candidate *candidates, int *n,
+				LepError *error)
+{
+	LepStatus first_failure = LEP_OK;
+	LepError first_error;
+	const LepSolver *solver = lep_solver_get((LepAlgorithm) given->algorithm);
+
+	*n = 0;
+	if (solver != NULL)
+	{
+		LepStatus status = add_candidate(ratings, given, solver, &candidates[0], error);
+
+		candidates[0].planned = true;
+		*n = status == LEP_OK;
+		return status;
+	}
+	for (int i = 0; (solver = lep_solver_candidate(i)) != NULL && *n < LEP_MAX_TRIALS; i++)
+	{
+		LepStatus status = add_candidate(ratings, given, solver, &candidates[*n], error);
+
+		if (status == LEP_OK)
+			(*n)++;
+		else if (status != LEP_ERR_OPTION_FEEDBACK && first_failure == LEP_OK)
+		{
+			first_failure = status;
+			first_error = *error;
+		}
+	}
+	if (*n > 0)
+		return LEP_OK;
+	*error = first_error;
+	return first_failure;
+}
+
+static size_t
+model_size(const LepRatings *ratings, const Candidate *candidate)
+{
+	return lep_model_size(ratings->n_users, ratings->n_items,
+						  lep_solver_factors(candidate->solver, &candidate->options));
+}
+
+/* The ratings themselves, with their id maps (text ids aside). */
+static size_t
+ratings_size(const LepRatings *ratings)
+{
+	size_t row =
+		sizeof(int32_t) + sizeof(float) + sizeof(uint8_t) + (ratings->time != NULL ? sizeof(int64_t) : 0);
+	size_t ids = (size_t) ratings->n_users + (size_t) ratings->n_items;
+	size_t bytes = lep_mul_size((size_t) ratings->n_ratings, row);
+
+	bytes = lep_add_size(bytes, ((size_t) ratings->n_users + 1) * sizeof(int64_t));
+	return lep_add_size(bytes, ids * ID_BYTES);
+}
+
+static size_t
+larger(size_t a, size_t b)
+{
+	return a > b ? a : b;
+}
+
+/*
+ * Bytes beside the ratings.  A fit with validation holds two models and the
+ * solver's state, and the best model of the candidates before it; a refit one
+ * model and a state on all ratings.
+ */
+static size_t
+work_size(const LepRatings *ratings, const Candidate *candidates, int n, int n_threads)
+{
+	size_t peak = 0;
+	size_t held = 0;
+
+	for (int c = 0; c < n; c++)
+	{
+		const LepSolver *solver = candidates[c].solver;
+		const LepOptions *options = &candidates[c].options;
+		LepShape train = shape_of(ratings, train_fraction(options));
+		LepShape all = shape_of(ratings, 1);
+		size_t model = model_size(ratings, &candidates[c]);
+		size_t models =
+			options->validation_fraction > 0 && solver->iterative ? lep_mul_size(model, 2) : model;
+		size_t fit = lep_add_size(models, solver->memory(&train, options, n_threads));
+		size_t refit = lep_add_size(model, solver->memory(&all, options, n_threads));
+
+		if (!candidates[c].planned)
+			continue;
+		peak = larger(peak, lep_add_size(held, fit));
+		if (options->refit)
+			peak = larger(peak, refit);
+		held = larger(held, model);
+	}
+	return peak;
+}
+
+size_t
+lep_train_memory(const LepRatings *ratings, const LepOptions *given, int n_threads)
+{
+	Candidate candidates[LEP_MAX_TRIALS];
+	LepError error;
+	int n;
+
+	if (find_candidates(ratings, given, candidates, &n, &error) != LEP_OK)
+		return 0;
+	if (n > 1)
+		plan(candidates, n, candidates[0].options.validation_fraction > 0);
+	return lep_add_size(ratings_size(ratings), work_size(ratings, candidates, n, n_threads));
+}
+
+double
+lep_train_cost(const LepRatings *ratings, const LepOptions *given)
+{
+	Candidate candidates[LEP_MAX_TRIALS];
+	LepError error;
+	double cost = 0;
+	int n;
+
+	if (find_candidates(ratings, given, candidates, &n, &error) != LEP_OK)
+		return 0;
+	if (n > 1)
+		plan(candidates, n, candidates[0].options.validation_fraction > 0);
+	for (int c = 0; c < n; c++)
+		cost += candidates[c].planned ? candidates[c].cost : 0;
+	return cost;
+}
+
+static LepStatus
+create_model(LepArena *arena, const LepRatings *ratings, const Fit *fit, LepModel *model)
+{
+	LepStatus status = lep_model_create(arena, ratings->n_users, ratings->n_items,
+										lep_solver_factors(fit->solver, &fit->options), model);
+
+	model->min_score = fit->min_score;
+	model->max_score = fit->max_score;
+	return status;
+}
+
+static void
+free_model(LepArena *arena, LepModel *model)
+{
+	lep_arena_free(arena, model->user_bias);
+	lep_arena_free(arena, model->item_bias);
+	lep_arena_free(arena, model->user_factors);
+	lep_arena_free(arena, model->item_factors);
+	memset(model, 0, sizeof(*model));
+}
+
+static LepStatus
+fail_diverged(LepEnv *env, const Fit *fit, int epoch)
+{
+	lep_fail(&env->error, LEP_ERR_DIVERGED, lep_algorithm_name(fit->solver->algorithm),
+			 fit->options.learning_rate, 0, 0);
+	env->error.row = epoch;
+	return LEP_ERR_DIVERGED;
+}
+
+/* NaN says "not known" where there is no step. */
+static bool
+has_diverged(const Fit *fit, double train_rmse)
+{
+	if (!fit->solver->has_step)
+		return isinf(train_rmse);
+	return !isfinite(train_rmse) || (fit->max_rmse > 0 && train_rmse > fit->max_rmse);
+}
+
+/*
+ * Judge the epoch on the validation part, keeping its model if it is the best.
+ */
+static LepStatus
+validate_epoch(LepEnv *env, const LepRatings *ratings, void *state, Fit *fit, LepCurvePoint *point)
+{
+	LepModel *model = fit->epochs == 0 ? &fit->model : &fit->spare;
+	LepErrorMetrics metrics;
+	LepStatus status = fit->solver->export_model(env, state, model);
+
+	if (status == LEP_OK)
+		status = lep_metrics_errors(env, model, ratings, LEP_PARTS_VALIDATION, &metrics);
+	if (status != LEP_OK)
+		return status;
+	if (!isfinite(metrics.rmse))
+		return fail_diverged(env, fit, point->epoch);
+	point->validation_rmse = metrics.rmse;
+	if (fit->epochs > 0 && !(metrics.rmse < fit->validation.rmse))
+		return LEP_OK;
+	if (fit->epochs > 0)
+	{
+		LepModel better = fit->spare;
+
+		fit->spare = fit->model;
+		fit->model = better;
+	}
+	fit->validation = metrics;
+	fit->epochs = point->epoch;
+	return LEP_OK;
+}
+
+/* One epoch, its curve point and its progress report. */
+static LepStatus
+run_epoch(LepEnv *env, const LepRatings *ratings, void *state, Fit *fit, int epoch)
+{
+	LepCurvePoint point = { epoch, NAN, NAN };
+	LepProgress progress;
+	LepStatus status = fit->solver->epoch(env, state, epoch, &point.train_rmse);
+
+	if (status == LEP_OK && has_diverged(fit, point.train_rmse))
+		status = fail_diverged(env, fit, epoch);
+	if (status == LEP_OK && fit->validate)
+		status = validate_epoch(env, ratings, state, fit, &point);
+	if (status != LEP_OK)
+		return status;
+	if (fit->curve != NULL)
+		fit->curve[fit->n_curve++] = point;
+	progress.phase = fit->phase;
+	progress.algorithm = lep_algorithm_name(fit->solver->algorithm);
+	progress.epoch = epoch;
+	progress.n_epochs = fit->max_epochs;
+	progress.train_rmse = point.train_rmse;
+	progress.validation_rmse = point.validation_rmse;
+	lep_env_progress(env, &progress);
+	return LEP_OK;
+}
+
+/* All epochs from a fresh state; leaves the model of the best. */
+static LepStatus
+run_epochs(LepArena *state_arena, const LepRatings *ratings, Fit *fit)
+{
+	LepEnv *env = state_arena->env;
+	void *state;
+	bool sane;
+	LepStatus status = fit->solver->start(state_arena, ratings, fit->parts, &fit->options, &state);
+
+	fit->epochs = 0;
+	fit->n_curve = 0;
+	for (int epoch = 1; status == LEP_OK && epoch <= fit->max_epochs; epoch++)
+	{
+		status = run_epoch(env, ratings, state, fit, epoch);
+		if (fit->validate && epoch - fit->epochs >= fit->options.patience)
+			break;
+	}
+	if (status == LEP_OK && !fit->validate)
+	{
+		fit->epochs = fit->max_epochs;
+		status = fit->solver->export_model(env, state, &fit->model);
+	}
+	if (status == LEP_OK)
+		status = lep_model_check(env, &fit->model, &sane);
+	if (status == LEP_OK && !sane)
+		status = fail_diverged(env, fit, fit->epochs);
+	return status;
+}
+
+/* Fit a model, with smaller steps if need be. */
+static LepStatus
+fit_model(LepArena *arena, const LepRatings *ratings, Fit *fit)
+{
+	LepArena state_arena;
+	LepStatus status = create_model(arena, ratings, fit, &fit->model);
+
+	memset(&fit->spare, 0, sizeof(fit->spare));
+	if (status == LEP_OK && fit->validate && fit->max_epochs > 1)
+		status = create_model(arena, ratings, fit, &fit->spare);
+	fit->n_retries = 0;
+	lep_arena_init(&state_arena, arena->env);
+	while (status == LEP_OK)
+	{
+		status = run_epochs(&state_arena, ratings, fit);
+		lep_arena_drop(&state_arena);
+		if (status != LEP_ERR_DIVERGED || !fit->solver->has_step || fit->n_retries == MAX_RETRIES)
+			break;
+		fit->n_retries++;
+		fit->options.learning_rate /= 2;
+		status = LEP_OK;
+	}
+	free_model(arena, &fit->spare);
+	return status;
+}
+
+/*
+ * The scale of predictions: as given, else what was seen; scores for implicit
+ * feedback are in no unit of the ratings and are left as they are.
+ */
+static void
+set_scale(const LepRatings *ratings, Fit *fit)
+{
+	if (lep_option_given(&fit->options, lep_option_find("rating_scale")))
+	{
+		fit->min_score = (float) fit->options.rating_scale[0];
+		fit->max_score = (float) fit->options.rating_scale[1];
+	}
+	else if (ratings->feedback == LEP_FEEDBACK_IMPLICIT)
+	{
+		fit->min_score = -FLT_MAX;
+		fit->max_score = FLT_MAX;
+	}
+	else
+	{
+		fit->min_score = ratings->min_rating;
+		fit->max_score = ratings->max_rating;
+	}
+}
+
+/* A fit to the train part, for all epochs; callers change what they need. */
+static void
+init_fit(const Training *training, Fit *fit, const LepSolver *solver, const LepOptions *options)
+{
+	memset(fit, 0, sizeof(*fit));
+	fit->solver = solver;
+	fit->options = *options;
+	fit->parts = LEP_PARTS_TRAIN;
+	fit->max_epochs = max_epochs(solver, options);
+	fit->phase = LEP_PHASE_TRAIN;
+	fit->max_rmse = MAX_RMSE_RATIO * training->train.sd;
+	fit->validation.rmse = NAN;
+	fit->validation.mae = NAN;
+	set_scale(training->ratings, fit);
+}
+
+/* Is a better than b?  NaN is not known: the first stays. */
+static bool
+is_better(const Fit *a, const Fit *b)
+{
+	return b->solver == NULL || a->validation.rmse < b->validation.rmse;
+}
+
+/* Fit a candidate; it becomes the best or is thrown away. */
+static LepStatus
+try_candidate(Training *training, const Candidate *candidate, LepTrial *trial)
+{
+	LepArena *arena = training->arena;
+	Fit fit;
+	Fit *loser = &fit;
+	LepStatus status;
+
+	init_fit(training, &fit, candidate->solver, &candidate->options);
+	fit.validate = training->result->n_validation > 0 && training->ratings->feedback == LEP_FEEDBACK_EXPLICIT;
+	fit.curve = lep_arena_alloc(arena, fit.max_epochs, sizeof(LepCurvePoint));
+	if (fit.curve == NULL)
+		return training->env->error.status;
+	status = fit_model(arena, training->ratings, &fit);
+	if (status != LEP_OK)
+		return status;
+	trial->ran = true;
+	trial->validation_rmse = fit.validation.rmse;
+	trial->epochs = fit.epochs;
+	if (is_better(&fit, &training->best))
+	{
+		Fit previous = training->best;
+
+		training->best = fit;
+		fit = previous;
+	}
+	lep_arena_free(arena, loser->curve);
+	free_model(arena, &loser->model);
+	return LEP_OK;
+}
+
+/*
+ * Fit what is planned.  A candidate that diverges in spite of smaller steps is
+ * out, but only if another one is left.
+ */
+static LepStatus
+try_candidates(Training *training)
+{
+	LepTrainResult *result = training->result;
+	LepStatus failure = LEP_OK;
+
+	for (int c = 0; c < training->n_candidates; c++)
+	{
+		const Candidate *candidate = &training->candidates[c];
+		LepTrial *trial = &result->trials[result->n_trials++];
+		LepStatus status;
+
+		trial->algorithm = candidate->solver->algorithm;
+		trial->cost = candidate->cost;
+		trial->ran = false;
+		trial->validation_rmse = NAN;
+		trial->epochs = 0;
+		if (!candidate->planned)
+			continue;
+		status = try_candidate(training, candidate, trial);
+		if (status != LEP_OK && status != LEP_ERR_DIVERGED)
+			return status;
+		if (status != LEP_OK)
+			failure = status;
+	}
+	return training->best.solver != NULL ? LEP_OK : failure;
+}
+
+/* The mean alone, then the biases alone, on the same train and test parts. */
+static LepStatus
+test_references(Training *training)
+{
+	LepTrainResult *result = training->result;
+	LepRatings *ratings = training->ratings;
+	const LepSolver *solver = lep_solver_reference(ratings->feedback);
+	Candidate reference;
+	LepOptions options;
+	Fit fit;
+	LepStatus status;
+
+	lep_options_init(&options);
+	status = add_candidate(ratings, &options, solver, &reference, &training->env->error);
+	if (status != LEP_OK)
+		return status;
+	init_fit(training, &fit, solver, &reference.options);
+	status = fit_model(training->arena, ratings, &fit);
+	if (status != LEP_OK)
+		return status;
+	if (ratings->feedback == LEP_FEEDBACK_IMPLICIT)
+		status =
+			lep_metrics_ranking(training->env, &fit.model, ratings, LEP_PARTS_TRAIN | LEP_PARTS_VALIDATION,
+								LEP_PARTS_TEST, RANKING_K, &result->ranking_popular);
+	else
+		status =
+			lep_metrics_errors(training->env, &fit.model, ratings, LEP_PARTS_TEST, &result->test_baseline);
+	free_model(training->arena, &fit.model);
+	return status;
+}
+
+/* The error of always answering with the train part's mean: a model of zeros. */
+static LepStatus
+test_mean(Training *training)
+{
+	LepRatings *ratings = training->ratings;
+	LepModel model;
+	LepStatus status = lep_model_create(training->arena, ratings->n_users, ratings->n_items, 0, &model);
+
+	if (status != LEP_OK)
+		return status;
+	model.mean = training->train.mean;
+	model.min_score = training->best.min_score;
+	model.max_score = training->best.max_score;
+	status = lep_metrics_errors(training->env, &model, ratings, LEP_PARTS_TEST, &training->result->test_mean);
+	free_model(training->arena, &model);
+	return status;
+}
+
+/* Judge the best model on the test part, beside the references. */
+static LepStatus
+test_best(Training *training)
+{
+	LepTrainResult *result = training->result;
+	LepEnv *env = training->env;
+	const LepModel *model = &training->best.model;
+	LepStatus status;
+
+	if (result->n_test == 0)
+		return LEP_OK;
+	if (training->ratings->feedback == LEP_FEEDBACK_IMPLICIT)
+		status = lep_metrics_ranking(env, model, training->ratings, LEP_PARTS_TRAIN | LEP_PARTS_VALIDATION,
+									 LEP_PARTS_TEST, RANKING_K, &result->ranking);
+	else
+	{
+		status = lep_metrics_errors(env, model, training->ratings, LEP_PARTS_TEST, &result->test);
+		if (status == LEP_OK)
+			status = test_mean(training);
+	}
+	return status == LEP_OK ? test_references(training) : status;
+}
+
+/*
+ * The published model: the best one, or one of its kind fitted to everything,
+ * with the number of epochs and the step that proved right.
+ */
+static LepStatus
+refit_best(Training *training)
+{
+	LepTrainResult *result = training->result;
+	Fit *best = &training->best;
+	Fit fit;
+	LepStatus status;
+
+	result->n_retries = best->n_retries;
+	result->refitted = best->options.refit && result->n_train < training->ratings->n_ratings;
+	if (!result->refitted)
+		return LEP_OK;
+	free_model(training->arena, &best->model);
+	init_fit(training, &fit, best->solver, &best->options);
+	fit.parts = LEP_PARTS_ALL;
+	fit.max_epochs = best->epochs;
+	fit.phase = LEP_PHASE_REFIT;
+	status = fit_model(training->arena, training->ratings, &fit);
+	best->model = fit.model;
+	best->options = fit.options;
+	result->n_retries += fit.n_retries;
+	return status;
+}
+
+static void
+report_phase(LepEnv *env, LepPhase phase)
+{
+	LepProgress progress = { phase, NULL, 0, 0, NAN, NAN };
+
+	lep_env_progress(env, &progress);
+}
+
+/* Nothing known yet: NaN rather than a good-looking 0. */
+static void
+clear_result(LepTrainResult *result)
+{
+	static const LepErrorMetrics no_errors = { 0, NAN, NAN };
+	static const LepRankingMetrics no_ranking = { 0, 0, NAN, NAN, NAN };
+
+	memset(result, 0, sizeof(*result));
+	result->test = no_errors;
+	result->test_mean = no_errors;
+	result->test_baseline = no_errors;
+	result->validation = no_errors;
+	result->ranking = no_ranking;
+	result->ranking_popular = no_ranking;
+}
+
+static LepStatus
+split_ratings(Training *training)
+{
+	LepTrainResult *result = training->result;
+	LepRatings *ratings = training->ratings;
+	LepStatus status = lep_split(training->env, ratings, &training->candidates[0].options);
+
+	if (status != LEP_OK)
+		return status;
+	result->n_train = lep_ratings_count(ratings, LEP_PARTS_TRAIN);
+	result->n_validation = lep_ratings_count(ratings, LEP_PARTS_VALIDATION);
+	result->n_test = lep_ratings_count(ratings, LEP_PARTS_TEST);
+	report_phase(training->env, LEP_PHASE_SORT);
+	if (training->n_candidates > 1)
+		plan(training->candidates, training->n_candidates, result->n_validation > 0);
+	return lep_view_moments(training->env, ratings, LEP_PARTS_TRAIN, &training->train);
+}
+
+static void
+keep_result(Training *training)
+{
+	LepTrainResult *result = training->result;
+	const Fit *best = &training->best;
+
+	result->model = best->model;
+	result->algorithm = best->solver->algorithm;
+	result->options = best->options;
+	result->epochs = best->epochs;
+	result->validation = best->validation;
+	result->curve = best->curve;
+	result->n_curve = best->n_curve;
+}
+
+/* All stages, with the pool running. */
+static LepStatus
+run_training(Training *training)
+{
+	LepTrainResult *result = training->result;
+	double begin = wall_seconds();
+	double end;
+	LepStatus status = split_ratings(training);
+
+	end = wall_seconds();
+	result->split_seconds = end - begin;
+	if (status == LEP_OK)
+		status = try_candidates(training);
+	begin = wall_seconds();
+	result->fit_seconds = begin - end;
+	if (status == LEP_OK)
+		status = test_best(training);
+	end = wall_seconds();
+	result->test_seconds = end - begin;
+	if (status != LEP_OK)
+		return status;
+	report_phase(training->env, LEP_PHASE_TEST);
+	status = refit_best(training);
+	result->refit_seconds = wall_seconds() - end;
+	if (status == LEP_OK)
+		keep_result(training);
+	return status;
+}
+
+LepStatus
+lep_train(LepArena *arena, LepRatings *ratings, const LepOptions *given, LepTrainResult *result)
+{
+	LepEnv *env = arena->env;
+	Training training;
+	LepStatus status;
+
+	clear_result(result);
+	memset(&training, 0, sizeof(training));
+	training.arena = arena;
+	training.env = env;
+	training.ratings = ratings;
+	training.result = result;
+	status = find_candidates(ratings, given, training.candidates, &training.n_candidates, &env->error);
+	if (status != LEP_OK)
+		return status;
+	result->memory_estimate = lep_train_memory(ratings, given, env->n_threads);
+	if (env->max_bytes > 0 && result->memory_estimate > env->max_bytes)
+		return lep_fail(&env->error, LEP_ERR_MEMORY_LIMIT, NULL, (double) result->memory_estimate, 0,
+						(double) env->max_bytes);
+	status = lep_pool_start(env);
+	if (status == LEP_OK)
+		status = run_training(&training);
+	lep_pool_shutdown(env);
+	return status;
+}

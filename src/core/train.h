@@ -1,0 +1,87 @@
+/*
+ * train.h
+ *		From ratings to a model: choose, fit, stop, test, refit.
+ *
+ * The ratings are split (split.h).  Each candidate algorithm (one, unless auto)
+ * is fitted to the train part until the validation part stops getting better;
+ * the best by validation is judged on the test part, beside the mean and the
+ * biases, and (option refit) fitted again to all ratings with the number of
+ * epochs that was found.
+ */
+#ifndef LEP_TRAIN_H
+#define LEP_TRAIN_H
+
+#include "core/metrics.h"
+#include "core/solver.h"
+
+#define LEP_MAX_TRIALS 8
+
+typedef struct LepCurvePoint
+{
+	int epoch;
+	double train_rmse;		/* NaN: not known */
+	double validation_rmse; /* NaN: no validation part */
+} LepCurvePoint;
+
+/* One algorithm that was considered. */
+typedef struct LepTrial
+{
+	LepAlgorithm algorithm;
+	double cost;			/* estimate in core seconds, refit included */
+	bool ran;				/* false: its cost is over time_limit */
+	double validation_rmse; /* NaN: did not run, or no validation part */
+	int epochs;				/* the best epoch */
+} LepTrial;
+
+typedef struct LepTrainResult
+{
+	LepModel model; /* what to publish */
+	LepAlgorithm algorithm;
+	LepOptions options; /* resolved for the algorithm */
+	int epochs;			/* what the published model was trained for */
+	int n_retries;		/* with half the step, after divergence */
+	bool refitted;
+
+	int64_t n_train;
+	int64_t n_validation;
+	int64_t n_test;
+	LepErrorMetrics test;		   /* of the model before refit, on the test part */
+	LepErrorMetrics test_mean;	   /* of the train part's mean */
+	LepErrorMetrics test_baseline; /* of the regularised biases */
+	LepErrorMetrics validation;
+	LepRankingMetrics ranking; /* k = 0: not computed (explicit feedback) */
+	LepRankingMetrics ranking_popular;
+
+	LepCurvePoint *curve; /* of the chosen algorithm, before refit */
+	int n_curve;
+	LepTrial trials[LEP_MAX_TRIALS];
+	int n_trials;
+
+	double split_seconds; /* wall, for the log only */
+	double fit_seconds;
+	double test_seconds;
+	double refit_seconds;
+	size_t memory_estimate; /* bytes, ratings included */
+} LepTrainResult;
+
+/*
+ * Bytes that training will hold at its peak, the ratings included, for the
+ * most demanding candidate.
+ */
+extern size_t lep_train_memory(const LepRatings *ratings, const LepOptions *given, int n_threads);
+
+/*
+ * Core seconds that training will take by the stated formulas, refit included,
+ * for all candidates that will run.
+ */
+extern double lep_train_cost(const LepRatings *ratings, const LepOptions *given);
+
+/*
+ * Train; result and model are in the arena.  given: options as given, not
+ * resolved.  Refuses with LEP_ERR_MEMORY_LIMIT before it begins if the estimate
+ * is over env->max_bytes.  Starts and shuts down the pool itself.
+ */
+extern LepStatus
+lep_train(LepArena *arena, LepRatings *ratings, const LepOptions *given, LepTrainResult *result);
+
+#endif /* LEP_TRAIN_H */

@@ -1,0 +1,273 @@
+/*
+ * cache.c
+ *		Item factors per session.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "core/kernels.h"
+#include "pg/cache.h"
+#include "pg/errors.h"
+#include "pg/keytype.h"
+#include "pg/pgenv.h"
+#include "pg/settings.h"
+#include "pg/store.h"
+
+/* Entries, last used first. */
+static dlist_head entries = DLIST_STATIC_INIT(entries);
+
+/* Bytes that an id takes in the map, about: for the estimate before loading. */
+#define BYTES_PER_ID 40
+
+static Size
+cache_limit(void)
+{
+	return (Size) lpg_cache_size * 1024;
+}
+
+static Size
+estimate_size(const LpgVersion *version)
+{
+	return lep_add_size(lep_items_size(version->n_items, version->n_factors),
+						(Size) version->n_items * BYTES_PER_ID);
+}
+
+bool
+lpg_cache_fits(const LpgVersion *version)
+{
+	return estimate_size(version) <= cache_limit();
+}
+
+static LpgItems *
+find_entry(Oid model, const LpgVersion *version)
+{
+	dlist_iter iter;
+
+	dlist_foreach(iter, &entries)
+	{
+		LpgItems *entry = dlist_container(LpgItems, node, iter.cur);
+
+		if (entry->model == model && entry->version == version->version &&
+			entry->generation == version->generation)
+			return entry;
+	}
+	return NULL;
+}
+
+static void
+free_entry(LpgItems *entry)
+{
+	dlist_delete(&entry->node);
+	MemoryContextDelete(entry->context);
+}
+
+/* Free entries that nobody holds, the longest unused first, until `needed` fits. */
+static void
+make_room(Size needed)
+{
+	Size held = 0;
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &entries)
+	{
+		LpgItems *entry = dlist_container(LpgItems, node, iter.cur);
+
+		/* from the most recent on: what no longer fits beside those goes */
+		if (entry->pins == 0 && lep_add_size(held + entry->env.bytes_now, needed) > cache_limit())
+			free_entry(entry);
+		else
+			held += entry->env.bytes_now;
+	}
+}
+
+/* ------------------------------------------------------------------ loading */
+
+/* Rows of the items table on their way into an entry. */
+typedef struct ItemLoader
+{
+	Relation table;
+	const LpgVersion *version;
+	LepIdKind kind;
+	int stride;
+	int32 n_loaded;
+	bool *loaded;	/* [n_items] */
+	LepId *ids;		/* [n_items]; text copied to the current context */
+	float *bias;	/* [n_items] */
+	float *factors; /* [n_items * stride] */
+} ItemLoader;
+
+static void
+fail_version(const ItemLoader *loader, const char *detail)
+{
+	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+					errmsg("table \"%s\" does not hold version " INT64_FORMAT " as it was trained",
+						   RelationGetRelationName(loader->table), loader->version->version),
+					errdetail("%s", detail),
+					errhint("Run lepton_check on the model, and train it again.")));
+}
+
+static LepId
+copy_id(const LepId *id, LepIdKind kind)
+{
+	LepId copy = *id;
+
+	if (kind == LEP_ID_TEXT)
+		copy.v.text.data = memcpy(palloc(Max(id->v.text.len, 1)), id->v.text.data, id->v.text.len);
+	return copy;
+}
+
+static void
+load_row(void *arg, TupleTableSlot *slot)
+{
+	ItemLoader *loader = arg;
+	LpgFactorRow row;
+	LepId id;
+	int32 n;
+	bool isnull;
+
+	/* read n first: it says where the factors go */
+	n = DatumGetInt32(slot_getattr(slot, LPG_FACTORS_N, &isnull));
+	if (isnull || n < 0 || n >= loader->version->n_items || loader->loaded[n])
+		fail_version(loader, "An item number is repeated or out of range.");
+	row.factors = loader->factors == NULL ? NULL : loader->factors + (Size) n * loader->stride;
+	lpg_store_read_row(loader->table, slot, loader->version, LPG_ITEMS, &row);
+	loader->bias[n] = row.bias;
+	id = lpg_store_read_id(slot, loader->kind);
+	loader->ids[n] = copy_id(&id, loader->kind);
+	loader->loaded[n] = true;
+	loader->n_loaded++;
+}
+
+/* Ids in the order of their numbers, into the entry's map. */
+static void
+load_ids(LpgItems *entry, const ItemLoader *loader)
+{
+	int32 rows[LEP_ID_BATCH];
+
+	entry->ids = lep_idmap_create(&entry->arena, loader->kind, "items");
+	if (entry->ids == NULL)
+		lpg_error(&entry->env.error);
+	for (int32 first = 0; first < loader->n_loaded; first += LEP_ID_BATCH)
+	{
+		int n = Min(LEP_ID_BATCH, loader->n_loaded - first);
+
+		for (int i = Max(first, 1); i < first + n; i++)
+		{
+			if (lep_id_compare(loader->kind, &loader->ids[i - 1], &loader->ids[i]) >= 0)
+				fail_version(loader, "Item numbers are not in the order of ids.");
+		}
+		lpg_check(lep_idmap_add(entry->ids, loader->ids + first, n, rows), &entry->env.error);
+	}
+}
+
+static void *
+alloc_huge(Size n, Size size)
+{
+	return palloc_extended(Max(lep_mul_size(n, size), 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+}
+
+static void
+load_entry(LpgItems *entry, Relation table, const LpgVersion *version, LepIdKind kind, Snapshot snapshot)
+{
+	ItemLoader loader = { table, version, kind, lep_row_stride(version->n_factors), 0, NULL, NULL, NULL, NULL };
+	char *raw = NULL;
+
+	loader.loaded = alloc_huge(version->n_items, sizeof(bool));
+	loader.ids = alloc_huge(version->n_items, sizeof(LepId));
+	loader.bias = alloc_huge(version->n_items, sizeof(float));
+	if (version->n_factors > 0)
+	{
+		raw = alloc_huge((Size) version->n_items * loader.stride + LEP_ALIGNMENT, sizeof(float));
+		loader.factors = (float *) TYPEALIGN(LEP_ALIGNMENT, raw);
+	}
+
+	lpg_store_scan(table, version->version, snapshot, load_row, &loader);
+	if (loader.n_loaded != version->n_items)
+		fail_version(&loader, psprintf("It has %d items of %d.", loader.n_loaded, version->n_items));
+	load_ids(entry, &loader);
+	entry->items = lep_items_create(&entry->arena, version->n_items, version->n_factors, version->mean,
+									loader.bias, loader.factors);
+	if (entry->items == NULL)
+		lpg_error(&entry->env.error);
+}
+
+static LpgItems *
+create_entry(Oid model, const LpgVersion *version)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "lepton items", ALLOCSET_DEFAULT_SIZES);
+	LpgItems *entry = MemoryContextAllocZero(context, sizeof(LpgItems));
+
+	entry->context = context;
+	entry->model = model;
+	entry->version = version->version;
+	entry->generation = version->generation;
+	lpg_env_init(&entry->env, context);
+	lep_arena_init(&entry->arena, &entry->env);
+	return entry;
+}
+
+/*
+ * The entry's context is a child of the current one until it is complete, so
+ * that an error in between leaves nothing behind.
+ */
+static LpgItems *
+load(Relation model, const LpgVersion *version, Relation table, LepIdKind kind, Snapshot snapshot)
+{
+	MemoryContext scratch =
+		AllocSetContextCreate(CurrentMemoryContext, "lepton items loading", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+	LpgItems *entry = create_entry(RelationGetRelid(model), version);
+
+	load_entry(entry, table, version, kind, snapshot);
+	MemoryContextSetParent(entry->context, CacheMemoryContext);
+	dlist_push_head(&entries, &entry->node);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
+	return entry;
+}
+
+/* ---------------------------------------------------------------- interface */
+
+LpgItems *
+lpg_cache_peek(Oid model, const LpgVersion *version)
+{
+	LpgItems *entry = find_entry(model, version);
+
+	if (entry != NULL)
+	{
+		dlist_move_head(&entries, &entry->node);
+		entry->pins++;
+	}
+	return entry;
+}
+
+LpgItems *
+lpg_cache_get(Relation model, const LpgVersion *version, Relation items, LepIdKind kind, Snapshot snapshot)
+{
+	LpgItems *entry = lpg_cache_peek(RelationGetRelid(model), version);
+	Size needed = estimate_size(version);
+
+	if (entry != NULL)
+		return entry;
+	if (needed > cache_limit())
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("the items of model \"%s\" take %zu kB, but lepton.cache_size is %d kB",
+						RelationGetRelationName(model), (needed + 1023) / 1024, lpg_cache_size),
+				 errhint("SET lepton.cache_size to more, or train with fewer factors.")));
+	make_room(needed);
+	entry = load(model, version, items, kind, snapshot);
+	entry->pins++;
+	return entry;
+}
+
+void
+lpg_cache_unpin(LpgItems *items)
+{
+	Assert(items->pins > 0);
+	items->pins--;
+}

@@ -1,0 +1,68 @@
+/*
+ * compat.h
+ *		Differences between PostgreSQL 15 and later versions: the only file that
+ *		looks at PG_VERSION_NUM.
+ */
+#ifndef LPG_COMPAT_H
+#define LPG_COMPAT_H
+
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "executor/executor.h"
+#include "utils/acl.h"
+#include "utils/guc.h"
+
+#if PG_VERSION_NUM < 150000
+#error "lepton needs PostgreSQL 15 or later"
+#endif
+
+/*
+ * PostgreSQL 16 (commit afbfc02983f) replaced the ACL checks per kind of object
+ * by object_ownercheck and object_aclcheck.
+ */
+#if PG_VERSION_NUM >= 160000
+#include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
+#define lpg_owns_relation(relid, roleid)	 object_ownercheck(RelationRelationId, relid, roleid)
+#define lpg_namespace_aclcheck(nsp, role, m) object_aclcheck(NamespaceRelationId, nsp, role, m)
+#else
+#define lpg_owns_relation(relid, roleid)	 pg_class_ownercheck(relid, roleid)
+#define lpg_namespace_aclcheck(nsp, role, m) pg_namespace_aclcheck(nsp, role, m)
+#endif
+
+/* PostgreSQL 16 (commit 19d8e2308bc) added onlySummarizing. */
+#if PG_VERSION_NUM >= 160000
+#define lpg_insert_index_tuples(rri, slot, estate)                                                          \
+	ExecInsertIndexTuples(rri, slot, estate, false, false, NULL, NIL, false)
+#else
+#define lpg_insert_index_tuples(rri, slot, estate)                                                          \
+	ExecInsertIndexTuples(rri, slot, estate, false, false, NULL, NIL)
+#endif
+
+/* PostgreSQL 16 (commit 19d8e2308bc) made update_indexes an enum. */
+#if PG_VERSION_NUM >= 160000
+#include "access/tableam.h"
+typedef TU_UpdateIndexes LpgUpdateIndexes;
+#define LPG_NO_INDEX_UPDATE TU_None
+#else
+typedef bool LpgUpdateIndexes;
+#define LPG_NO_INDEX_UPDATE false
+#endif
+
+/* PostgreSQL 18 (commit 0fbceae841c) added an argument for statistics. */
+#if PG_VERSION_NUM >= 180000
+#define lpg_index_beginscan(heap, index, snapshot, nkeys)                                                   \
+	index_beginscan(heap, index, snapshot, NULL, nkeys, 0)
+#else
+#define lpg_index_beginscan(heap, index, snapshot, nkeys) index_beginscan(heap, index, snapshot, nkeys, 0)
+#endif
+
+/* PostgreSQL 18 added deferrable_ok. */
+#if PG_VERSION_NUM >= 180000
+#define lpg_primary_key_index(rel) RelationGetPrimaryKeyIndex(rel, false)
+#else
+#define lpg_primary_key_index(rel) RelationGetPrimaryKeyIndex(rel)
+#endif
+
+#endif /* LPG_COMPAT_H */

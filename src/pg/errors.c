@@ -1,0 +1,242 @@
+/*
+ * errors.c
+ *		SQLSTATE, message, detail and hint of each status of the engine.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+
+#include "core/options.h"
+#include "pg/errors.h"
+
+/* bytes in the unit that a person would use */
+static char *
+pretty_size(double bytes)
+{
+	if (bytes >= 1024.0 * 1024.0 * 1024.0)
+		return psprintf("%.1f GB", bytes / (1024.0 * 1024.0 * 1024.0));
+	if (bytes >= 1024.0 * 1024.0)
+		return psprintf("%.1f MB", bytes / (1024.0 * 1024.0));
+	return psprintf("%.0f kB", ceil(bytes / 1024.0));
+}
+
+static void
+raise_resource_error(const LepError *e)
+{
+	switch (e->status)
+	{
+		case LEP_ERR_MEMORY:
+			ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
+							errdetail("Failed on a request of %s.", pretty_size(e->value))));
+			break;
+		case LEP_ERR_MEMORY_LIMIT:
+			ereport(ERROR, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+							errmsg("training would take %s of memory, but lepton.max_training_memory is %s",
+								   pretty_size(e->value), pretty_size(e->max)),
+							errhint("Ask for fewer factors, train on fewer ratings, or have "
+									"lepton.max_training_memory raised.")));
+			break;
+		default:
+			CHECK_FOR_INTERRUPTS();
+			ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED), errmsg("canceling statement due to user request")));
+	}
+}
+
+static void
+raise_data_error(const LepError *e)
+{
+	switch (e->status)
+	{
+		case LEP_ERR_NOT_FINITE:
+			ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+							errmsg("%s of row " INT64_FORMAT " is %s", e->what, e->row,
+								   isnan(e->value)  ? "NaN"
+									   : e->value > 0 ? "Infinity"
+													  : "-Infinity"),
+							errhint("Leave such rows out of the source, or make them NULL, which drops and "
+									"counts them.")));
+			break;
+		case LEP_ERR_RATING_RANGE:
+			ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+							errmsg("rating %g of row " INT64_FORMAT " is out of range", e->value, e->row),
+							errdetail("Ratings can be from -%g to %g.", e->max, e->max)));
+			break;
+		case LEP_ERR_TOO_MANY:
+			ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+							errmsg("too many %s", e->what),
+							errdetail("At most %.0f can be trained on.", e->max)));
+			break;
+		case LEP_ERR_ID_TOO_LONG:
+			ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+							errmsg("%s id of %.0f bytes is too long", e->what, e->value),
+							errdetail("Ids can have %.0f bytes at most.", e->max)));
+			break;
+		case LEP_ERR_NO_RATINGS:
+			ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("the source has no usable rating"),
+							errhint("Rows with a NULL id or rating are not used, nor are users and items below "
+									"min_user_ratings and min_item_ratings.")));
+			break;
+		case LEP_ERR_TOO_FEW:
+			ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
+							errmsg("the source has only %.0f of the %s that are needed at least, %.0f", e->value,
+								   e->what, e->min),
+							errdetail("Nothing can be learned from a single one.")));
+			break;
+		case LEP_ERR_DUPLICATE:
+			ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION),
+							errmsg("the source has more than one rating of the same pair: %s", e->text),
+							errhint("Set option \"duplicates\" to last, mean, sum or max.")));
+			break;
+		case LEP_ERR_NEEDS_TIME:
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("option \"%s\" = \"%s\" needs the time of each rating", e->what, e->text),
+							errhint("Name the source's column of times with option \"time_column\".")));
+			break;
+		default:
+			ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
+							errmsg("the %s part of the ratings is empty", e->what),
+							errdetail("A fraction of %g was asked for.", e->value)));
+	}
+}
+
+/* "a, b or c": the words of an enum option */
+static char *
+list_words(const LepOption *option)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int w = 0; option->words[w] != NULL; w++)
+		appendStringInfo(&list, "%s%s", w == 0 ? "" : option->words[w + 1] == NULL ? " or " : ", ",
+						 option->words[w]);
+	return list.data;
+}
+
+static void
+raise_option_value(const LepError *e)
+{
+	const LepOption *option = lep_option(lep_option_find(e->what));
+
+	if (option->type == LEP_OPTION_ENUM)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("option \"%s\" cannot be \"%s\"", e->what, e->text),
+						errhint("It can be %s.", list_words(option))));
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("option \"%s\" cannot be \"%s\"", e->what, e->text),
+					errhint("It is the name of a column, of 1 to %d bytes.", LEP_OPTION_TEXT_LEN - 1)));
+}
+
+static void
+raise_option_error(const LepError *e)
+{
+	switch (e->status)
+	{
+		case LEP_ERR_OPTION_UNKNOWN:
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("there is no option \"%s\"", e->text),
+							errhint("Perhaps you mean \"%s\"; lepton_options() lists all.", e->what)));
+			break;
+		case LEP_ERR_OPTION_TYPE:
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("option \"%s\" must be %s", e->what, e->text)));
+			break;
+		case LEP_ERR_OPTION_RANGE:
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("option \"%s\" cannot be %.15g", e->what, e->value),
+							errhint("It can be from %.15g to %.15g.", e->min, e->max)));
+			break;
+		case LEP_ERR_OPTION_VALUE:
+			raise_option_value(e);
+			break;
+		case LEP_ERR_OPTION_ALGORITHM:
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("algorithm \"%s\" has no option \"%s\"", e->text, e->what),
+							errhint("SELECT * FROM lepton_options('%s') lists those it has.", e->text)));
+			break;
+		default:
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("algorithm \"%s\" does not learn from %s feedback", e->text, e->what),
+							errhint("Choose another algorithm, or say with option \"feedback\" what the ratings "
+									"are.")));
+	}
+}
+
+void
+lpg_error(const LepError *error)
+{
+	switch (error->status)
+	{
+		case LEP_ERR_MEMORY:
+		case LEP_ERR_MEMORY_LIMIT:
+		case LEP_ERR_STOPPED:
+			raise_resource_error(error);
+			break;
+		case LEP_ERR_NOT_FINITE:
+		case LEP_ERR_RATING_RANGE:
+		case LEP_ERR_TOO_MANY:
+		case LEP_ERR_ID_TOO_LONG:
+		case LEP_ERR_NO_RATINGS:
+		case LEP_ERR_TOO_FEW:
+		case LEP_ERR_DUPLICATE:
+		case LEP_ERR_NEEDS_TIME:
+		case LEP_ERR_EMPTY_TEST:
+			raise_data_error(error);
+			break;
+		case LEP_ERR_OPTION_UNKNOWN:
+		case LEP_ERR_OPTION_TYPE:
+		case LEP_ERR_OPTION_RANGE:
+		case LEP_ERR_OPTION_VALUE:
+		case LEP_ERR_OPTION_ALGORITHM:
+		case LEP_ERR_OPTION_FEEDBACK:
+			raise_option_error(error);
+			break;
+		case LEP_ERR_DIVERGED:
+			ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+							errmsg("training by \"%s\" diverged in epoch " INT64_FORMAT, error->what, error->row),
+							errdetail("Its last step was %g.", error->value),
+							errhint("Set a smaller learning_rate or a larger regularization.")));
+			break;
+		default:
+			break;
+	}
+	elog(ERROR, "unexpected status of the engine: %s", lep_status_name(error->status));
+}
+
+void
+lpg_error_bytes(const LepError *error, const char *table, const char *column)
+{
+	const char *detail;
+
+	switch (error->status)
+	{
+		case LEP_ERR_BYTES_MAGIC:
+			detail = psprintf("They do not begin as %s do.", column);
+			break;
+		case LEP_ERR_BYTES_VERSION:
+			ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+							errmsg("column \"%s\" of table \"%s\" is in format %.0f, but this lepton knows %.0f at "
+								   "most",
+								   column, table, error->value, error->max),
+							errhint("Install the version of lepton that wrote it, or a newer one.")));
+			break;
+		case LEP_ERR_BYTES_LENGTH:
+			detail = psprintf("They are %.0f bytes, where %.0f are needed.", error->value, error->min);
+			break;
+		case LEP_ERR_BYTES_VALUE:
+			detail = psprintf("The number at position " INT64_FORMAT " is %g, but its magnitude can be %g at most.",
+							  error->row, error->value, error->max);
+			break;
+		case LEP_ERR_BYTES_ORDER:
+			detail = psprintf("The number at position " INT64_FORMAT " is out of order or out of range.",
+							  error->row);
+			break;
+		default:
+			lpg_error(error);
+	}
+	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+					errmsg("bytes in column \"%s\" of table \"%s\" are damaged", column, table),
+					errdetail("%s", detail),
+					errhint("Run lepton_check on the model, and train it again.")));
+}

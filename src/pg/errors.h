@@ -1,0 +1,28 @@
+/*
+ * errors.h
+ *		From the engine's statuses to PostgreSQL's errors: the SQLSTATEs and
+ *		texts of everything that the engine refuses.
+ */
+#ifndef LPG_ERRORS_H
+#define LPG_ERRORS_H
+
+#include "postgres.h"
+
+#include "core/status.h"
+
+/* Raise the error; does not return. */
+extern void lpg_error(const LepError *error) pg_attribute_noreturn();
+
+/* The same for bytes found in a column of a table. */
+extern void lpg_error_bytes(const LepError *error, const char *table, const char *column)
+	pg_attribute_noreturn();
+
+/* lpg_error unless status is LEP_OK. */
+static inline void
+lpg_check(LepStatus status, const LepError *error)
+{
+	if (unlikely(status != LEP_OK))
+		lpg_error(error);
+}
+
+#endif /* LPG_ERRORS_H */

@@ -1,0 +1,224 @@
+/*
+ * handle.c
+ *		A model as a reading function sees it.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_proc.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "pg/handle.h"
+#include "pg/keytype.h"
+
+/* Moves whenever what was looked up may have become wrong. */
+static uint64 validity_epoch = 0;
+
+static void
+on_xact(XactEvent event, void *arg)
+{
+	validity_epoch++;
+}
+
+/* An aborted subtransaction takes back rows and locks without a new snapshot. */
+static void
+on_subxact(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, void *arg)
+{
+	validity_epoch++;
+}
+
+static void
+on_relcache(Datum arg, Oid relid)
+{
+	validity_epoch++;
+}
+
+static void
+on_syscache(Datum arg, int cacheid, uint32 hashvalue)
+{
+	validity_epoch++;
+}
+
+void
+lpg_handle_init(void)
+{
+	RegisterXactCallback(on_xact, NULL);
+	RegisterSubXactCallback(on_subxact, NULL);
+	CacheRegisterRelcacheCallback(on_relcache, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHOID, on_syscache, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, on_syscache, (Datum) 0);
+	CacheRegisterSyscacheCallback(NAMESPACEOID, on_syscache, (Datum) 0);
+}
+
+static void
+release_items(void *arg)
+{
+	LpgHandle *handle = arg;
+
+	if (handle->items != NULL)
+		lpg_cache_unpin(handle->items);
+	handle->items = NULL;
+}
+
+LpgHandle *
+lpg_handle_create(FunctionCallInfo fcinfo)
+{
+	MemoryContext mcxt = fcinfo->flinfo->fn_mcxt;
+	LpgHandle *handle = MemoryContextAllocZero(mcxt, sizeof(LpgHandle));
+	MemoryContextCallback *callback = MemoryContextAlloc(mcxt, sizeof(MemoryContextCallback));
+
+	handle->model_type = lpg_registry_model_type(fcinfo);
+	handle->context = AllocSetContextCreate(mcxt, "lepton handle", ALLOCSET_SMALL_SIZES);
+	callback->func = release_items;
+	callback->arg = handle;
+	MemoryContextRegisterResetCallback(mcxt, callback);
+	return handle;
+}
+
+/*
+ * Two snapshots of one backend with the same xmin, xmax and numbers of running
+ * transactions see the same commits: below xmax none can begin, only end.
+ */
+static void
+get_validity(LpgValidity *validity)
+{
+	Snapshot snapshot = GetActiveSnapshot();
+
+	memset(validity, 0, sizeof(*validity));
+	validity->user = GetUserId();
+	validity->xmin = snapshot->xmin;
+	validity->xmax = snapshot->xmax;
+	validity->xcnt = snapshot->xcnt;
+	validity->subxcnt = snapshot->subxcnt;
+	validity->curcid = snapshot->curcid;
+	validity->epoch = validity_epoch;
+}
+
+static bool
+same_name(const char *a, const text *b)
+{
+	return a != NULL && strlen(a) == VARSIZE_ANY_EXHDR(b) && memcmp(a, VARDATA_ANY(b), strlen(a)) == 0;
+}
+
+static void
+resolve_side(LpgHandle *handle, Relation model, LpgSide side)
+{
+	LpgHandleSide *s = &handle->sides[side];
+	Relation table = lpg_registry_open_factors(model, &handle->version, side, AccessShareLock, &s->kind);
+
+	s->table = RelationGetRelid(table);
+	s->lookup = lpg_store_lookup_create(table, s->kind, handle->version.version);
+	table_close(table, NoLock);
+}
+
+static void
+resolve(LpgHandle *handle, const char *name)
+{
+	Relation model;
+
+	handle->model = lpg_registry_find(name, handle->model_type);
+	model = table_open(handle->model, NoLock);
+	lpg_registry_check_model(model, handle->model_type);
+	if (!lpg_registry_current(model, GetActiveSnapshot(), &handle->version))
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("model \"%s\" has no current version", name),
+						errhint("Train it with lepton_train('%s', source).", name)));
+	resolve_side(handle, model, LPG_USERS);
+	resolve_side(handle, model, LPG_ITEMS);
+	table_close(model, NoLock);
+}
+
+bool
+lpg_handle_refresh(LpgHandle *handle, text *name)
+{
+	LpgValidity validity;
+	MemoryContext old;
+	char *name_copy;
+
+	get_validity(&validity);
+	if (same_name(handle->name, name) && memcmp(&validity, &handle->validity, sizeof(validity)) == 0)
+		return false;
+
+	handle->name = NULL;
+	release_items(handle);
+	MemoryContextReset(handle->context);
+	old = MemoryContextSwitchTo(handle->context);
+	name_copy = text_to_cstring(name);
+	resolve(handle, name_copy);
+	MemoryContextSwitchTo(old);
+
+	/* locks taken above may have brought in catalog changes: those are seen */
+	get_validity(&handle->validity);
+	handle->name = name_copy;
+	return true;
+}
+
+LpgFound
+lpg_handle_lookup(LpgHandle *handle, LpgSide side, const LepId *id, float *factors, int32 **seen, int64 *n_seen)
+{
+	LpgHandleSide *s = &handle->sides[side];
+	Relation table = table_open(s->table, NoLock);
+	TupleTableSlot *slot = lpg_store_lookup(s->lookup, table, GetActiveSnapshot(), id);
+	LpgFound found = { false, 0, 0, NULL };
+	LpgFactorRow row;
+
+	if (slot != NULL)
+	{
+		row.factors = factors;
+		lpg_store_read_row(table, slot, &handle->version, side, &row);
+		if (seen != NULL)
+			*seen = lpg_store_read_seen(table, slot, &handle->version, n_seen);
+		found.known = true;
+		found.n = row.n;
+		found.bias = row.bias;
+		found.factors = row.factors;
+		lpg_store_lookup_done(s->lookup);
+	}
+	table_close(table, NoLock);
+	return found;
+}
+
+LpgItems *
+lpg_handle_items_if_cached(LpgHandle *handle)
+{
+	if (handle->items == NULL)
+		handle->items = lpg_cache_peek(handle->model, &handle->version);
+	return handle->items;
+}
+
+LpgItems *
+lpg_handle_items(LpgHandle *handle)
+{
+	if (handle->items == NULL)
+	{
+		LpgHandleSide *side = &handle->sides[LPG_ITEMS];
+		Relation model = table_open(handle->model, NoLock);
+		Relation table = table_open(side->table, NoLock);
+
+		handle->items = lpg_cache_get(model, &handle->version, table, side->kind, GetActiveSnapshot());
+		table_close(table, NoLock);
+		table_close(model, NoLock);
+	}
+	return handle->items;
+}
+
+Oid
+lpg_argument_type(FunctionCallInfo fcinfo, int i)
+{
+	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(fcinfo->flinfo->fn_oid));
+	Oid type;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", fcinfo->flinfo->fn_oid);
+	type = ((Form_pg_proc) GETSTRUCT(tuple))->proargtypes.values[i];
+	ReleaseSysCache(tuple);
+	return type;
+}

@@ -1,0 +1,93 @@
+/*
+ * handle.h
+ *		What a reading function keeps of a model between its calls, and when it
+ *		must look again.
+ *
+ * A handle lives in fn_extra, which outlives statements in PL/pgSQL.  So the
+ * model, the access of the current user and the version are looked up anew
+ * whenever the snapshot, the user or the catalogs may have changed: within one
+ * query that is once.
+ */
+#ifndef LPG_HANDLE_H
+#define LPG_HANDLE_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/snapshot.h"
+
+#include "pg/cache.h"
+#include "pg/registry.h"
+#include "pg/store.h"
+
+/* One factor table of the handle's version. */
+typedef struct LpgHandleSide
+{
+	Oid table;
+	LepIdKind kind;
+	LpgLookup *lookup;
+} LpgHandleSide;
+
+/* Two of these are equal only if the same rows are visible to the same user. */
+typedef struct LpgValidity
+{
+	Oid user;
+	TransactionId xmin;
+	TransactionId xmax;
+	uint32 xcnt;
+	int32 subxcnt;
+	CommandId curcid;
+	uint64 epoch; /* counts transaction ends and catalog changes */
+} LpgValidity;
+
+typedef struct LpgHandle
+{
+	Oid model_type;
+	MemoryContext context; /* of all below; reset by each look-up */
+	LpgValidity validity;
+	char *name; /* as given; NULL: nothing resolved */
+	Oid model;
+	LpgVersion version;
+	LpgHandleSide sides[2]; /* by LpgSide */
+	LpgItems *items;		/* pinned, or NULL */
+} LpgHandle;
+
+/* Register the callbacks that notice changes; called once, by _PG_init. */
+extern void lpg_handle_init(void);
+
+/* A handle in fn_mcxt, for fn_extra; releases what it holds with the context. */
+extern LpgHandle *lpg_handle_create(FunctionCallInfo fcinfo);
+
+/*
+ * Make the handle that of the model's current version.  True if anything was
+ * looked up anew: what the caller remembers of the version is void then.
+ */
+extern bool lpg_handle_refresh(LpgHandle *handle, text *name);
+
+/* What the factor tables say of one user or item. */
+typedef struct LpgFound
+{
+	bool known; /* false: all below is 0 or NULL */
+	int32 n;
+	float bias;
+	float *factors; /* the caller's buffer, or NULL */
+} LpgFound;
+
+/*
+ * Look a user or an item up by id.  factors: buffer of
+ * lep_row_stride(n_factors) floats.  seen, n_seen: where a user's item numbers
+ * go, in the current context; NULL if they are not wanted.
+ */
+extern LpgFound lpg_handle_lookup(LpgHandle *handle, LpgSide side, const LepId *id, float *factors, int32 **seen,
+								  int64 *n_seen);
+
+/* The items, loaded if they must be; held until the handle is refreshed. */
+extern LpgItems *lpg_handle_items(LpgHandle *handle);
+
+/* Hold the items if they are in the cache already. */
+extern LpgItems *lpg_handle_items_if_cached(LpgHandle *handle);
+
+/* Type of argument i of the function being called, as declared. */
+extern Oid lpg_argument_type(FunctionCallInfo fcinfo, int i);
+
+#endif /* LPG_HANDLE_H */

@@ -1,0 +1,252 @@
+/*
+ * optjson.c
+ *		jsonb -> options, options -> JSON, and lepton_options().
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+#include "utils/numeric.h"
+
+#include "core/solver.h"
+#include "pg/errors.h"
+#include "pg/jsonbuild.h"
+#include "pg/jsonread.h"
+#include "pg/optjson.h"
+
+/* ------------------------------------------------------------ jsonb -> options */
+
+/* An option whose value is of a kind that no option has: say what it wants. */
+static LepStatus
+fail_kind(const char *name, LepError *error)
+{
+	LepOptions scratch;
+	int i = lep_option_find(name);
+	bool is_text = i >= 0 && (lep_option(i)->type == LEP_OPTION_TEXT || lep_option(i)->type == LEP_OPTION_ENUM);
+
+	lep_options_init(&scratch);
+	return is_text ? lep_options_set_bool(&scratch, name, true, error)
+				   : lep_options_set_text(&scratch, name, "", error);
+}
+
+static LepStatus
+set_number(LepOptions *options, const char *name, const JsonbValue *value, LepError *error)
+{
+	int64 whole;
+	double real;
+
+	if (lpg_jsonread_int64(value, &whole))
+		return lep_options_set_int(options, name, whole, error);
+	if (!lpg_jsonread_double(value, &real))
+		real = NAN;
+	return lep_options_set_real(options, name, real, error);
+}
+
+/* An array of two numbers. */
+static LepStatus
+set_array(LepOptions *options, const char *name, JsonbContainer *array, LepError *error)
+{
+	double range[2];
+
+	if (!JsonContainerIsArray(array) || JsonContainerSize(array) != 2)
+		return fail_kind(name, error);
+	for (uint32 i = 0; i < 2; i++)
+	{
+		if (!lpg_jsonread_double(getIthJsonbValueFromContainer(array, i), &range[i]))
+			return fail_kind(name, error);
+	}
+	return lep_options_set_range(options, name, range[0], range[1], error);
+}
+
+static LepStatus
+set_option(LepOptions *options, const char *name, const JsonbValue *value, LepError *error)
+{
+	switch (value->type)
+	{
+		case jbvString:
+			return lep_options_set_text(options, name, pnstrdup(value->val.string.val, value->val.string.len),
+										error);
+		case jbvNumeric:
+			return set_number(options, name, value, error);
+		case jbvBool:
+			return lep_options_set_bool(options, name, value->val.boolean, error);
+		case jbvBinary:
+			return set_array(options, name, value->val.binary.data, error);
+		default:
+			return fail_kind(name, error);
+	}
+}
+
+void
+lpg_options_from_jsonb(Jsonb *json, LepOptions *options)
+{
+	JsonbIterator *iterator;
+	JsonbIteratorToken token;
+	JsonbValue value;
+
+	lep_options_init(options);
+	if (!JB_ROOT_IS_OBJECT(json))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("options must be a JSON object"),
+				 errdetail("They are %s.", JsonbToCString(NULL, &json->root, VARSIZE(json))),
+				 errhint("Write for example '{\"factors\": 32}'.")));
+
+	iterator = JsonbIteratorInit(&json->root);
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	{
+		char *name;
+		LepError error;
+		LepStatus status;
+
+		if (token != WJB_KEY)
+			continue;
+		name = pnstrdup(value.val.string.val, value.val.string.len);
+		(void) JsonbIteratorNext(&iterator, &value, true);
+		status = set_option(options, name, &value, &error);
+		lpg_check(status, &error);
+		pfree(name);
+	}
+}
+
+/* ------------------------------------------------------------- options -> JSON */
+
+void
+lpg_options_to_json(const LepOptions *options, StringInfo buffer)
+{
+	LpgJson json;
+
+	lpg_json_begin(&json, buffer);
+	for (int i = 0; lep_option(i) != NULL; i++)
+	{
+		const LepOption *option = lep_option(i);
+		const double *range = lep_option_range(options, i);
+
+		if (!lep_option_applies(i, (LepAlgorithm) options->algorithm))
+			continue;
+		switch (option->type)
+		{
+			case LEP_OPTION_INT:
+				lpg_json_int(&json, option->name, (int64) lep_option_number(options, i));
+				break;
+			case LEP_OPTION_REAL:
+				lpg_json_real(&json, option->name, lep_option_number(options, i));
+				break;
+			case LEP_OPTION_BOOL:
+				lpg_json_bool(&json, option->name, lep_option_number(options, i) != 0);
+				break;
+			case LEP_OPTION_ENUM:
+				lpg_json_text(&json, option->name, option->words[(int) lep_option_number(options, i)]);
+				break;
+			case LEP_OPTION_TEXT:
+				lpg_json_text(&json, option->name, lep_option_text(options, i));
+				break;
+			case LEP_OPTION_RANGE:
+				if (lep_option_given(options, i))
+					lpg_json_range(&json, option->name, range[0], range[1]);
+				break;
+		}
+	}
+	lpg_json_end(&json);
+}
+
+/* ------------------------------------------------------------ lepton_options() */
+
+static const char *const type_names[] = {
+	[LEP_OPTION_INT] = "integer", [LEP_OPTION_REAL] = "real", [LEP_OPTION_BOOL] = "boolean",
+	[LEP_OPTION_ENUM] = "word",	  [LEP_OPTION_TEXT] = "name", [LEP_OPTION_RANGE] = "range",
+};
+
+/* The default of an option as it would be written. */
+static char *
+standard_as_text(int i, LepAlgorithm algorithm)
+{
+	const LepOption *option = lep_option(i);
+	double standard = lep_option_standard(i, algorithm);
+
+	switch (option->type)
+	{
+		case LEP_OPTION_BOOL:
+			return pstrdup(standard != 0 ? "true" : "false");
+		case LEP_OPTION_ENUM:
+			return pstrdup(option->words[(int) standard]);
+		case LEP_OPTION_TEXT:
+		case LEP_OPTION_RANGE:
+			return pstrdup(option->standard_text);
+		default:
+			return psprintf("%.15g", standard);
+	}
+}
+
+/* The words of an enum, as {a,b,c}; NULL for others. */
+static Datum
+words_as_array(const LepOption *option, bool *isnull)
+{
+	Datum words[LEP_MAX_OPTIONS];
+	int n = 0;
+
+	*isnull = option->words == NULL;
+	if (*isnull)
+		return (Datum) 0;
+	while (option->words[n] != NULL)
+	{
+		words[n] = CStringGetTextDatum(option->words[n]);
+		n++;
+	}
+	return PointerGetDatum(construct_array(words, n, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/* The algorithm of that name, or ERROR. */
+static LepAlgorithm
+find_algorithm(const char *name)
+{
+	LepOptions options;
+	LepError error;
+
+	lep_options_init(&options);
+	lpg_check(lep_options_set_text(&options, "algorithm", name, &error), &error);
+	return (LepAlgorithm) options.algorithm;
+}
+
+static void
+put_option(ReturnSetInfo *rsinfo, int i, LepAlgorithm algorithm)
+{
+	const LepOption *option = lep_option(i);
+	bool has_limits = option->type == LEP_OPTION_INT || option->type == LEP_OPTION_REAL;
+	Datum values[7];
+	bool nulls[7] = { false };
+
+	values[0] = CStringGetTextDatum(option->name);
+	values[1] = CStringGetTextDatum(type_names[option->type]);
+	values[2] = CStringGetTextDatum(standard_as_text(i, algorithm));
+	values[3] = Float8GetDatum(option->min);
+	values[4] = Float8GetDatum(option->max);
+	nulls[3] = nulls[4] = !has_limits;
+	values[5] = words_as_array(option, &nulls[5]);
+	values[6] = CStringGetTextDatum(option->meaning);
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+PG_FUNCTION_INFO_V1(lepton_options);
+
+/*
+ * lepton_options(algorithm text DEFAULT 'auto')
+ *		-> setof (option, type, default, min, max, words, meaning)
+ */
+Datum
+lepton_options(PG_FUNCTION_ARGS)
+{
+	LepAlgorithm algorithm = find_algorithm(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; lep_option(i) != NULL; i++)
+	{
+		if (lep_option_applies(i, algorithm))
+			put_option((ReturnSetInfo *) fcinfo->resultinfo, i, algorithm);
+	}
+	return (Datum) 0;
+}

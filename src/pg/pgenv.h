@@ -1,0 +1,21 @@
+/*
+ * pgenv.h
+ *		The engine's environment over a memory context and the backend's
+ *		interrupts.
+ */
+#ifndef LPG_PGENV_H
+#define LPG_PGENV_H
+
+#include "postgres.h"
+
+#include "utils/palloc.h"
+
+#include "core/env.h"
+
+/*
+ * Memory comes from the context and may be reclaimed by resetting it, once no
+ * worker runs.  One thread, no limit, no progress: the caller sets what it wants.
+ */
+extern void lpg_env_init(LepEnv *env, MemoryContext context);
+
+#endif /* LPG_PGENV_H */

@@ -1,0 +1,403 @@
+/*
+ * registry.c
+ *		Finding models, checking access, reading a version's row.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_am_d.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "common/hashfn.h"
+#include "executor/tuptable.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+#include "utils/varlena.h"
+
+#include "core/model.h"
+#include "pg/compat.h"
+#include "pg/jsonread.h"
+#include "pg/keytype.h"
+#include "pg/registry.h"
+
+/* The limit of option factors. */
+#define MAX_FACTORS 1024
+
+RangeVar *
+lpg_registry_parse_name(const char *name)
+{
+	List *names;
+
+	if (!SplitIdentifierString(pstrdup(name), '.', &names) || names == NIL || list_length(names) > 3)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_NAME), errmsg("\"%s\" is not a name of a model", name),
+						errhint("Write model or schema.model; quote parts that are not lower-case "
+								"identifiers, as in '\"My Shop\".recs'.")));
+	names = stringToQualifiedNameList(name);
+	return makeRangeVarFromNameList(names);
+}
+
+char *
+lpg_registry_qualified_name(Oid relid)
+{
+	char *nspname = get_namespace_name(get_rel_namespace(relid));
+	char *relname = get_rel_name(relid);
+
+	if (nspname == NULL || relname == NULL)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", relid)));
+	return quote_qualified_identifier(nspname, relname);
+}
+
+Oid
+lpg_registry_model_type(FunctionCallInfo fcinfo)
+{
+	Oid namespace_ = get_func_namespace(fcinfo->flinfo->fn_oid);
+	Oid type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("lepton_model"),
+							   ObjectIdGetDatum(namespace_));
+
+	if (!OidIsValid(type))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+						errmsg("type \"lepton_model\" is missing from the schema of extension \"lepton\"")));
+	return type;
+}
+
+/* Is this relation a table OF lepton_model? */
+static bool
+is_model(Oid relid, Oid model_type)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	bool result;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	result = ((Form_pg_class) GETSTRUCT(tuple))->reloftype == model_type;
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+static void
+fail_not_a_model(Oid relid)
+{
+	ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					errmsg("relation \"%s\" is not a lepton model", get_rel_name(relid)),
+					errdetail("A model is a table of type lepton_model."),
+					errhint("Choose another name for the model, or see lepton_models for those there are.")));
+}
+
+/* Is checked again with the lock held: names and kinds can change before it. */
+static Oid
+lookup_model(const char *name, Oid model_type, LOCKMODE lockmode, bool missing_ok)
+{
+	RangeVar *rangevar = lpg_registry_parse_name(name);
+	Oid relid = RangeVarGetRelidExtended(rangevar, lockmode, RVR_MISSING_OK, NULL, NULL);
+
+	if (!OidIsValid(relid))
+	{
+		if (missing_ok)
+			return InvalidOid;
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("model \"%s\" does not exist", name),
+						errhint("Train it with lepton_train('%s', source), or see lepton_models.", name)));
+	}
+	if (!is_model(relid, model_type))
+		fail_not_a_model(relid);
+	return relid;
+}
+
+Oid
+lpg_registry_find(const char *name, Oid model_type)
+{
+	Oid relid = lookup_model(name, model_type, AccessShareLock, false);
+	AclResult aclresult = pg_class_aclcheck(relid, GetUserId(), ACL_SELECT);
+
+	if (aclresult != ACLCHECK_OK)
+		aclcheck_error(aclresult, OBJECT_TABLE, get_rel_name(relid));
+	return relid;
+}
+
+LpgTarget
+lpg_registry_find_target(const char *name, Oid model_type)
+{
+	LpgTarget target;
+	RangeVar *rangevar = lpg_registry_parse_name(name);
+
+	target.model = lookup_model(name, model_type, NoLock, true);
+	if (OidIsValid(target.model))
+	{
+		target.namespace_ = get_rel_namespace(target.model);
+		target.relname = get_rel_name(target.model);
+		if (target.relname == NULL)
+			ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("model \"%s\" does not exist", name)));
+	}
+	else
+	{
+		target.namespace_ = RangeVarGetCreationNamespace(rangevar);
+		target.relname = rangevar->relname;
+		if (isTempNamespace(target.namespace_))
+			ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+							errmsg("model \"%s\" cannot be temporary", name),
+							errhint("Name a schema that is not temporary.")));
+	}
+	return target;
+}
+
+void
+lpg_registry_check_model(Relation model, Oid model_type)
+{
+	const char *name = RelationGetRelationName(model);
+
+	if (model->rd_rel->reloftype != model_type)
+		fail_not_a_model(RelationGetRelid(model));
+	if (model->rd_rel->relkind != RELKIND_RELATION || model->rd_rel->relam != HEAP_TABLE_AM_OID)
+		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("model \"%s\" is not a plain table", name)));
+	if (model->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("model \"%s\" is a temporary table", name),
+						errhint("Train it under a name that is not temporary.")));
+	if (model->rd_rel->relrowsecurity)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("row security is enabled on model \"%s\"", name),
+						errdetail("A model is read as a whole or not at all."),
+						errhint("Use GRANT and REVOKE on the model instead.")));
+	if (RelationGetDescr(model)->natts < LPG_MODEL_NATTS)
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("model \"%s\" has %d columns, but %d are needed", name,
+							   RelationGetDescr(model)->natts, LPG_MODEL_NATTS),
+						errhint("Run ALTER EXTENSION lepton UPDATE.")));
+}
+
+void
+lpg_registry_check_owner(Oid model)
+{
+	if (!lpg_owns_relation(model, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(model));
+}
+
+/* "the table is damaged", for a reason. */
+static void
+fail_factors(Relation model, Relation table, const char *reason)
+{
+	ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					errmsg("table \"%s\" cannot hold factors of model \"%s\"", RelationGetRelationName(table),
+						   RelationGetRelationName(model)),
+					errdetail("%s", reason),
+					errhint("Train the model again under another name, and drop this one.")));
+}
+
+/* Names and types of the columns that a factor table must have. */
+static void
+check_columns(Relation model, Relation table, LpgSide side, LepIdKind *kind)
+{
+	static const struct
+	{
+		const char *name;
+		Oid type;
+	} columns[LPG_FACTORS_NATTS] = {
+		{ "version", INT8OID }, { "id", InvalidOid },	 { "n", INT4OID },	{ "n_ratings", INT4OID },
+		{ "bias", FLOAT4OID },	{ "factors", BYTEAOID }, { NULL, BYTEAOID },
+	};
+	TupleDesc desc = RelationGetDescr(table);
+
+	if (desc->natts < LPG_FACTORS_NATTS)
+		fail_factors(model, table, "It lacks columns.");
+	for (int i = 0; i < LPG_FACTORS_NATTS; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		const char *name = columns[i].name != NULL ? columns[i].name : side == LPG_USERS ? "seen" : "neighbors";
+
+		if (att->attisdropped || strcmp(NameStr(att->attname), name) != 0 ||
+			(OidIsValid(columns[i].type) && att->atttypid != columns[i].type))
+			fail_factors(model, table, psprintf("Its column %d is not \"%s\" of the expected type.", i + 1, name));
+	}
+	if (!lpg_keytype_kind(TupleDescAttr(desc, LPG_FACTORS_ID - 1)->atttypid, kind) ||
+		lpg_keytype_stored_type(*kind) != TupleDescAttr(desc, LPG_FACTORS_ID - 1)->atttypid)
+		fail_factors(model, table, "Its column \"id\" is not bigint, text or uuid.");
+}
+
+/* Nothing on the table may run code of its owner's when it is written to. */
+static void
+check_no_code(Relation model, Relation table)
+{
+	List *indexes;
+	ListCell *cell;
+
+	if (table->trigdesc != NULL)
+		fail_factors(model, table, "It has triggers.");
+	if (table->rd_rel->relhasrules)
+		fail_factors(model, table, "It has rules.");
+	if (table->rd_rel->relrowsecurity)
+		fail_factors(model, table, "Row security is enabled on it.");
+	if (table->rd_att->constr != NULL &&
+		(table->rd_att->constr->num_check > 0 || table->rd_att->constr->has_generated_stored))
+		fail_factors(model, table, "It has CHECK constraints or generated columns.");
+
+	indexes = RelationGetIndexList(table);
+	foreach (cell, indexes)
+	{
+		Relation index = relation_open(lfirst_oid(cell), AccessShareLock);
+		bool runs_code = RelationGetIndexExpressions(index) != NIL || RelationGetIndexPredicate(index) != NIL;
+
+		relation_close(index, AccessShareLock);
+		if (runs_code)
+			fail_factors(model, table, "It has an index with an expression or a predicate.");
+	}
+	list_free(indexes);
+}
+
+void
+lpg_registry_check_factors(Relation model, Relation table, LpgSide side, LepIdKind *kind)
+{
+	if (table->rd_rel->relkind != RELKIND_RELATION || table->rd_rel->relam != HEAP_TABLE_AM_OID ||
+		table->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
+		fail_factors(model, table, "It is not a plain table.");
+	if (table->rd_rel->relowner != model->rd_rel->relowner)
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("table \"%s\" has another owner than model \"%s\"", RelationGetRelationName(table),
+							   RelationGetRelationName(model)),
+						errdetail("Factors are read with the rights of the model's owner."),
+						errhint("Change the owner of all three tables with lepton_set_owner('%s', owner).",
+								lpg_registry_qualified_name(RelationGetRelid(model)))));
+	check_columns(model, table, side, kind);
+	check_no_code(model, table);
+}
+
+Relation
+lpg_registry_open_factors(Relation model, const LpgVersion *version, LpgSide side, LOCKMODE lockmode,
+						  LepIdKind *kind)
+{
+	Oid relid = side == LPG_USERS ? version->users : version->items;
+	Relation table = try_relation_open(relid, lockmode);
+
+	if (table == NULL)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+						errmsg("the %s table of model \"%s\" does not exist",
+							   side == LPG_USERS ? "users" : "items", RelationGetRelationName(model)),
+						errhint("Drop the model with lepton_drop and train it again.")));
+	lpg_registry_check_factors(model, table, side, kind);
+	return table;
+}
+
+static void
+fail_row(Relation model, const char *what)
+{
+	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+					errmsg("the row of a version in model \"%s\" is damaged", RelationGetRelationName(model)),
+					errdetail("Its %s is missing or out of range.", what),
+					errhint("Train the model again.")));
+}
+
+/* A count from 0 to the most rows that a side can have. */
+static int32
+read_count(Relation model, const Datum *values, const bool *nulls, int attno, const char *what)
+{
+	int64 count = nulls[attno - 1] ? -1 : DatumGetInt64(values[attno - 1]);
+
+	if (count < 0 || count > LEP_MAX_IDS)
+		fail_row(model, what);
+	return (int32) count;
+}
+
+/* A number of details -> 'serving' within limits. */
+static double
+read_serving(Relation model, Jsonb *details, const char *key, double min, double max)
+{
+	double value;
+
+	if (!lpg_jsonread_number(details, "serving", key, &value) || !(value >= min && value <= max))
+		fail_row(model, psprintf("details -> serving -> %s", key));
+	return value;
+}
+
+void
+lpg_registry_read_version(Relation model, const Datum *values, const bool *nulls, LpgVersion *version)
+{
+	Jsonb *details;
+
+	if (nulls[LPG_MODEL_VERSION - 1] || nulls[LPG_MODEL_USERS - 1] || nulls[LPG_MODEL_ITEMS - 1] ||
+		nulls[LPG_MODEL_GENERATION - 1] || nulls[LPG_MODEL_DETAILS - 1])
+		fail_row(model, "version, users, items, generation or details");
+	version->version = DatumGetInt64(values[LPG_MODEL_VERSION - 1]);
+	version->generation = DatumGetInt64(values[LPG_MODEL_GENERATION - 1]);
+	version->users = DatumGetObjectId(values[LPG_MODEL_USERS - 1]);
+	version->items = DatumGetObjectId(values[LPG_MODEL_ITEMS - 1]);
+	version->n_users = read_count(model, values, nulls, LPG_MODEL_N_USERS, "n_users");
+	version->n_items = read_count(model, values, nulls, LPG_MODEL_N_ITEMS, "n_items");
+
+	details = DatumGetJsonbP(values[LPG_MODEL_DETAILS - 1]);
+	version->n_factors = (int) read_serving(model, details, "n_factors", 0, MAX_FACTORS);
+	version->mean = read_serving(model, details, "mean", -LEP_MAX_NORM, LEP_MAX_NORM);
+	version->min_score = (float) read_serving(model, details, "min", -LEP_MAX_NORM, LEP_MAX_NORM);
+	version->max_score = (float) read_serving(model, details, "max", -LEP_MAX_NORM, LEP_MAX_NORM);
+	version->unknown = (LepUnknown) read_serving(model, details, "unknown", 0, LEP_UNKNOWN_ERROR);
+	version->exclude_seen = read_serving(model, details, "exclude_seen", 0, 1) != 0;
+}
+
+bool
+lpg_registry_current(Relation model, Snapshot snapshot, LpgVersion *version)
+{
+	TupleTableSlot *slot = table_slot_create(model, NULL);
+	TableScanDesc scan = table_beginscan(model, snapshot, 0, NULL);
+	bool found = false;
+
+	while (!found && table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		slot_getsomeattrs(slot, LPG_MODEL_NATTS);
+		if (slot->tts_isnull[LPG_MODEL_IS_CURRENT - 1] ||
+			!DatumGetBool(slot->tts_values[LPG_MODEL_IS_CURRENT - 1]))
+			continue;
+		lpg_registry_read_version(model, slot->tts_values, slot->tts_isnull, version);
+		found = true;
+	}
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	return found;
+}
+
+/* "lept": sets our locks apart from others of the kind. */
+#define LOCK_CLASS 0x6C65
+
+/* Lock the name while the model is not there, the table when it is. */
+static void
+set_lock_tag(LOCKTAG *tag, const LpgTarget *target)
+{
+	uint32 object = target->model;
+	uint32 name = 0;
+
+	if (!OidIsValid(target->model))
+	{
+		object = target->namespace_;
+		name = DatumGetUInt32(hash_any((const unsigned char *) target->relname, (int) strlen(target->relname)));
+		if (name == 0)
+			name = 1;
+	}
+	memset(tag, 0, sizeof(*tag));
+	tag->locktag_field1 = MyDatabaseId;
+	tag->locktag_field2 = object;
+	tag->locktag_field3 = name;
+	tag->locktag_field4 = LOCK_CLASS;
+	tag->locktag_type = LOCKTAG_USERLOCK;
+	tag->locktag_lockmethodid = USER_LOCKMETHOD;
+}
+
+void
+lpg_registry_lock_training(const LpgTarget *target, bool wait)
+{
+	LOCKTAG tag;
+
+	set_lock_tag(&tag, target);
+	if (LockAcquire(&tag, ExclusiveLock, false, !wait) == LOCKACQUIRE_NOT_AVAIL)
+		ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+						errmsg("model \"%s\" is being trained by another session", target->relname),
+						errhint("Try again later, or set option \"wait\" to true.")));
+}

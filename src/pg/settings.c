@@ -1,0 +1,115 @@
+/*
+ * settings.c
+ *		Every configuration parameter, one row each.
+ */
+#include "postgres.h"
+
+#include <limits.h>
+#include <sched.h>
+
+#include "miscadmin.h"
+#include "optimizer/optimizer.h"
+#include "utils/guc.h"
+
+#include "core/kernels.h"
+#include "pg/settings.h"
+
+int lpg_threads = 0;
+int lpg_cache_size = 512 * 1024;
+int lpg_max_training_memory = 4 * 1024 * 1024;
+bool lpg_log_progress = false;
+static int kernel_level = LEP_N_KERNEL_LEVELS;
+
+typedef struct IntSetting
+{
+	const char *name;
+	const char *description;
+	const char *detail;
+	int *variable;
+	int standard;
+	int min;
+	int max;
+	GucContext context;
+	int flags;
+} IntSetting;
+
+static const IntSetting int_settings[] = {
+	{ "lepton.threads", "Sets how many threads a training uses.",
+	  "0 means the cores that the process may use, at most max_parallel_maintenance_workers + 1.",
+	  &lpg_threads, 0, 0, 1024, PGC_USERSET, 0 },
+	{ "lepton.cache_size", "Sets how much memory a session may keep item factors in.",
+	  "A model whose items do not fit cannot answer lepton_topn.", &lpg_cache_size, 512 * 1024, 1024,
+	  MAX_KILOBYTES, PGC_USERSET, GUC_UNIT_KB },
+	{ "lepton.max_training_memory", "Sets how much memory a training may take.",
+	  "A training that would take more is refused before it starts. 0 means no limit.",
+	  &lpg_max_training_memory, 4 * 1024 * 1024, 0, MAX_KILOBYTES, PGC_SUSET, GUC_UNIT_KB },
+};
+
+/* The names of kernel levels; "auto" is the best that runs here. */
+static const struct config_enum_entry kernel_entries[] = {
+	{ "auto", LEP_N_KERNEL_LEVELS, false }, { "portable", LEP_KERNELS_PORTABLE, false },
+	{ "neon", LEP_KERNELS_NEON, false },	{ "avx2", LEP_KERNELS_AVX2, false },
+	{ "avx512", LEP_KERNELS_AVX512, false }, { NULL, 0, false },
+};
+
+static bool
+check_kernel(int *newval, void **extra, GucSource source)
+{
+	if (*newval == LEP_N_KERNEL_LEVELS ||
+		(lep_cpu_supports((LepKernelLevel) *newval) && lep_kernels_of((LepKernelLevel) *newval) != NULL))
+		return true;
+	GUC_check_errdetail("This machine or this build has no \"%s\" kernels.",
+						lep_kernel_level_name((LepKernelLevel) *newval));
+	return false;
+}
+
+static void
+assign_kernel(int newval, void *extra)
+{
+	if (newval == LEP_N_KERNEL_LEVELS)
+		lep_kernels_choose();
+	else
+		(void) lep_kernels_select((LepKernelLevel) newval);
+}
+
+void
+lpg_settings_init(void)
+{
+	lep_kernels_choose();
+
+	for (int i = 0; i < (int) lengthof(int_settings); i++)
+	{
+		const IntSetting *s = &int_settings[i];
+
+		DefineCustomIntVariable(s->name, s->description, s->detail, s->variable, s->standard, s->min,
+								s->max, s->context, s->flags, NULL, NULL, NULL);
+	}
+	DefineCustomBoolVariable("lepton.log_progress", "Sends a NOTICE after each epoch of a training.", NULL,
+							 &lpg_log_progress, false, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("lepton.kernel", "Sets the instruction set of the numeric kernels.",
+							 "All give the same results; this is for tests and measurements.",
+							 &kernel_level, LEP_N_KERNEL_LEVELS, kernel_entries, PGC_USERSET, 0,
+							 check_kernel, assign_kernel, NULL);
+	MarkGUCPrefixReserved("lepton");
+}
+
+/* Cores that this process may run on. */
+static int
+available_cores(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) != 0)
+		return 1;
+	return CPU_COUNT(&set);
+}
+
+int
+lpg_settings_threads(void)
+{
+	int cores = available_cores();
+
+	if (lpg_threads > 0)
+		return Min(lpg_threads, cores);
+	return Max(1, Min(cores, max_parallel_maintenance_workers + 1));
+}

@@ -1,0 +1,488 @@
+/*
+ * source.c
+ *		From a source's rows to the engine's builder.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/relation.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/parsenodes.h"
+#include "parser/parser.h"
+#include "tcop/dest.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/numeric.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+#include "utils/varlena.h"
+
+#include "pg/errors.h"
+#include "pg/keytype.h"
+#include "pg/source.h"
+
+/* Rows between two calls of the check. */
+#define ROWS_PER_CHECK 65536
+
+/* A column of the source that is read. */
+typedef struct SourceColumn
+{
+	const char *name;
+	AttrNumber attno; /* 0: not there */
+	Oid type;		  /* base type */
+} SourceColumn;
+
+/* A DestReceiver that fills batches for the builder. */
+typedef struct SourceReceiver
+{
+	DestReceiver pub;
+	LpgSource *source;
+	LepArena *arena;
+	const LepOptions *options;
+	LpgSourceCheck check;
+	void *check_arg;
+
+	SourceColumn user;
+	SourceColumn item;
+	SourceColumn rating;
+	SourceColumn time;
+	int last_attno; /* of the columns read */
+
+	int n; /* rows in the batch */
+	LepId users[LEP_ID_BATCH];
+	LepId items[LEP_ID_BATCH];
+	double ratings[LEP_ID_BATCH];
+	int64 times[LEP_ID_BATCH];
+	MemoryContext batch_context; /* text ids of the batch, and conversions */
+} SourceReceiver;
+
+/* ------------------------------------------------------------------ columns */
+
+/* "a, b, c": what the source has. */
+static char *
+list_columns(TupleDesc desc)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; i < desc->natts; i++)
+		appendStringInfo(&list, "%s\"%s\"", i == 0 ? "" : ", ", NameStr(TupleDescAttr(desc, i)->attname));
+	return list.data;
+}
+
+static void
+find_column(SourceColumn *column, TupleDesc desc, const char *name)
+{
+	column->name = name;
+	column->attno = 0;
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (att->attisdropped || strcmp(NameStr(att->attname), name) != 0)
+			continue;
+		if (column->attno != 0)
+			ereport(ERROR, (errcode(ERRCODE_AMBIGUOUS_COLUMN),
+							errmsg("the source has more than one column \"%s\"", name)));
+		column->attno = (AttrNumber) (i + 1);
+		column->type = getBaseType(att->atttypid);
+	}
+}
+
+/* Must the source have this column?  The option names which one it is. */
+static void
+require_column(const SourceColumn *column, TupleDesc desc, const char *option, bool required)
+{
+	if (column->attno != 0 || !required)
+		return;
+	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("the source has no column \"%s\"", column->name),
+					errdetail("Its columns are %s.", list_columns(desc)),
+					errhint("Name the right one with option \"%s\".", option)));
+}
+
+static void
+require_id(const SourceColumn *column, LepIdKind *kind)
+{
+	if (!lpg_keytype_kind(column->type, kind))
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("column \"%s\" of type %s cannot be an id", column->name,
+							   format_type_be(column->type)),
+						errhint("Ids are smallint, integer, bigint, text, varchar or uuid; cast it in the source.")));
+}
+
+static bool
+is_number(Oid type)
+{
+	return type == INT2OID || type == INT4OID || type == INT8OID || type == FLOAT4OID || type == FLOAT8OID ||
+		type == NUMERICOID;
+}
+
+static void
+require_number(const SourceColumn *column)
+{
+	if (column->attno != 0 && !is_number(column->type))
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("column \"%s\" of type %s cannot be a rating", column->name,
+							   format_type_be(column->type)),
+						errhint("Ratings are smallint to numeric, real or double precision; cast it in the source.")));
+}
+
+static void
+require_time(const SourceColumn *column)
+{
+	if (column->attno != 0 && !is_number(column->type) && column->type != TIMESTAMPTZOID &&
+		column->type != TIMESTAMPOID && column->type != DATEOID)
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("column \"%s\" of type %s cannot be a time", column->name,
+							   format_type_be(column->type)),
+						errhint("Times are timestamp with or without time zone, date, or a number that grows; name "
+								"another column with option \"time_column\", or leave it out of the source.")));
+}
+
+/* Was the option of this name given? */
+static bool
+is_given(const LepOptions *options, const char *name)
+{
+	return lep_option_given(options, lep_option_find(name));
+}
+
+static void
+resolve_columns(SourceReceiver *r, TupleDesc desc)
+{
+	const LepOptions *o = r->options;
+	LepSourceShape *shape = &r->source->shape;
+
+	find_column(&r->user, desc, o->user_column);
+	find_column(&r->item, desc, o->item_column);
+	find_column(&r->rating, desc, o->rating_column);
+	find_column(&r->time, desc, o->time_column);
+	require_column(&r->user, desc, "user_column", true);
+	require_column(&r->item, desc, "item_column", true);
+	require_column(&r->rating, desc, "rating_column", is_given(o, "rating_column"));
+	require_column(&r->time, desc, "time_column", is_given(o, "time_column"));
+	require_id(&r->user, &shape->user_kind);
+	require_id(&r->item, &shape->item_kind);
+	require_number(&r->rating);
+	require_time(&r->time);
+	shape->has_rating = r->rating.attno != 0;
+	shape->has_time = r->time.attno != 0;
+	r->last_attno = Max(Max(r->user.attno, r->item.attno), Max(r->rating.attno, r->time.attno));
+}
+
+/* ------------------------------------------------------------------- values */
+
+static double
+get_number(Datum datum, Oid type)
+{
+	switch (type)
+	{
+		case INT2OID:
+			return DatumGetInt16(datum);
+		case INT4OID:
+			return DatumGetInt32(datum);
+		case INT8OID:
+			return (double) DatumGetInt64(datum);
+		case FLOAT4OID:
+			return DatumGetFloat4(datum);
+		case FLOAT8OID:
+			return DatumGetFloat8(datum);
+		case NUMERICOID:
+			return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, datum));
+		default:
+			elog(ERROR, "type %u is no number", type);
+	}
+}
+
+/*
+ * A time as an integer of the same order.  Numbers are kept to a millionth, as
+ * timestamps are.
+ */
+static int64
+get_time(const SourceReceiver *r, Datum datum)
+{
+	double value;
+
+	switch (r->time.type)
+	{
+		case INT2OID:
+			return DatumGetInt16(datum);
+		case INT4OID:
+			return DatumGetInt32(datum);
+		case INT8OID:
+			return DatumGetInt64(datum);
+		case TIMESTAMPTZOID:
+		case TIMESTAMPOID:
+			return DatumGetTimestamp(datum);
+		case DATEOID:
+			return DatumGetDateADT(datum);
+		default:
+			break;
+	}
+	value = get_number(datum, r->time.type) * 1e6;
+	if (isnan(value))
+		ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+						errmsg("\"%s\" of row " INT64_FORMAT " is NaN", r->time.name, r->source->n_rows)));
+	if (value >= 9.2e18)
+		return PG_INT64_MAX;
+	if (value <= -9.2e18)
+		return PG_INT64_MIN;
+	return (int64) rint(value);
+}
+
+/* The id of a column; text is copied, since the slot's memory goes with its row. */
+static LepId
+get_id(const SourceReceiver *r, const SourceColumn *column, Datum datum)
+{
+	LepId id = lpg_keytype_from_datum(datum, column->type);
+
+	if (column->type == TEXTOID || column->type == VARCHAROID)
+		id.v.text.data = memcpy(MemoryContextAlloc(r->batch_context, Max(id.v.text.len, 1)), id.v.text.data,
+								id.v.text.len);
+	return id;
+}
+
+/* ----------------------------------------------------------------- receiver */
+
+static void
+add_batch(SourceReceiver *r)
+{
+	const LepSourceShape *shape = &r->source->shape;
+
+	lpg_check(lep_ratings_add(r->source->builder, r->users, r->items, shape->has_rating ? r->ratings : NULL,
+							  shape->has_time ? r->times : NULL, r->n),
+			  &r->arena->env->error);
+	r->n = 0;
+	MemoryContextReset(r->batch_context);
+}
+
+static void
+receiver_startup(DestReceiver *self, int operation, TupleDesc desc)
+{
+	SourceReceiver *r = (SourceReceiver *) self;
+
+	resolve_columns(r, desc);
+	r->source->builder = lep_ratings_begin(r->arena, &r->source->shape);
+	if (r->source->builder == NULL)
+		lpg_error(&r->arena->env->error);
+	r->check(r->check_arg, r->source);
+}
+
+/* Is this row to be dropped for a NULL?  Counts it. */
+static bool
+has_null(const SourceReceiver *r, const TupleTableSlot *slot)
+{
+	const struct
+	{
+		const SourceColumn *column;
+		int64 *count;
+	} columns[] = {
+		{ &r->user, &r->source->n_null_user },
+		{ &r->item, &r->source->n_null_item },
+		{ &r->rating, &r->source->n_null_rating },
+		{ &r->time, &r->source->n_null_time },
+	};
+
+	for (int i = 0; i < (int) lengthof(columns); i++)
+	{
+		AttrNumber attno = columns[i].column->attno;
+
+		if (attno != 0 && slot->tts_isnull[attno - 1])
+		{
+			(*columns[i].count)++;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool
+receive_row(TupleTableSlot *slot, DestReceiver *self)
+{
+	SourceReceiver *r = (SourceReceiver *) self;
+	MemoryContext old;
+
+	slot_getsomeattrs(slot, r->last_attno);
+	r->source->n_rows++;
+	if (r->source->n_rows % ROWS_PER_CHECK == 0)
+		r->check(r->check_arg, r->source);
+	if (has_null(r, slot))
+		return true;
+
+	old = MemoryContextSwitchTo(r->batch_context);
+	r->users[r->n] = get_id(r, &r->user, slot->tts_values[r->user.attno - 1]);
+	r->items[r->n] = get_id(r, &r->item, slot->tts_values[r->item.attno - 1]);
+	if (r->rating.attno != 0)
+		r->ratings[r->n] = get_number(slot->tts_values[r->rating.attno - 1], r->rating.type);
+	if (r->time.attno != 0)
+		r->times[r->n] = get_time(r, slot->tts_values[r->time.attno - 1]);
+	MemoryContextSwitchTo(old);
+	if (++r->n == LEP_ID_BATCH)
+		add_batch(r);
+	return true;
+}
+
+static void
+receiver_shutdown(DestReceiver *self)
+{
+	SourceReceiver *r = (SourceReceiver *) self;
+
+	if (r->n > 0)
+		add_batch(r);
+}
+
+static void
+receiver_destroy(DestReceiver *self)
+{
+}
+
+/* -------------------------------------------------------------------- query */
+
+/* Make the position of a syntax error one in the source, as PL/pgSQL does. */
+static void
+source_error_callback(void *arg)
+{
+	int position = geterrposition();
+
+	if (position > 0)
+	{
+		errposition(0);
+		internalerrposition(position);
+		internalerrquery((const char *) arg);
+	}
+	errcontext("source of a training");
+}
+
+/* Any part of a set operation can carry INTO, but the grammar lets the first only. */
+static bool
+has_into(const SelectStmt *select)
+{
+	while (select->op != SETOP_NONE)
+		select = select->larg;
+	return select->intoClause != NULL;
+}
+
+/* ERROR unless the text is exactly one SELECT (VALUES, TABLE, WITH ... SELECT). */
+static void
+check_select(const char *query)
+{
+	ErrorContextCallback callback;
+	List *statements;
+	Node *statement = NULL;
+
+	callback.callback = source_error_callback;
+	callback.arg = unconstify(char *, query);
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+	statements = raw_parser(query, RAW_PARSE_DEFAULT);
+	error_context_stack = callback.previous;
+
+	if (list_length(statements) == 1)
+		statement = linitial_node(RawStmt, statements)->stmt;
+	if (statement == NULL || !IsA(statement, SelectStmt) || has_into((SelectStmt *) statement))
+		ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR),
+						errmsg("the source must be one SELECT or the name of a table"),
+						errdetail("It is %d statements, or one that is no SELECT.", list_length(statements)),
+						errhint("Give a name such as 'shop.ratings', or 'SELECT user_id, item_id, rating FROM ...'.")));
+}
+
+/* "SELECT the columns that are read FROM the relation". */
+static char *
+select_from_relation(const char *name, const LepOptions *options)
+{
+	RangeVar *rangevar = makeRangeVarFromNameList(stringToQualifiedNameList(name));
+	Oid relid = RangeVarGetRelid(rangevar, AccessShareLock, false);
+	Relation relation = relation_open(relid, NoLock);
+	TupleDesc desc = RelationGetDescr(relation);
+	const char *columns[] = { options->user_column, options->item_column, options->rating_column,
+							  options->time_column };
+	static const char *const option_names[] = { "user_column", "item_column", "rating_column", "time_column" };
+	StringInfoData query;
+	int n = 0;
+
+	if (relation->rd_rel->relkind != RELKIND_RELATION && relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE &&
+		relation->rd_rel->relkind != RELKIND_VIEW && relation->rd_rel->relkind != RELKIND_MATVIEW &&
+		relation->rd_rel->relkind != RELKIND_FOREIGN_TABLE)
+		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+						errmsg("\"%s\" is not a table or a view", RelationGetRelationName(relation))));
+	initStringInfo(&query);
+	for (int i = 0; i < (int) lengthof(columns); i++)
+	{
+		SourceColumn column;
+
+		find_column(&column, desc, columns[i]);
+		require_column(&column, desc, option_names[i], i < 2 || is_given(options, option_names[i]));
+		if (column.attno != 0)
+			appendStringInfo(&query, "%s %s", n++ == 0 ? "SELECT" : ",", quote_identifier(columns[i]));
+	}
+	appendStringInfo(&query, " FROM %s",
+					 quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
+												RelationGetRelationName(relation)));
+	relation_close(relation, NoLock);
+	return query.data;
+}
+
+/* The SELECT that a source means. */
+static char *
+get_query(const char *source, const LepOptions *options)
+{
+	List *names;
+
+	if (SplitIdentifierString(pstrdup(source), '.', &names) && names != NIL && list_length(names) <= 3)
+		return select_from_relation(source, options);
+	check_select(source);
+	return pstrdup(source);
+}
+
+static void
+execute(const char *query, SourceReceiver *receiver)
+{
+	SPIExecuteOptions options;
+	int nestlevel = NewGUCNestLevel();
+
+	(void) set_config_option("transaction_read_only", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
+	memset(&options, 0, sizeof(options));
+	options.must_return_tuples = true;
+	options.dest = &receiver->pub;
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (SPI_execute_extended(query, &options) < 0)
+		elog(ERROR, "SPI_execute_extended failed: %s", SPI_result_code_string(SPI_result));
+	SPI_finish();
+	AtEOXact_GUC(true, nestlevel);
+}
+
+void
+lpg_source_read(const char *query, const LepOptions *options, LepArena *arena, LpgSourceCheck check,
+				void *check_arg, LpgSource *source)
+{
+	SourceReceiver *receiver = palloc0(sizeof(SourceReceiver));
+
+	memset(source, 0, sizeof(*source));
+	receiver->pub.rStartup = receiver_startup;
+	receiver->pub.receiveSlot = receive_row;
+	receiver->pub.rShutdown = receiver_shutdown;
+	receiver->pub.rDestroy = receiver_destroy;
+	receiver->pub.mydest = DestNone;
+	receiver->source = source;
+	receiver->arena = arena;
+	receiver->options = options;
+	receiver->check = check;
+	receiver->check_arg = check_arg;
+	receiver->batch_context =
+		AllocSetContextCreate(CurrentMemoryContext, "lepton source batch", ALLOCSET_DEFAULT_SIZES);
+
+	execute(get_query(query, options), receiver);
+	MemoryContextDelete(receiver->batch_context);
+	pfree(receiver);
+}

@@ -1,0 +1,40 @@
+/*
+ * source.h
+ *		Reading the ratings that a training asks for.
+ *
+ * A source is the name of a table, view, materialized view or foreign table, or
+ * one SELECT.  It runs as the current user, under the current search path and
+ * row security, with transaction_read_only on: SPI's own read-only flag does not
+ * stop a volatile function from writing.  Rows go straight from the executor into
+ * the engine's builder; the portal is closed when lpg_source_read returns.
+ */
+#ifndef LPG_SOURCE_H
+#define LPG_SOURCE_H
+
+#include "postgres.h"
+
+#include "core/options.h"
+#include "core/ratings.h"
+
+/* What was read, and what was not used of it. */
+typedef struct LpgSource
+{
+	LepSourceShape shape;
+	LepRatingsBuilder *builder; /* in the arena */
+	int64 n_rows;				/* read */
+	int64 n_null_user;			/* rows dropped, each counted once */
+	int64 n_null_item;
+	int64 n_null_rating;
+	int64 n_null_time;
+} LpgSource;
+
+/*
+ * Called when the columns are known and before the first row, and again from
+ * time to time: to refuse early.
+ */
+typedef void (*LpgSourceCheck) (void *arg, const LpgSource *source);
+
+extern void lpg_source_read(const char *query, const LepOptions *options, LepArena *arena,
+							LpgSourceCheck check, void *check_arg, LpgSource *source);
+
+#endif /* LPG_SOURCE_H */

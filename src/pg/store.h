@@ -1,0 +1,94 @@
+/*
+ * store.h
+ *		The two factor tables of a model: rows in, rows out, bytes verified.
+ *
+ * Writing goes in batches past the executor (table_multi_insert), with index
+ * entries after each batch; callers have checked the table with
+ * lpg_registry_check_factors(), so that no code of the owner's runs.  Reading is
+ * one index lookup by (version, id), or one scan of a version.
+ */
+#ifndef LPG_STORE_H
+#define LPG_STORE_H
+
+#include "postgres.h"
+
+#include "executor/tuptable.h"
+#include "utils/relcache.h"
+#include "utils/snapshot.h"
+
+#include "pg/registry.h"
+
+/* ---- lookups by id ---- */
+
+/* Lookups into one factor table; lives until the context it was made in is reset. */
+typedef struct LpgLookup LpgLookup;
+
+/*
+ * Prepare lookups of ids of a version; the relation stays the caller's and must
+ * be open, with a lock, whenever lpg_store_lookup is called.
+ */
+extern LpgLookup *lpg_store_lookup_create(Relation table, LepIdKind kind, int64 version);
+
+/*
+ * The row of this id, in the lookup's slot, or NULL.  The slot holds a buffer
+ * until lpg_store_lookup_done().
+ */
+extern TupleTableSlot *lpg_store_lookup(LpgLookup *lookup, Relation table, Snapshot snapshot, const LepId *id);
+
+extern void lpg_store_lookup_done(LpgLookup *lookup);
+
+/* ---- values of a row ---- */
+
+typedef struct LpgFactorRow
+{
+	int32 n;
+	int32 n_ratings;
+	float bias;
+	float *factors; /* padded, the caller's memory; NULL where the version has no factors */
+} LpgFactorRow;
+
+/*
+ * Read n, n_ratings, bias and factors from a slot; row->factors is the buffer
+ * for the factors, of lep_row_stride(n_factors) floats.  ERROR for NULLs, for
+ * numbers that are not finite or too large, for bytes that are not factors.
+ */
+extern void lpg_store_read_row(Relation table, TupleTableSlot *slot, const LpgVersion *version, LpgSide side,
+							   LpgFactorRow *row);
+
+/*
+ * The item numbers in a user's seen, ascending, in the current memory context;
+ * *n_seen may be 0.
+ */
+extern int32 *lpg_store_read_seen(Relation table, TupleTableSlot *slot, const LpgVersion *version, int64 *n_seen);
+
+/* The id in a slot; text points into the slot or, if it was toasted, into the current context. */
+extern LepId lpg_store_read_id(TupleTableSlot *slot, LepIdKind kind);
+
+/* ---- scans ---- */
+
+/* Called for each row of a version. */
+typedef void (*LpgRowVisitor) (void *arg, TupleTableSlot *slot);
+
+extern void lpg_store_scan(Relation table, int64 version, Snapshot snapshot, LpgRowVisitor visit, void *arg);
+
+/* ---- writing ---- */
+
+typedef struct LpgWriter LpgWriter;
+
+extern LpgWriter *lpg_store_writer_begin(Relation table);
+
+/* Arrays of the row to fill, before each lpg_store_writer_put. */
+extern Datum *lpg_store_writer_values(LpgWriter *writer, bool **nulls);
+
+/* A context that holds the row's values until its batch is written. */
+extern MemoryContext lpg_store_writer_context(LpgWriter *writer);
+
+/* The row is complete; about `bytes` large. */
+extern void lpg_store_writer_put(LpgWriter *writer, Size bytes);
+
+extern void lpg_store_writer_end(LpgWriter *writer);
+
+/* Delete the rows of a version that are visible to the snapshot; how many. */
+extern int64 lpg_store_delete_version(Relation table, int64 version, Snapshot snapshot);
+
+#endif /* LPG_STORE_H */

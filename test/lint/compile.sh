@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Both compilers, warnings as errors: engine, extension, tests, benchmarks;
+# and every header by itself.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tools/report.sh
+shopt -s nullglob
+
+out=build/lint/obj
+mkdir -p $out
+# what the Makefile gives the compiler; -MMD is about its own tree
+flags=$(make -s print-pg-flags)
+flags=${flags//-MMD -MP/}
+
+# the server's own flags are gcc's; clang knows most of them
+declare -A extra=([gcc]='' [clang]='-Wno-unknown-warning-option -Wno-ignored-optimization-argument')
+
+# compile COMPILER FILE [FLAG]...
+compile() {
+  local compiler=$1 file=$2
+  shift 2
+  # shellcheck disable=SC2086  # flags are words
+  $compiler $flags ${extra[$compiler]} -Werror "$@" -c "$file" -o "$out/${file//\//_}.$compiler.o"
+}
+
+# A header compiles when it is all there is; an extension's after postgres.h,
+# as every file of the server begins with it.
+compile_header() {
+  local file=$1 unit=$out/header.c
+  {
+    case $file in src/pg/*) echo '#include "postgres.h"' ;; esac
+    echo "#include \"${file#src/}\""
+  } >"$unit"
+  compile gcc "$unit"
+}
+
+for compiler in gcc clang; do
+  for file in src/core/*.c src/pg/*.c; do
+    check_ok "$compiler $file" compile $compiler "$file"
+  done
+  for file in test/unit/*.c test/fuzz/*.c bench/*.c; do
+    check_ok "$compiler $file" compile $compiler "$file" -Itest/unit -Wno-missing-prototypes
+  done
+done
+for file in src/core/*.h src/pg/*.h; do
+  case $file in
+    *_impl.h | *_template.h) ;; # bodies, included with parameters
+    *) check_ok "alone: $file" compile_header "$file" ;;
+  esac
+done

@@ -1,0 +1,64 @@
+# shellcheck shell=bash
+# Sourced by the tools that run checks: logs, counts, and the last line.
+#
+# run_suite NAME COMMAND... writes the command's output to build/test/NAME.log,
+# counts its "ok" and "not ok" lines (TAP) and pg_regress's lines, shows what
+# failed, and adds to the totals.  A suite that ends in failure without naming
+# a failed test counts as one failed test, and so does a suite that ran none.
+
+log_dir=build/test
+total_passed=0
+total_failed=0
+
+# A TAP line for a check that is a command: ok if it succeeds.
+check_ok() {
+  local name=$1
+  shift
+  if "$@"; then echo "ok - $name"; else echo "not ok - $name"; fi
+}
+
+# "passed failed skipped" of a log.  A bare "ok" is prove's, about a whole file.
+count_log() {
+  awk '
+    /^ok [0-9-]/ && /# *[Ss][Kk][Ii][Pp]/ { skipped++; next }
+    /^not ok [0-9-]/ && /# *[Tt][Oo][Dd][Oo]/ { passed++; next }
+    /^ok [0-9-]/ { passed++; next }
+    /^not ok [0-9-]/ { failed++; next }
+    /^(test| )[ ]*[^ ]+ +\.\.\. ok / { passed++; next }
+    /^(test| )[ ]*[^ ]+ +\.\.\. FAILED/ { failed++; next }
+    END { print passed + 0, failed + 0, skipped + 0 }' "$1"
+}
+
+# What a reader needs of a log to see why it failed.
+show_failures() {
+  local log=$1 lines
+  lines=$(grep -nE '^not ok|\.\.\. FAILED|error:|Error |ERROR|FATAL|Sanitizer|^#' "$log" | grep -vi '# *skip' | head -60 || true)
+  if [ -n "$lines" ]; then printf '%s\n' "$lines"; else tail -30 "$log"; fi
+}
+
+run_suite() {
+  local name=$1 log=$log_dir/$1.log status=0 passed failed skipped started=$SECONDS
+  shift
+  mkdir -p "$log_dir"
+  ("$@") >"$log" 2>&1 || status=$?
+  read -r passed failed skipped < <(count_log "$log")
+  if [ "$failed" = 0 ] && { [ "$status" != 0 ] || [ $((passed + skipped)) = 0 ]; }; then
+    echo "not ok - $name ended with status $status, and $passed passed" >>"$log"
+    failed=1
+  fi
+  printf '%-12s %5d passed, %3d failed, %3d skipped  (%d s)\n' \
+    "$name" "$passed" "$failed" "$skipped" $((SECONDS - started))
+  grep -hiE '^ok [0-9-].*# *skip' "$log" | sed -E 's/^ok [0-9]* ?-? ?/    skipped: /; s/# *skip *(.*)/(\1)/I' | sort -u || true
+  if [ "$failed" != 0 ]; then
+    show_failures "$log" | sed 's/^/    /'
+    echo "    all of it: $log"
+  fi
+  total_passed=$((total_passed + passed))
+  total_failed=$((total_failed + failed))
+}
+
+# The last line, and the answer of the whole.
+finish() {
+  echo "$total_passed passed, $total_failed failed"
+  [ "$total_failed" = 0 ] && [ "$total_passed" -gt 0 ]
+}
