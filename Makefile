@@ -15,7 +15,7 @@ PGFILEDESC = "lepton - recommenders trained on rating tables"
 OBJS = $(sort $(patsubst %.c,%.o,$(wildcard src/core/*.c src/pg/*.c)))
 
 # The install script's parts, in the order in which they build on each other.
-SQL_PARTS = $(wildcard src/sql/*.sql)
+SQL_PARTS = $(addprefix src/sql/,types.sql options.sql train.sql predict.sql topn.sql models.sql)
 
 # The version stands in lepton.control and nowhere else in the code.
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" lepton.control)
@@ -31,7 +31,9 @@ ISOLATION_OPTS = --inputdir=test/isolation --load-extension=lepton
 
 include src/core/flags.mk
 PG_CPPFLAGS = -Isrc -MMD -MP
-PG_CFLAGS = $(LEP_CFLAGS) $(LEP_WARNINGS) -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
+# what the server's headers and types (text, List) would set off
+PG_CFLAGS = $(LEP_CFLAGS) $(LEP_WARNINGS) -Wno-shadow -Wno-unused-parameter -Wno-sign-compare \
+	-Wno-missing-field-initializers
 SHLIB_LINK = -Wl,--version-script=src/pg/exports.map -lm -lpthread
 EXTRA_CLEAN = $(OBJS:.o=.d) build lepton--*.sql
 

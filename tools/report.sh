@@ -29,11 +29,13 @@ count_log() {
     END { print passed + 0, failed + 0, skipped + 0 }' "$1"
 }
 
-# What a reader needs of a log to see why it failed.
+# What a reader needs of a log to see why it failed: which, then why.
 show_failures() {
-  local log=$1 lines
-  lines=$(grep -nE '^not ok|\.\.\. FAILED|error:|Error |ERROR|FATAL|Sanitizer|^#' "$log" | grep -vi '# *skip' | head -60 || true)
-  if [ -n "$lines" ]; then printf '%s\n' "$lines"; else tail -30 "$log"; fi
+  local log=$1 which why
+  which=$(grep -E '^not ok [0-9-]|\.\.\. FAILED' "$log" | head -40 || true)
+  why=$(grep -nE 'error:|ERROR:|FATAL:|PANIC:|Sanitizer|^#' "$log" | grep -vi '# *skip' | head -60 || true)
+  [ -z "$which" ] || printf '%s\n' "$which"
+  if [ -n "$why" ]; then printf '%s\n' "$why"; else tail -30 "$log"; fi
 }
 
 run_suite() {

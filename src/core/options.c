@@ -54,11 +54,11 @@ static const LepOption option_table[] = {
 
 	INT(factors, TAKEN_BY_FACTORS, 1, 1024, 64, "numbers learned per user and per item"),
 	INT(epochs, TAKEN_BY_FACTORS, 1, 10000, 60, "passes over the ratings, at most"),
-	REAL(regularization, TAKEN_BY_FACTORS, 0, 1e6, 0.06, "pull of the factors towards zero"),
+	REAL(regularization, TAKEN_BY_FACTORS, 0, 1e6, 0.08, "pull of the factors towards zero"),
 	REAL(bias_regularization, TAKEN_BY_FACTORS | TAKEN_BY_BASELINE, 0, 1e6, 0.02,
 		 "pull of the biases towards zero"),
-	REAL(learning_rate, TAKEN_BY_SGD, 1e-6, 1, 0.02, "step of the first epoch"),
-	REAL(learning_rate_decay, TAKEN_BY_SGD, 0.01, 1, 0.93, "what the step is multiplied by after each epoch"),
+	REAL(learning_rate, TAKEN_BY_SGD, 1e-6, 1, 0.03, "step of the first epoch"),
+	REAL(learning_rate_decay, TAKEN_BY_SGD, 0.01, 1, 0.95, "what the step is multiplied by after each epoch"),
 	INT(patience, TAKEN_BY_FACTORS, 1, 10000, 3,
 		"stop after this many epochs without a better validation error"),
 	INT(seed, 0, -9007199254740992.0, 9007199254740992.0, 42,
@@ -137,8 +137,11 @@ typedef struct StandardOverride
 } StandardOverride;
 
 static const StandardOverride standard_overrides[] = {
-	{ "factors", LEP_ALGORITHM_ALS, 32 },		   { "epochs", LEP_ALGORITHM_ALS, 30 },
-	{ "regularization", LEP_ALGORITHM_ALS, 0.06 }, { "bias_regularization", LEP_ALGORITHM_BASELINE, 5 },
+	{ "factors", LEP_ALGORITHM_ALS, 32 },
+	{ "epochs", LEP_ALGORITHM_ALS, 30 },
+	{ "regularization", LEP_ALGORITHM_ALS, 0.09 },
+	{ "bias_regularization", LEP_ALGORITHM_BASELINE, 3 },
+	{ "bias_regularization", LEP_ALGORITHM_ALS, 3 },
 	{ "patience", LEP_ALGORITHM_ALS, 2 },
 };
 

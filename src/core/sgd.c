@@ -74,7 +74,7 @@ enum
 #define ROW_CHUNK 1024
 
 /* Factors start uniform in +- INIT_RANGE: small beside the standard deviation of 1. */
-#define INIT_RANGE 0.1f
+#define INIT_RANGE 0.05f
 
 /* Users or items: where they stand and what they have learned. */
 typedef struct Side

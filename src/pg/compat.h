@@ -65,4 +65,12 @@ typedef bool LpgUpdateIndexes;
 #define lpg_primary_key_index(rel) RelationGetPrimaryKeyIndex(rel)
 #endif
 
+/* PostgreSQL 16 added an error context to the parsers of names. */
+#include "utils/regproc.h"
+#if PG_VERSION_NUM >= 160000
+#define lpg_qualified_name_list(string) stringToQualifiedNameList(string, NULL)
+#else
+#define lpg_qualified_name_list(string) stringToQualifiedNameList(string)
+#endif
+
 #endif /* LPG_COMPAT_H */

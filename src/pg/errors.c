@@ -6,6 +6,7 @@
 
 #include <math.h>
 
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 
 #include "core/options.h"

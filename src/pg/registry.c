@@ -45,7 +45,7 @@ lpg_registry_parse_name(const char *name)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_NAME), errmsg("\"%s\" is not a name of a model", name),
 						errhint("Write model or schema.model; quote parts that are not lower-case "
 								"identifiers, as in '\"My Shop\".recs'.")));
-	names = stringToQualifiedNameList(name);
+	names = lpg_qualified_name_list(name);
 	return makeRangeVarFromNameList(names);
 }
 
@@ -189,40 +189,74 @@ static void
 fail_factors(Relation model, Relation table, const char *reason)
 {
 	ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-					errmsg("table \"%s\" cannot hold factors of model \"%s\"", RelationGetRelationName(table),
+					errmsg("table \"%s\" cannot be written or read for model \"%s\"", RelationGetRelationName(table),
 						   RelationGetRelationName(model)),
 					errdetail("%s", reason),
 					errhint("Train the model again under another name, and drop this one.")));
+}
+
+/* The name of a factor table's column; the last depends on the side. */
+static const char *
+column_name(int i, LpgSide side)
+{
+	static const char *const names[] = { "version", "id", "n", "n_ratings", "bias", "factors" };
+
+	if (i < LPG_FACTORS_EXTRA - 1)
+		return names[i];
+	return side == LPG_USERS ? "seen" : "neighbors";
+}
+
+/* The first column that is not as it must be, or -1. */
+static int
+find_wrong_column(Relation table, LpgSide side)
+{
+	static const Oid types[LPG_FACTORS_NATTS] = { INT8OID,	 InvalidOid, INT4OID,  INT4OID,
+												  FLOAT4OID, BYTEAOID,	 BYTEAOID };
+	TupleDesc desc = RelationGetDescr(table);
+	LepIdKind kind;
+
+	for (int i = 0; i < LPG_FACTORS_NATTS; i++)
+	{
+		Form_pg_attribute att;
+
+		if (i >= desc->natts)
+			return i;
+		att = TupleDescAttr(desc, i);
+		if (att->attisdropped || strcmp(NameStr(att->attname), column_name(i, side)) != 0)
+			return i;
+		if (OidIsValid(types[i]) ? att->atttypid != types[i]
+								 : !lpg_keytype_kind(att->atttypid, &kind) ||
+				lpg_keytype_stored_type(kind) != att->atttypid)
+			return i;
+	}
+	return -1;
+}
+
+bool
+lpg_registry_has_columns(Relation table, LpgSide side)
+{
+	return find_wrong_column(table, side) < 0;
 }
 
 /* Names and types of the columns that a factor table must have. */
 static void
 check_columns(Relation model, Relation table, LpgSide side, LepIdKind *kind)
 {
-	static const struct
-	{
-		const char *name;
-		Oid type;
-	} columns[LPG_FACTORS_NATTS] = {
-		{ "version", INT8OID }, { "id", InvalidOid },	 { "n", INT4OID },	{ "n_ratings", INT4OID },
-		{ "bias", FLOAT4OID },	{ "factors", BYTEAOID }, { NULL, BYTEAOID },
-	};
-	TupleDesc desc = RelationGetDescr(table);
+	int wrong = find_wrong_column(table, side);
 
-	if (desc->natts < LPG_FACTORS_NATTS)
-		fail_factors(model, table, "It lacks columns.");
-	for (int i = 0; i < LPG_FACTORS_NATTS; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(desc, i);
-		const char *name = columns[i].name != NULL ? columns[i].name : side == LPG_USERS ? "seen" : "neighbors";
+	if (wrong >= 0)
+		fail_factors(model, table, psprintf("Its column %d is not \"%s\" of the expected type.", wrong + 1,
+											column_name(wrong, side)));
+	(void) lpg_keytype_kind(TupleDescAttr(RelationGetDescr(table), LPG_FACTORS_ID - 1)->atttypid, kind);
+}
 
-		if (att->attisdropped || strcmp(NameStr(att->attname), name) != 0 ||
-			(OidIsValid(columns[i].type) && att->atttypid != columns[i].type))
-			fail_factors(model, table, psprintf("Its column %d is not \"%s\" of the expected type.", i + 1, name));
-	}
-	if (!lpg_keytype_kind(TupleDescAttr(desc, LPG_FACTORS_ID - 1)->atttypid, kind) ||
-		lpg_keytype_stored_type(*kind) != TupleDescAttr(desc, LPG_FACTORS_ID - 1)->atttypid)
-		fail_factors(model, table, "Its column \"id\" is not bigint, text or uuid.");
+/* Is the predicate what ours is, a column? */
+static bool
+is_plain_predicate(Relation index)
+{
+	List *predicate = RelationGetIndexPredicate(index);
+
+	return predicate == NIL || (list_length(predicate) == 1 && IsA(linitial(predicate), Var));
 }
 
 /* Nothing on the table may run code of its owner's when it is written to. */
@@ -246,13 +280,19 @@ check_no_code(Relation model, Relation table)
 	foreach (cell, indexes)
 	{
 		Relation index = relation_open(lfirst_oid(cell), AccessShareLock);
-		bool runs_code = RelationGetIndexExpressions(index) != NIL || RelationGetIndexPredicate(index) != NIL;
+		bool runs_code = RelationGetIndexExpressions(index) != NIL || !is_plain_predicate(index);
 
 		relation_close(index, AccessShareLock);
 		if (runs_code)
 			fail_factors(model, table, "It has an index with an expression or a predicate.");
 	}
 	list_free(indexes);
+}
+
+void
+lpg_registry_check_model_code(Relation model)
+{
+	check_no_code(model, model);
 }
 
 void

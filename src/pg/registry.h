@@ -21,7 +21,9 @@
 
 #include "postgres.h"
 
+#include "fmgr.h"
 #include "nodes/primnodes.h"
+#include "storage/lockdefs.h"
 #include "utils/jsonb.h"
 #include "utils/relcache.h"
 #include "utils/snapshot.h"
@@ -120,6 +122,12 @@ extern void lpg_registry_check_owner(Oid model);
  * on it runs code.  *kind: of its ids.
  */
 extern void lpg_registry_check_factors(Relation model, Relation table, LpgSide side, LepIdKind *kind);
+
+/* Does the table look like this side's, whoever owns it? */
+extern bool lpg_registry_has_columns(Relation table, LpgSide side);
+
+/* ERROR if something on the model's own table runs code when it is written to. */
+extern void lpg_registry_check_model_code(Relation model);
 
 /* The oid of type lepton_model, in the schema of the function being called. */
 extern Oid lpg_registry_model_type(FunctionCallInfo fcinfo);

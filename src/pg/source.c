@@ -27,6 +27,7 @@
 #include "utils/timestamp.h"
 #include "utils/varlena.h"
 
+#include "pg/compat.h"
 #include "pg/errors.h"
 #include "pg/keytype.h"
 #include "pg/source.h"
@@ -399,7 +400,7 @@ check_select(const char *query)
 static char *
 select_from_relation(const char *name, const LepOptions *options)
 {
-	RangeVar *rangevar = makeRangeVarFromNameList(stringToQualifiedNameList(name));
+	RangeVar *rangevar = makeRangeVarFromNameList(lpg_qualified_name_list(name));
 	Oid relid = RangeVarGetRelid(rangevar, AccessShareLock, false);
 	Relation relation = relation_open(relid, NoLock);
 	TupleDesc desc = RelationGetDescr(relation);

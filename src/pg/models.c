@@ -1,0 +1,352 @@
+/*
+ * models.c
+ *		What there is to see and do about models as a whole: the row behind
+ *		lepton_models, lepton_check, lepton_drop, lepton_set_owner, lepton_vector.
+ */
+#include "postgres.h"
+
+#include "access/detoast.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "core/format.h"
+#include "core/kernels.h"
+#include "pg/compat.h"
+#include "pg/errors.h"
+#include "pg/registry.h"
+#include "pg/store.h"
+
+/* Called for each version's row of a model. */
+typedef void (*VersionVisitor) (void *arg, Relation model, TupleTableSlot *slot);
+
+static void
+scan_versions(Relation model, VersionVisitor visit, void *arg)
+{
+	TupleTableSlot *slot = table_slot_create(model, NULL);
+	TableScanDesc scan = table_beginscan(model, GetActiveSnapshot(), 0, NULL);
+
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		slot_getallattrs(slot);
+		visit(arg, model, slot);
+	}
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+/* ------------------------------------------------------------- lepton_versions() */
+
+static void
+put_version(void *arg, Relation model, TupleTableSlot *slot)
+{
+	ReturnSetInfo *rsinfo = arg;
+
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, slot->tts_values, slot->tts_isnull);
+}
+
+PG_FUNCTION_INFO_V1(lepton_versions);
+
+/*
+ * lepton_versions(model regclass) -> setof lepton_model
+ *		The rows of a model; none if it is no model, or if the caller may not read it.
+ */
+Datum
+lepton_versions(PG_FUNCTION_ARGS)
+{
+	Oid relid = PG_GETARG_OID(0);
+	Relation model = try_relation_open(relid, AccessShareLock);
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (model == NULL)
+		return (Datum) 0;
+	if (model->rd_rel->reloftype == lpg_registry_model_type(fcinfo) &&
+		model->rd_rel->relkind == RELKIND_RELATION && !model->rd_rel->relrowsecurity &&
+		pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK)
+		scan_versions(model, put_version, fcinfo->resultinfo);
+	relation_close(model, AccessShareLock);
+	return (Datum) 0;
+}
+
+/* ---------------------------------------------------------------- lepton_check() */
+
+/* One factor table of one version being read. */
+typedef struct Check
+{
+	ReturnSetInfo *rsinfo;
+	Relation table;
+	LpgVersion version;
+	LpgSide side;
+	float *factors; /* buffer of a row */
+	bool *present;	/* by row number */
+	int64 n_rows;
+	int64 n_bytes;
+} Check;
+
+static void
+check_row(void *arg, TupleTableSlot *slot)
+{
+	Check *check = arg;
+	LpgFactorRow row;
+	int64 n_seen;
+
+	row.factors = check->factors;
+	lpg_store_read_row(check->table, slot, &check->version, check->side, &row);
+	if (check->present[row.n])
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+						errmsg("table \"%s\" has number %d of version " INT64_FORMAT " twice",
+							   RelationGetRelationName(check->table), row.n, check->version.version),
+						errhint("Train the model again.")));
+	check->present[row.n] = true;
+	if (check->side == LPG_USERS)
+	{
+		int32 *seen = lpg_store_read_seen(check->table, slot, &check->version, &n_seen);
+
+		if (seen != NULL)
+			pfree(seen);
+	}
+	check->n_rows++;
+	if (!slot->tts_isnull[LPG_FACTORS_FACTORS - 1])
+		check->n_bytes += toast_raw_datum_size(slot->tts_values[LPG_FACTORS_FACTORS - 1]) - VARHDRSZ;
+	if (!slot->tts_isnull[LPG_FACTORS_EXTRA - 1])
+		check->n_bytes += toast_raw_datum_size(slot->tts_values[LPG_FACTORS_EXTRA - 1]) - VARHDRSZ;
+}
+
+static void
+check_side(Check *check, Relation model, LpgSide side)
+{
+	int64 expected = side == LPG_USERS ? check->version.n_users : check->version.n_items;
+	LepIdKind kind;
+	Datum values[4];
+	bool nulls[4] = { false };
+
+	check->side = side;
+	check->table = lpg_registry_open_factors(model, &check->version, side, AccessShareLock, &kind);
+	check->present = palloc_extended(Max(expected, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	check->n_rows = 0;
+	check->n_bytes = 0;
+	lpg_store_scan(check->table, check->version.version, GetActiveSnapshot(), check_row, check);
+	if (check->n_rows != expected)
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+						errmsg("table \"%s\" has " INT64_FORMAT " rows of version " INT64_FORMAT ", not " INT64_FORMAT,
+							   RelationGetRelationName(check->table), check->n_rows, check->version.version,
+							   expected),
+						errhint("Train the model again.")));
+	values[0] = Int64GetDatum(check->version.version);
+	values[1] = ObjectIdGetDatum(RelationGetRelid(check->table));
+	values[2] = Int64GetDatum(check->n_rows);
+	values[3] = Int64GetDatum(check->n_bytes);
+	tuplestore_putvalues(check->rsinfo->setResult, check->rsinfo->setDesc, values, nulls);
+	pfree(check->present);
+	table_close(check->table, NoLock);
+}
+
+static void
+check_version(void *arg, Relation model, TupleTableSlot *slot)
+{
+	Check check;
+
+	memset(&check, 0, sizeof(check));
+	check.rsinfo = arg;
+	lpg_registry_read_version(model, slot->tts_values, slot->tts_isnull, &check.version);
+	check.factors = palloc0(lep_row_stride(check.version.n_factors) * sizeof(float) + 1);
+	check_side(&check, model, LPG_USERS);
+	check_side(&check, model, LPG_ITEMS);
+	pfree(check.factors);
+}
+
+PG_FUNCTION_INFO_V1(lepton_check);
+
+/*
+ * lepton_check(model text) -> setof (version, relation, n_rows, n_bytes)
+ *		Reads every row of every version; ERROR at the first that is damaged.
+ */
+Datum
+lepton_check(PG_FUNCTION_ARGS)
+{
+	Oid model_type = lpg_registry_model_type(fcinfo);
+	Oid relid = lpg_registry_find(text_to_cstring(PG_GETARG_TEXT_PP(0)), model_type);
+	Relation model = table_open(relid, NoLock);
+
+	lpg_registry_check_model(model, model_type);
+	InitMaterializedSRF(fcinfo, 0);
+	scan_versions(model, check_version, fcinfo->resultinfo);
+	table_close(model, NoLock);
+	return (Datum) 0;
+}
+
+/* -------------------------------------------- statements about a model's three tables */
+
+/* Names of the factor tables of all versions, each once. */
+typedef struct TableNames
+{
+	MemoryContext context;
+	List *names;  /* of char * */
+	List *relids; /* the same tables */
+} TableNames;
+
+/*
+ * A forged row must not lead to another's table: only those of the model's own
+ * owner or of the caller are taken; others stay as they are.
+ */
+static void
+collect_tables(void *arg, Relation model, TupleTableSlot *slot)
+{
+	TableNames *tables = arg;
+	Oid relids[2] = { DatumGetObjectId(slot->tts_values[LPG_MODEL_USERS - 1]),
+					  DatumGetObjectId(slot->tts_values[LPG_MODEL_ITEMS - 1]) };
+	MemoryContext old = MemoryContextSwitchTo(tables->context);
+
+	for (int i = 0; i < 2; i++)
+	{
+		LpgSide side = i == 0 ? LPG_USERS : LPG_ITEMS;
+		Relation table = try_relation_open(relids[i], AccessShareLock);
+
+		if (table == NULL)
+			continue;
+		if (!list_member_oid(tables->relids, relids[i]) && lpg_registry_has_columns(table, side) &&
+			(table->rd_rel->relowner == model->rd_rel->relowner || lpg_owns_relation(relids[i], GetUserId())))
+		{
+			tables->relids = lappend_oid(tables->relids, relids[i]);
+			tables->names = lappend(tables->names, lpg_registry_qualified_name(relids[i]));
+		}
+		relation_close(table, AccessShareLock);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* The model and its factor tables, for a statement that only an owner may run. */
+static TableNames
+find_tables(FunctionCallInfo fcinfo, Oid *model_oid)
+{
+	Oid model_type = lpg_registry_model_type(fcinfo);
+	const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	LpgTarget target = lpg_registry_find_target(name, model_type);
+	TableNames tables = { CurrentMemoryContext, NIL, NIL };
+	Relation model;
+
+	*model_oid = target.model;
+	if (!OidIsValid(target.model))
+		return tables;
+	lpg_registry_check_owner(target.model);
+	lpg_registry_lock_training(&target, true);
+	model = relation_open(target.model, AccessShareLock);
+	scan_versions(model, collect_tables, &tables);
+	relation_close(model, NoLock);
+	return tables;
+}
+
+static void
+run_utility(const char *statement)
+{
+	if (SPI_execute(statement, false, 0) != SPI_OK_UTILITY)
+		elog(ERROR, "could not run: %s", statement);
+}
+
+static void
+fail_no_model(FunctionCallInfo fcinfo)
+{
+	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+					errmsg("model \"%s\" does not exist", text_to_cstring(PG_GETARG_TEXT_PP(0))),
+					errhint("See lepton_models for those there are.")));
+}
+
+PG_FUNCTION_INFO_V1(lepton_drop);
+
+/*
+ * lepton_drop(model text, if_exists boolean) -> void
+ *		Drops the model with its factor tables, also where a restore has lost the
+ *		dependency that lets DROP TABLE do so.
+ */
+Datum
+lepton_drop(PG_FUNCTION_ARGS)
+{
+	Oid model;
+	TableNames tables = find_tables(fcinfo, &model);
+	ListCell *cell;
+	StringInfoData statement;
+
+	if (!OidIsValid(model))
+	{
+		if (!PG_GETARG_BOOL(1))
+			fail_no_model(fcinfo);
+		PG_RETURN_VOID();
+	}
+	initStringInfo(&statement);
+	appendStringInfo(&statement, "DROP TABLE %s", lpg_registry_qualified_name(model));
+	foreach (cell, tables.names)
+		appendStringInfo(&statement, ", %s", (char *) lfirst(cell));
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	run_utility(statement.data);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+PG_FUNCTION_INFO_V1(lepton_set_owner);
+
+/*
+ * lepton_set_owner(model text, owner text) -> void
+ *		Gives the model and its factor tables to another role, as ALTER TABLE does.
+ */
+Datum
+lepton_set_owner(PG_FUNCTION_ARGS)
+{
+	Oid model;
+	TableNames tables = find_tables(fcinfo, &model);
+	char *owner = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	ListCell *cell;
+
+	if (!OidIsValid(model))
+		fail_no_model(fcinfo);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	foreach (cell, tables.names)
+		run_utility(psprintf("ALTER TABLE %s OWNER TO %s", (char *) lfirst(cell), quote_identifier(owner)));
+	run_utility(psprintf("ALTER TABLE %s OWNER TO %s", lpg_registry_qualified_name(model), quote_identifier(owner)));
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/* --------------------------------------------------------------- lepton_vector() */
+
+PG_FUNCTION_INFO_V1(lepton_vector);
+
+/*
+ * lepton_vector(factors bytea) -> real[]
+ *		The factors of a row, as an array.
+ */
+Datum
+lepton_vector(PG_FUNCTION_ARGS)
+{
+	bytea *bytes = PG_GETARG_BYTEA_PP(0);
+	const uint8_t *data = (const uint8_t *) VARDATA_ANY(bytes);
+	size_t len = VARSIZE_ANY_EXHDR(bytes);
+	LepError error;
+	float *row;
+	Datum *elements;
+	int k;
+
+	if (lep_factors_count(data, len, &k, &error) != LEP_OK)
+		lpg_error_bytes(&error, "argument of lepton_vector", "factors");
+	row = palloc0(lep_row_stride(k) * sizeof(float) + 1);
+	if (lep_factors_decode(data, len, k, row, &error) != LEP_OK)
+		lpg_error_bytes(&error, "argument of lepton_vector", "factors");
+	elements = palloc((k + 1) * sizeof(Datum));
+	for (int i = 0; i < k; i++)
+		elements[i] = Float4GetDatum(row[i]);
+	PG_RETURN_ARRAYTYPE_P(construct_array(elements, k, FLOAT4OID, sizeof(float4), true, TYPALIGN_INT));
+}

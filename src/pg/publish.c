@@ -1,0 +1,554 @@
+/*
+ * publish.c
+ *		A trained version into its tables.
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "commands/defrem.h"
+#include "executor/executor.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "core/format.h"
+#include "pg/compat.h"
+#include "pg/keytype.h"
+#include "pg/publish.h"
+#include "pg/store.h"
+
+/* ------------------------------------------------------------ versions there are */
+
+/* Version numbers of a model, visible to a snapshot. */
+typedef struct VersionList
+{
+	int64 *versions; /* in no order */
+	Oid *users;
+	Oid *items;
+	int n;
+} VersionList;
+
+static VersionList
+list_versions(Relation model, Snapshot snapshot)
+{
+	VersionList list = { NULL, NULL, NULL, 0 };
+	TupleTableSlot *slot = table_slot_create(model, NULL);
+	TableScanDesc scan = table_beginscan(model, snapshot, 0, NULL);
+	int size = 0;
+
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		if (list.n == size)
+		{
+			size = size == 0 ? 8 : size * 2;
+			list.versions = size == 8 ? palloc(size * sizeof(int64)) : repalloc(list.versions, size * sizeof(int64));
+			list.users = size == 8 ? palloc(size * sizeof(Oid)) : repalloc(list.users, size * sizeof(Oid));
+			list.items = size == 8 ? palloc(size * sizeof(Oid)) : repalloc(list.items, size * sizeof(Oid));
+		}
+		slot_getsomeattrs(slot, LPG_MODEL_NATTS);
+		list.versions[list.n] = DatumGetInt64(slot->tts_values[LPG_MODEL_VERSION - 1]);
+		list.users[list.n] = DatumGetObjectId(slot->tts_values[LPG_MODEL_USERS - 1]);
+		list.items[list.n] = DatumGetObjectId(slot->tts_values[LPG_MODEL_ITEMS - 1]);
+		list.n++;
+	}
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	return list;
+}
+
+static int64
+newest_version(const VersionList *list)
+{
+	int64 newest = 0;
+
+	for (int i = 0; i < list->n; i++)
+		newest = Max(newest, list->versions[i]);
+	return newest;
+}
+
+void
+lpg_publish_check_snapshot(Oid model)
+{
+	Relation relation;
+	Snapshot fresh;
+	VersionList seen;
+	VersionList there;
+
+	if (!IsolationUsesXactSnapshot())
+		return;
+	relation = table_open(model, AccessShareLock);
+	fresh = RegisterSnapshot(GetLatestSnapshot());
+	there = list_versions(relation, fresh);
+	seen = list_versions(relation, GetActiveSnapshot());
+	UnregisterSnapshot(fresh);
+	if (newest_version(&there) != newest_version(&seen))
+		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+						errmsg("could not serialize access due to concurrent training of model \"%s\"",
+							   RelationGetRelationName(relation)),
+						errhint("The transaction might succeed if retried.")));
+	table_close(relation, AccessShareLock);
+}
+
+/* The factor tables of the newest version; false if there is no version. */
+static bool
+newest_tables(Relation model, Snapshot snapshot, LpgVersion *version)
+{
+	VersionList list = list_versions(model, snapshot);
+	int64 newest = newest_version(&list);
+
+	for (int i = 0; i < list.n; i++)
+	{
+		if (list.versions[i] == newest)
+		{
+			version->users = list.users[i];
+			version->items = list.items[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+check_kind(Relation model, const LpgVersion *version, LpgSide side, LepIdKind kind)
+{
+	const char *what = side == LPG_USERS ? "user" : "item";
+	LepIdKind stored;
+	Relation table = lpg_registry_open_factors(model, version, side, AccessShareLock, &stored);
+
+	table_close(table, NoLock);
+	if (stored != kind)
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("model \"%s\" has %s ids of type %s, but the source gives %s",
+							   RelationGetRelationName(model), what, lpg_keytype_name(stored),
+							   lpg_keytype_name(kind)),
+						errhint("Train it under another name, or drop the model with lepton_drop first.")));
+}
+
+void
+lpg_publish_check_kinds(Oid model, Oid model_type, LepIdKind user_kind, LepIdKind item_kind)
+{
+	Relation relation = table_open(model, AccessShareLock);
+	Snapshot fresh = RegisterSnapshot(GetLatestSnapshot());
+	LpgVersion version;
+
+	lpg_registry_check_model(relation, model_type);
+	if (newest_tables(relation, fresh, &version))
+	{
+		check_kind(relation, &version, LPG_USERS, user_kind);
+		check_kind(relation, &version, LPG_ITEMS, item_kind);
+	}
+	UnregisterSnapshot(fresh);
+	table_close(relation, AccessShareLock);
+}
+
+/* ------------------------------------------------------------------------ tables */
+
+#define TABLE_OPTIONS "WITH (vacuum_truncate = off, toast.vacuum_truncate = off)"
+
+static void
+run_statement(const char *statement)
+{
+	if (SPI_execute(statement, false, 0) != SPI_OK_UTILITY)
+		elog(ERROR, "could not run: %s", statement);
+}
+
+/* The model's own table; its oid. */
+static Oid
+create_model_table(const LpgPublication *p)
+{
+	char *name = quote_qualified_identifier(get_namespace_name(p->target.namespace_), p->target.relname);
+	char *type = quote_qualified_identifier(get_namespace_name(get_rel_namespace(get_typ_typrelid(p->model_type))),
+											"lepton_model");
+
+	run_statement(psprintf("CREATE TABLE %s OF %s (PRIMARY KEY (version), created_at WITH OPTIONS NOT NULL, "
+						   "is_current WITH OPTIONS NOT NULL, users WITH OPTIONS NOT NULL, "
+						   "items WITH OPTIONS NOT NULL, generation WITH OPTIONS NOT NULL) "
+						   "USING heap " TABLE_OPTIONS,
+						   name, type));
+	run_statement(psprintf("CREATE UNIQUE INDEX ON %s (is_current) WHERE is_current", name));
+	return get_relname_relid(p->target.relname, p->target.namespace_);
+}
+
+/* One factor table of a model; its oid. */
+static Oid
+create_factor_table(const LpgPublication *p, LpgSide side, LepIdKind kind)
+{
+	const char *label = side == LPG_USERS ? "users" : "items";
+	const char *extra = side == LPG_USERS ? "seen" : "neighbors";
+	char *relname = ChooseRelationName(p->target.relname, NULL, label, p->target.namespace_, false);
+	char *name = quote_qualified_identifier(get_namespace_name(p->target.namespace_), relname);
+
+	run_statement(psprintf("CREATE TABLE %s (version pg_catalog.int8 NOT NULL, id %s NOT NULL, "
+						   "n pg_catalog.int4 NOT NULL, n_ratings pg_catalog.int4 NOT NULL, "
+						   "bias pg_catalog.float4 NOT NULL, factors pg_catalog.bytea, %s pg_catalog.bytea, "
+						   "PRIMARY KEY (version, id)) USING heap " TABLE_OPTIONS,
+						   name, lpg_keytype_declaration(kind), extra));
+	run_statement(psprintf("ALTER TABLE %s ALTER COLUMN factors SET STORAGE EXTERNAL, "
+						   "ALTER COLUMN %s SET STORAGE EXTERNAL",
+						   name, extra));
+	return get_relname_relid(relname, p->target.namespace_);
+}
+
+/* Dropping the model drops its tables: recorded anew, since a dump does not carry it. */
+static void
+depend_on_model(Oid table, Oid model)
+{
+	ObjectAddress dependent;
+	ObjectAddress owner;
+
+	ObjectAddressSet(dependent, RelationRelationId, table);
+	ObjectAddressSet(owner, RelationRelationId, model);
+	(void) deleteDependencyRecordsForSpecific(RelationRelationId, table, DEPENDENCY_AUTO, RelationRelationId, model);
+	recordDependencyOn(&dependent, &owner, DEPENDENCY_AUTO);
+}
+
+/*
+ * The model and its factor tables, made where they are missing.  A superuser
+ * who trains another's model makes nothing for him that he could not use.
+ */
+static void
+ensure_tables(LpgPublication *p, LpgVersion *version)
+{
+	LepIdKind user_kind = lep_idmap_kind(p->ratings->users);
+	LepIdKind item_kind = lep_idmap_kind(p->ratings->items);
+	bool have_tables = false;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (!OidIsValid(p->target.model))
+		p->target.model = create_model_table(p);
+	else
+	{
+		Relation model = table_open(p->target.model, AccessShareLock);
+		Snapshot fresh = RegisterSnapshot(GetLatestSnapshot());
+
+		have_tables = newest_tables(model, fresh, version);
+		UnregisterSnapshot(fresh);
+		table_close(model, NoLock);
+	}
+	if (!have_tables)
+	{
+		version->users = create_factor_table(p, LPG_USERS, user_kind);
+		version->items = create_factor_table(p, LPG_ITEMS, item_kind);
+	}
+	SPI_finish();
+	depend_on_model(version->users, p->target.model);
+	depend_on_model(version->items, p->target.model);
+	CommandCounterIncrement();
+}
+
+/* Open the model for writing, if it is still there. */
+static Relation
+open_model(const LpgPublication *p)
+{
+	Relation model = try_relation_open(p->target.model, RowExclusiveLock);
+
+	if (model == NULL)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+						errmsg("model \"%s\" was dropped while it was being trained", p->target.relname)));
+	lpg_registry_check_model(model, p->model_type);
+	lpg_registry_check_model_code(model);
+	return model;
+}
+
+/* ------------------------------------------------------------------- factor rows */
+
+/* What a row of one side is made of. */
+typedef struct SideRows
+{
+	LpgSide side;
+	LepIdMap *ids;
+	int32 n_rows;
+	int n_factors;
+	int stride;
+	const float *bias;
+	const float *factors;
+	const LepRatings *ratings;
+	int32 *n_ratings; /* of items; NULL for users */
+} SideRows;
+
+static bytea *
+encode_factors(const SideRows *rows, int32 n)
+{
+	size_t size = lep_factors_size(rows->n_factors);
+	bytea *bytes = palloc(VARHDRSZ + size);
+
+	SET_VARSIZE(bytes, VARHDRSZ + size);
+	lep_factors_encode(rows->factors + (Size) n * rows->stride, rows->n_factors, (uint8_t *) VARDATA(bytes));
+	return bytes;
+}
+
+static bytea *
+encode_seen(const LepRatings *ratings, int32 user)
+{
+	int64 first = ratings->user_start[user];
+	int64 n = ratings->user_start[user + 1] - first;
+	bytea *bytes = palloc_extended(VARHDRSZ + lep_seen_max_size(n), MCXT_ALLOC_HUGE);
+	size_t size = lep_seen_encode(ratings->item + first, n, (uint8_t *) VARDATA(bytes));
+
+	SET_VARSIZE(bytes, VARHDRSZ + size);
+	return bytes;
+}
+
+static int32
+count_ratings(const SideRows *rows, int32 n)
+{
+	if (rows->side == LPG_ITEMS)
+		return rows->n_ratings[n];
+	return (int32) (rows->ratings->user_start[n + 1] - rows->ratings->user_start[n]);
+}
+
+static void
+write_side(Relation table, int64 version, const SideRows *rows)
+{
+	LpgWriter *writer = lpg_store_writer_begin(table);
+	MemoryContext context = lpg_store_writer_context(writer);
+
+	for (int32 n = 0; n < rows->n_rows; n++)
+	{
+		bool *nulls;
+		Datum *values = lpg_store_writer_values(writer, &nulls);
+		MemoryContext old = MemoryContextSwitchTo(context);
+		LepId id = lep_idmap_id(rows->ids, n);
+		Size bytes = 64;
+
+		values[LPG_FACTORS_VERSION - 1] = Int64GetDatum(version);
+		values[LPG_FACTORS_ID - 1] = lpg_keytype_to_datum(&id, lep_idmap_kind(rows->ids));
+		values[LPG_FACTORS_N - 1] = Int32GetDatum(n);
+		values[LPG_FACTORS_N_RATINGS - 1] = Int32GetDatum(count_ratings(rows, n));
+		values[LPG_FACTORS_BIAS - 1] = Float4GetDatum(rows->bias[n]);
+		memset(nulls, false, LPG_FACTORS_BIAS * sizeof(bool));
+		if (rows->n_factors > 0)
+		{
+			bytea *factors = encode_factors(rows, n);
+
+			values[LPG_FACTORS_FACTORS - 1] = PointerGetDatum(factors);
+			nulls[LPG_FACTORS_FACTORS - 1] = false;
+			bytes += VARSIZE(factors);
+		}
+		if (rows->side == LPG_USERS)
+		{
+			bytea *seen = encode_seen(rows->ratings, n);
+
+			values[LPG_FACTORS_EXTRA - 1] = PointerGetDatum(seen);
+			nulls[LPG_FACTORS_EXTRA - 1] = false;
+			bytes += VARSIZE(seen);
+		}
+		MemoryContextSwitchTo(old);
+		lpg_store_writer_put(writer, bytes);
+	}
+	lpg_store_writer_end(writer);
+}
+
+/* How often each item is rated. */
+static int32 *
+count_item_ratings(const LepRatings *ratings)
+{
+	int32 *counts = palloc_extended(Max(ratings->n_items, 1) * sizeof(int32), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+
+	for (int64 j = 0; j < ratings->n_ratings; j++)
+		counts[ratings->item[j]]++;
+	return counts;
+}
+
+static void
+write_factors(const LpgPublication *p, Relation model, const LpgVersion *version)
+{
+	const LepModel *m = &p->result->model;
+	SideRows users = { LPG_USERS, p->ratings->users, m->n_users, m->n_factors, m->stride,
+					   m->user_bias, m->user_factors, p->ratings, NULL };
+	SideRows items = { LPG_ITEMS, p->ratings->items, m->n_items, m->n_factors, m->stride,
+					   m->item_bias, m->item_factors, p->ratings, count_item_ratings(p->ratings) };
+	LepIdKind kind;
+	Relation table;
+
+	table = lpg_registry_open_factors(model, version, LPG_USERS, RowExclusiveLock, &kind);
+	write_side(table, version->version, &users);
+	table_close(table, NoLock);
+	table = lpg_registry_open_factors(model, version, LPG_ITEMS, RowExclusiveLock, &kind);
+	write_side(table, version->version, &items);
+	table_close(table, NoLock);
+}
+
+/* ------------------------------------------------------------------ version's row */
+
+/* Random and positive: tells rows of a version apart from those of any other. */
+static int64
+new_generation(void)
+{
+	uint64 bits;
+
+	if (!pg_strong_random(&bits, sizeof(bits)))
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values")));
+	return (int64) (bits >> 1);
+}
+
+static void
+fill_values(const LpgPublication *p, const LpgVersion *version, Datum *values, bool *nulls)
+{
+	memset(nulls, false, LPG_MODEL_NATTS * sizeof(bool));
+	values[LPG_MODEL_VERSION - 1] = Int64GetDatum(version->version);
+	values[LPG_MODEL_CREATED_AT - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
+	values[LPG_MODEL_IS_CURRENT - 1] = BoolGetDatum(true);
+	values[LPG_MODEL_ALGORITHM - 1] = CStringGetTextDatum(lep_algorithm_name(p->result->algorithm));
+	values[LPG_MODEL_OPTIONS - 1] = p->options;
+	values[LPG_MODEL_SOURCE - 1] = CStringGetTextDatum(p->source);
+	values[LPG_MODEL_N_USERS - 1] = Int64GetDatum(p->ratings->n_users);
+	values[LPG_MODEL_N_ITEMS - 1] = Int64GetDatum(p->ratings->n_items);
+	values[LPG_MODEL_N_RATINGS - 1] = Int64GetDatum(p->ratings->n_ratings);
+	values[LPG_MODEL_METRICS - 1] = p->metrics;
+	values[LPG_MODEL_USERS - 1] = ObjectIdGetDatum(version->users);
+	values[LPG_MODEL_ITEMS - 1] = ObjectIdGetDatum(version->items);
+	values[LPG_MODEL_GENERATION - 1] = Int64GetDatum(new_generation());
+}
+
+void
+lpg_publish_factors(LpgPublication *p, Datum *values, bool *nulls)
+{
+	LpgVersion version;
+	Relation model;
+	Snapshot fresh;
+	VersionList list;
+
+	memset(&version, 0, sizeof(version));
+	ensure_tables(p, &version);
+	model = open_model(p);
+	fresh = RegisterSnapshot(GetLatestSnapshot());
+	list = list_versions(model, fresh);
+	UnregisterSnapshot(fresh);
+	version.version = newest_version(&list) + 1;
+	write_factors(p, model, &version);
+	fill_values(p, &version, values, nulls);
+	table_close(model, NoLock);
+}
+
+/* The row that is current no longer is. */
+static void
+clear_current(Relation model, Snapshot snapshot)
+{
+	TupleTableSlot *slot = table_slot_create(model, NULL);
+	TupleTableSlot *changed = MakeSingleTupleTableSlot(RelationGetDescr(model), &TTSOpsHeapTuple);
+	TableScanDesc scan = table_beginscan(model, snapshot, 0, NULL);
+	EState *estate = CreateExecutorState();
+	ResultRelInfo *rri = makeNode(ResultRelInfo);
+
+	InitResultRelInfo(rri, model, 1, NULL, 0);
+	ExecOpenIndices(rri, false);
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		LpgUpdateIndexes update_indexes = LPG_NO_INDEX_UPDATE;
+		ItemPointerData tid = slot->tts_tid;
+
+		slot_getallattrs(slot);
+		if (!DatumGetBool(slot->tts_values[LPG_MODEL_IS_CURRENT - 1]))
+			continue;
+		slot->tts_values[LPG_MODEL_IS_CURRENT - 1] = BoolGetDatum(false);
+		ExecStoreHeapTuple(heap_form_tuple(RelationGetDescr(model), slot->tts_values, slot->tts_isnull), changed,
+						   true);
+		simple_table_tuple_update(model, &tid, changed, snapshot, &update_indexes);
+		if (update_indexes != LPG_NO_INDEX_UPDATE)
+			list_free(lpg_insert_index_tuples(rri, changed, estate));
+	}
+	table_endscan(scan);
+	ExecCloseIndices(rri);
+	FreeExecutorState(estate);
+	ExecDropSingleTupleTableSlot(changed);
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+static void
+insert_version(Relation model, const Datum *row, const bool *row_nulls)
+{
+	LpgWriter *writer = lpg_store_writer_begin(model);
+	bool *nulls;
+	Datum *values = lpg_store_writer_values(writer, &nulls);
+
+	memcpy(values, row, LPG_MODEL_NATTS * sizeof(Datum));
+	memcpy(nulls, row_nulls, LPG_MODEL_NATTS * sizeof(bool));
+	lpg_store_writer_put(writer, 0);
+	lpg_store_writer_end(writer);
+}
+
+static void
+delete_factors(Relation model, const LpgVersion *version, LpgSide side, Snapshot snapshot)
+{
+	LepIdKind kind;
+	Relation table = lpg_registry_open_factors(model, version, side, RowExclusiveLock, &kind);
+
+	(void) lpg_store_delete_version(table, version->version, snapshot);
+	table_close(table, NoLock);
+}
+
+/* Versions from this one down go. */
+static void
+delete_old_versions(Relation model, Snapshot snapshot, int64 newest_to_delete)
+{
+	VersionList list = list_versions(model, snapshot);
+
+	for (int i = 0; i < list.n; i++)
+	{
+		LpgVersion version;
+
+		if (list.versions[i] > newest_to_delete)
+			continue;
+		memset(&version, 0, sizeof(version));
+		version.version = list.versions[i];
+		version.users = list.users[i];
+		version.items = list.items[i];
+		delete_factors(model, &version, LPG_USERS, snapshot);
+		delete_factors(model, &version, LPG_ITEMS, snapshot);
+		(void) lpg_store_delete_version(model, version.version, snapshot);
+	}
+}
+
+static int
+compare_descending(const void *a, const void *b)
+{
+	int64 x = *(const int64 *) a;
+	int64 y = *(const int64 *) b;
+
+	return x > y ? -1 : x < y;
+}
+
+/* The newest version beyond those to keep, or 0. */
+static int64
+newest_beyond(VersionList *list, int64 keep)
+{
+	if (list->n <= keep)
+		return 0;
+	qsort(list->versions, list->n, sizeof(int64), compare_descending);
+	return list->versions[keep];
+}
+
+void
+lpg_publish_version(LpgPublication *p, Datum *values, bool *nulls)
+{
+	Relation model = open_model(p);
+	Snapshot fresh = RegisterSnapshot(GetLatestSnapshot());
+	VersionList list = list_versions(model, fresh);
+	int64 beyond = newest_beyond(&list, p->keep - 1);
+
+	clear_current(model, fresh);
+	if (beyond > 0)
+		CommandCounterIncrement();
+	UnregisterSnapshot(fresh);
+	fresh = RegisterSnapshot(GetLatestSnapshot());
+	delete_old_versions(model, fresh, beyond);
+	insert_version(model, values, nulls);
+	UnregisterSnapshot(fresh);
+	table_close(model, NoLock);
+	CommandCounterIncrement();
+}
