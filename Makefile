@@ -42,8 +42,15 @@ EXTRA_CLEAN = $(OBJS:.o=.d) build lepton--*.sql
 override with_llvm = no
 
 PG_CONFIG ?= pg_config
-PGXS := $(shell $(PG_CONFIG) --pgxs)
+PGXS := $(wildcard $(shell { $(PG_CONFIG) --pgxs; } 2>/dev/null))
+.DEFAULT_GOAL := all
+ifneq ($(PGXS),)
 include $(PGXS)
+else
+# "make demo" and "make test" can still be asked for, and install it
+all install installcheck:
+	@echo "no PostgreSQL development files: PG_CONFIG is $(PG_CONFIG)" >&2; exit 1
+endif
 
 lepton.so: src/pg/exports.map
 

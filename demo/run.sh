@@ -18,4 +18,5 @@ touch titles.tsv
 
 # line by line and in one stream, so that notices stand where they belong
 stdbuf -oL psql -XqAt --set=ON_ERROR_STOP=1 --set=user_type="$user_type" --set=item_type="$item_type" \
-  --set=time_type="$time_type" --set=source="$source" <"$here/demo.sql" 2>&1
+  --set=time_type="$time_type" --set=source="$source" <"$here/demo.sql" 2>&1 |
+  perl "$here/progress.pl"

@@ -38,6 +38,10 @@
  * number of threads gives the same bits.  A row with more than HEAVY ratings is
  * summed by all threads in N_SLOTS fixed shares.
  *
+ * Defaults, found on validation parts of MovieLens 100K: 32 factors, 0.09 there
+ * (it follows the data, see lep_solver_adapt_regularization()), biases 3, at
+ * most 30 epochs, patience 2.
+ *
  * Memory: the ratings by user (unless all are used) and by item, 8 bytes each,
  * and the factors.
  */
@@ -579,7 +583,7 @@ const LepSolver lep_solver_als = {
 	.feedback = 1u << LEP_FEEDBACK_EXPLICIT,
 	.iterative = true,
 	.has_step = false,
-	.adapt = NULL,
+	.adapt = lep_solver_adapt_regularization,
 	.memory = als_memory,
 	.cost = als_cost,
 	.start = als_start,

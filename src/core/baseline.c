@@ -18,7 +18,9 @@
  *	b_u = sum over u's ratings of (r_ui - mean - b_i) / (USER_FACTOR l + n_u)
  *
  * N_TURNS turns make one epoch.  Departure: several turns, and one option for
- * both penalties.  Both are in ratings, so that they hold for any scale.
+ * both penalties; its default, 3, is the best on validation parts of
+ * MovieLens 100K.  Both penalties are in ratings, so that they hold for any
+ * scale.
  *
  * Sums of items are taken in N_GROUPS groups of ratings that are consecutive
  * by user, each with sums of its own, added in order: parallel, and the same

@@ -34,7 +34,9 @@
  *
  * The step starts at learning_rate and is multiplied by learning_rate_decay
  * after each epoch.  The regularisation's default follows the data, see
- * sgd_adapt().
+ * lep_solver_adapt_regularization().  Defaults, found on validation parts of
+ * MovieLens 100K: 64 factors, step 0.03, decay 0.95, regularisation 0.08 there,
+ * of biases 0.02 (which hardly matters), at most 60 epochs, patience 3.
  *
  * Memory: 8 bytes a rating, and the factors.
  */
@@ -180,13 +182,6 @@ sgd_cost(const LepShape *shape, const LepOptions *options)
 	double rows = (double) shape->n_users + (double) shape->n_items;
 
 	return (2.5e-9 + 0.18e-9 * k) * (double) shape->n_ratings + 0.5e-9 * k * rows;
-}
-
-static void
-sgd_adapt(const LepShape *shape, LepOptions *options)
-{
-	(void) shape;
-	(void) options;
 }
 
 /* A random permutation of [0, n). */
@@ -596,7 +591,7 @@ const LepSolver lep_solver_sgd = {
 	.feedback = 1u << LEP_FEEDBACK_EXPLICIT,
 	.iterative = true,
 	.has_step = true,
-	.adapt = sgd_adapt,
+	.adapt = lep_solver_adapt_regularization,
 	.memory = sgd_memory,
 	.cost = sgd_cost,
 	.start = sgd_start,

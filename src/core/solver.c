@@ -4,7 +4,10 @@
  */
 #include "core/solver.h"
 
+#include <math.h>
 #include <stddef.h>
+
+#include "core/rng.h"
 
 static const LepSolver *const solvers[LEP_N_ALGORITHMS] = {
 	[LEP_ALGORITHM_AUTO] = NULL,
@@ -31,6 +34,18 @@ lep_solver_factors(const LepSolver *solver, const LepOptions *options)
 	int row = lep_option_find("factors");
 
 	return lep_option_applies(row, solver->algorithm) ? (int) options->factors : 0;
+}
+
+void
+lep_solver_adapt_regularization(const LepShape *shape, LepOptions *options)
+{
+	double d = (double) shape->n_ratings / ((double) shape->n_users + (double) shape->n_items);
+	double factor = lep_exp(0.375 * (lep_log(30.0) - lep_log(d)));
+
+	if (lep_option_given(options, lep_option_find("regularization")))
+		return;
+	factor = factor < 0.25 ? 0.25 : factor > 1.25 ? 1.25 : factor;
+	options->regularization = floor(options->regularization * factor * 1e4 + 0.5) / 1e4;
 }
 
 const LepSolver *

@@ -213,6 +213,9 @@ find_candidates(const LepRatings *ratings, const LepOptions *given, Candidate *c
 			first_error = *error;
 		}
 	}
+	/* a single one has nothing to be weighed against */
+	if (*n == 1)
+		candidates[0].planned = true;
 	if (*n > 0)
 		return LEP_OK;
 	*error = first_error;

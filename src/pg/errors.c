@@ -81,9 +81,10 @@ raise_data_error(const LepError *e)
 			break;
 		case LEP_ERR_TOO_FEW:
 			ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
-							errmsg("the source has only %.0f of the %s that are needed at least, %.0f", e->value,
-								   e->what, e->min),
-							errdetail("Nothing can be learned from a single one.")));
+							errmsg("the source has too few %s: %.0f, but at least %.0f are needed", e->what, e->value,
+								   e->min),
+							errhint("Rows with a NULL id or rating are not used, nor are users and items below "
+									"min_user_ratings and min_item_ratings.")));
 			break;
 		case LEP_ERR_DUPLICATE:
 			ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION),
@@ -146,7 +147,10 @@ raise_option_error(const LepError *e)
 		case LEP_ERR_OPTION_RANGE:
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 							errmsg("option \"%s\" cannot be %.15g", e->what, e->value),
-							errhint("It can be from %.15g to %.15g.", e->min, e->max)));
+							errhint("It can be from %.15g to %.15g%s.", e->min, e->max,
+									lep_option(lep_option_find(e->what))->type == LEP_OPTION_RANGE
+										? ", the lowest rating first"
+										: "")));
 			break;
 		case LEP_ERR_OPTION_VALUE:
 			raise_option_value(e);

@@ -149,7 +149,8 @@ lpg_keytype_from_argument(Datum datum, Oid type, LepIdKind kind, const char *wha
 	ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
 					errmsg("%s ids of model \"%s\" are of type %s, but a %s was given", what, model,
 						   key_types[kind].name, key_types[given].name),
-					errhint("Pass the %s id as %s, or as text.", what, key_types[kind].name)));
+					kind == LEP_ID_TEXT ? errhint("Pass the %s id as text.", what)
+										: errhint("Pass the %s id as %s, or as text.", what, key_types[kind].name)));
 }
 
 void

@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include <float.h>
+
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
@@ -377,8 +379,8 @@ lpg_registry_read_version(Relation model, const Datum *values, const bool *nulls
 	details = DatumGetJsonbP(values[LPG_MODEL_DETAILS - 1]);
 	version->n_factors = (int) read_serving(model, details, "n_factors", 0, MAX_FACTORS);
 	version->mean = read_serving(model, details, "mean", -LEP_MAX_NORM, LEP_MAX_NORM);
-	version->min_score = (float) read_serving(model, details, "min", -LEP_MAX_NORM, LEP_MAX_NORM);
-	version->max_score = (float) read_serving(model, details, "max", -LEP_MAX_NORM, LEP_MAX_NORM);
+	version->min_score = (float) read_serving(model, details, "min", -FLT_MAX, FLT_MAX);
+	version->max_score = (float) read_serving(model, details, "max", -FLT_MAX, FLT_MAX);
 	version->unknown = (LepUnknown) read_serving(model, details, "unknown", 0, LEP_UNKNOWN_ERROR);
 	version->exclude_seen = read_serving(model, details, "exclude_seen", 0, 1) != 0;
 }

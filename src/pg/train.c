@@ -396,8 +396,7 @@ check_arguments(FunctionCallInfo fcinfo)
 
 	if (PG_ARGISNULL(2))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("options are NULL"),
-						errhint("Leave them out, or pass '{}'. If you meant the aggregate "
-								"lepton_train(user_id, item_id, rating): its rating must not be a constant NULL.")));
+						errhint("Leave them out, or pass '{}'.")));
 	for (int i = 0; i < 2; i++)
 	{
 		if (PG_ARGISNULL(i))
