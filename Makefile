@@ -12,7 +12,53 @@ EXTENSION = lepton
 MODULE_big = lepton
 PGFILEDESC = "lepton - recommenders trained on rating tables"
 
-OBJS = $(sort $(patsubst %.c,%.o,$(wildcard src/core/*.c src/pg/*.c)))
+OBJS = \
+	src/core/als.o \
+	src/core/baseline.o \
+	src/core/cpu.o \
+	src/core/env.o \
+	src/core/format.o \
+	src/core/idmap.o \
+	src/core/kernels.o \
+	src/core/kernels_avx2.o \
+	src/core/kernels_avx512.o \
+	src/core/kernels_neon.o \
+	src/core/kernels_portable.o \
+	src/core/linalg.o \
+	src/core/metrics.o \
+	src/core/model.o \
+	src/core/options.o \
+	src/core/pool.o \
+	src/core/popular.o \
+	src/core/ratings.o \
+	src/core/ratings_cold.o \
+	src/core/ratings_sort.o \
+	src/core/rng.o \
+	src/core/sgd.o \
+	src/core/solver.o \
+	src/core/split.o \
+	src/core/status.o \
+	src/core/topn.o \
+	src/core/train.o \
+	src/core/view.o \
+	src/pg/cache.o \
+	src/pg/errors.o \
+	src/pg/handle.o \
+	src/pg/jsonbuild.o \
+	src/pg/jsonread.o \
+	src/pg/keytype.o \
+	src/pg/lepton.o \
+	src/pg/models.o \
+	src/pg/optjson.o \
+	src/pg/pgenv.o \
+	src/pg/predict.o \
+	src/pg/publish.o \
+	src/pg/registry.o \
+	src/pg/settings.o \
+	src/pg/source.o \
+	src/pg/store.o \
+	src/pg/topn.o \
+	src/pg/train.o
 
 # The install script's parts, in the order in which they build on each other.
 SQL_PARTS = $(addprefix src/sql/,types.sql options.sql train.sql predict.sql topn.sql models.sql)

@@ -46,9 +46,12 @@ FROM movies m,
 WHERE m.is_current
 ORDER BY n;
 
--- a user with about forty ratings: enough to know her, few enough to show
+-- a user with about forty ratings, neither strict nor easily pleased: enough to
+-- know her, few enough to show
 SELECT user_id AS shown_user, count(*) AS shown_count
-FROM ratings GROUP BY user_id ORDER BY abs(count(*) - 40), user_id LIMIT 1 \gset
+FROM ratings, (SELECT avg(rating) AS mean, stddev(rating) AS spread FROM ratings) AS all_of_them
+GROUP BY user_id, mean, spread
+ORDER BY abs(ln(count(*) / 40.0)) + abs(avg(rating) - mean) / nullif(spread, 0), user_id LIMIT 1 \gset
 SELECT CASE :'item_type' WHEN 'text' THEN 'lepton_topn_text' ELSE 'lepton_topn' END AS topn,
 	CASE :'user_type' WHEN 'text' THEN quote_literal(:'shown_user') ELSE :'shown_user' END AS shown,
 	'recommended to user ' || :'shown_user' AS recommended, 'user ' || :'shown_user' || ' rated' AS rated \gset

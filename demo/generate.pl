@@ -50,8 +50,8 @@ sub shuffle {
 my (@user, @item, @cumulated);
 push @user, {
   bias => 0.35 * normal(),
-  taste => [map { 0.55 * normal() } @genres],
-  hidden => [map { 0.45 * normal() } 1 .. $n_hidden],
+  taste => [map { 0.7 * normal() } @genres],
+  hidden => [map { 0.4 * normal() } 1 .. $n_hidden],
   activity => exp(0.9 * normal()),
 } for 1 .. $n_users;
 
@@ -105,7 +105,7 @@ for my $u (0 .. $#user) {
     my $liking = liking($user, $item[$i]);
     next if rand() > 1 / (1 + exp(-0.3 - 1.2 * $liking));
     $seen{$i} = 1;
-    my $stars = 3.4 + $user->{bias} + $item[$i]{bias} + $liking + 0.6 * normal();
+    my $stars = 3.0 + $user->{bias} + $item[$i]{bias} + $liking + 0.6 * normal();
     $stars = int(2 * $stars + 0.5) / 2;
     $stars = 0.5 if $stars < 0.5;
     $stars = 5 if $stars > 5;

@@ -510,6 +510,46 @@ test_nan_ends(void)
 	unit_env_done(&env);
 }
 
+/*
+ * Four blocks that trade bias for norm, users of all norms: each block is the
+ * best for some, and its bound is reached.
+ */
+static void
+test_bound_of_blocks(void)
+{
+	static const float bias[] = { 0, 0.7f, 1, 1.2f };
+	static const float norm[] = { 2, 1, 0.5f, 0.1f };
+	int n_best[4] = { 0 };
+	LepEnv env;
+	LepRng rng;
+	Case c;
+
+	unit_env_init(&env);
+	lep_rng_init(&rng, 8, 1, 1);
+	case_init(&c, &env, &rng, SHAPE_ZERO, 256, 1);
+	for (int32_t i = 0; i < c.n_items; i++)
+	{
+		c.bias[i] = bias[i % 4];
+		c.factors[i * c.stride] = norm[i % 4];
+	}
+	c.items = lep_items_create(&c.arena, c.n_items, c.k, c.mean, c.bias, c.factors);
+	for (int step = 1; step <= 80; step++)
+	{
+		LepTopnQuery query = { .user_row = c.user, .n = 5 };
+		LepTopnEntry entries[5];
+		int64_t n_found;
+
+		c.user[0] = 0.05f * (float) step;
+		check_query(&c, &env, &query);
+		CHECK_OK(lep_topn(&env, c.items, &query, entries, &n_found));
+		n_best[entries[0].item % 4]++;
+	}
+	for (int group = 0; group < 4; group++)
+		CHECK(n_best[group] > 0, "group %d is never the best", group);
+	lep_arena_drop(&c.arena);
+	unit_env_done(&env);
+}
+
 /* Norms near the limit: products beyond what the float32 pass covers. */
 static void
 test_products_beyond_float(void)
@@ -524,7 +564,7 @@ test_products_beyond_float(void)
 	for (int64_t f = 0; f < (int64_t) c.n_items * c.stride; f++)
 		c.factors[f] *= 1e13f;
 	for (int f = 0; f < c.k; f++)
-		c.user[f] *= 5e24f; /* sums of both signs overflow a float in single lanes */
+		c.user[f] *= 2e25f; /* sums of both signs overflow a float in single lanes */
 	c.items = lep_items_create(&c.arena, c.n_items, c.k, c.mean, c.bias, c.factors);
 	for (int64_t n = 1; n < 3000; n = n * 3 + 1)
 	{
@@ -643,6 +683,7 @@ main(void)
 	TEST(test_cancelling_dot_products);
 	TEST(test_cancelling_biases);
 	TEST(test_nearly_equal_scores);
+	TEST(test_bound_of_blocks);
 	TEST(test_products_beyond_float);
 	TEST(test_no_candidates);
 	TEST(test_rows_and_biases);
