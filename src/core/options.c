@@ -268,7 +268,8 @@ static void
 store_standard(LepOptions *options, int i, LepAlgorithm algorithm)
 {
 	if (option_table[i].type == LEP_OPTION_TEXT)
-		strcpy(value_of(options, i), option_table[i].standard_text);
+		memcpy(value_of(options, i), option_table[i].standard_text,
+			   strlen(option_table[i].standard_text) + 1);
 	else
 		store_number(options, i, lep_option_standard(i, algorithm));
 }
@@ -432,7 +433,7 @@ lep_options_set_text(LepOptions *options, const char *name, const char *value, L
 	{
 		if (value[0] == '\0' || strlen(value) >= LEP_OPTION_TEXT_LEN)
 			return fail_value(i, value, error);
-		strcpy(value_of(options, i), value);
+		memcpy(value_of(options, i), value, strlen(value) + 1);
 	}
 	else
 		return fail_type(i, error);

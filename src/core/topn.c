@@ -40,7 +40,7 @@
 
 #define BLOCK_ITEMS 64 /* rows of 64 floats: 16 kB, half of a first-level cache */
 
-/* Items between two questions whether to stop: some 20 microseconds. */
+/* Items between two questions whether to stop: 20 to 100 microseconds. */
 #define STOP_INTERVAL 4096
 
 #define NORM_SLACK	 (1 + 0x1p-40)
@@ -133,9 +133,11 @@ norm_above(const float *row, int stride)
 }
 
 /*
- * Norms of the input rows into norms[]; the reference norm is their root mean
- * square, as users' norms are about as large as items' in what the solvers
- * give.  It decides the order only, never an answer.
+ * Norms of the input rows into norms[].  The reference norm decides the order
+ * only, never an answer.  Three times the items' root mean square was the best
+ * of 0, 0.3, 1, 3 and infinity on power-law norms and biases (a query of the
+ * worst case took 116 us, with 0.3 196, with infinity 162): rarely rated items
+ * have small norms, the users who ask have not.
  */
 static LepStatus
 measure_norms(LepEnv *env, LepItems *items, const float *factors, float *norms)
@@ -151,7 +153,7 @@ measure_norms(LepEnv *env, LepItems *items, const float *factors, float *norms)
 		norms[i] = (float) norm;
 		sum += norm * norm;
 	}
-	items->reference_norm = sqrt(sum / (items->n_items > 0 ? items->n_items : 1));
+	items->reference_norm = 3 * sqrt(sum / (items->n_items > 0 ? items->n_items : 1));
 	return LEP_OK;
 }
 

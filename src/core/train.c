@@ -591,6 +591,7 @@ test_references(Training *training)
 	if (status != LEP_OK)
 		return status;
 	init_fit(training, &fit, solver, &reference.options);
+	fit.phase = LEP_PHASE_TEST;
 	status = fit_model(training->arena, ratings, &fit);
 	if (status != LEP_OK)
 		return status;

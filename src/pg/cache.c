@@ -47,7 +47,7 @@ find_entry(Oid model, const LpgVersion *version)
 {
 	dlist_iter iter;
 
-	dlist_foreach(iter, &entries)
+	dlist_foreach (iter, &entries)
 	{
 		LpgItems *entry = dlist_container(LpgItems, node, iter.cur);
 
@@ -72,7 +72,7 @@ make_room(Size needed)
 	Size held = 0;
 	dlist_mutable_iter iter;
 
-	dlist_foreach_modify(iter, &entries)
+	dlist_foreach_modify (iter, &entries)
 	{
 		LpgItems *entry = dlist_container(LpgItems, node, iter.cur);
 
@@ -106,8 +106,7 @@ fail_version(const ItemLoader *loader, const char *detail)
 	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
 					errmsg("table \"%s\" does not hold version " INT64_FORMAT " as it was trained",
 						   RelationGetRelationName(loader->table), loader->version->version),
-					errdetail("%s", detail),
-					errhint("Run lepton_check on the model, and train it again.")));
+					errdetail("%s", detail), errhint("Run lepton_check on the model, and train it again.")));
 }
 
 static LepId
@@ -173,7 +172,9 @@ alloc_huge(Size n, Size size)
 static void
 load_entry(LpgItems *entry, Relation table, const LpgVersion *version, LepIdKind kind, Snapshot snapshot)
 {
-	ItemLoader loader = { table, version, kind, lep_row_stride(version->n_factors), 0, NULL, NULL, NULL, NULL };
+	ItemLoader loader = {
+		table, version, kind, lep_row_stride(version->n_factors), 0, NULL, NULL, NULL, NULL
+	};
 	char *raw = NULL;
 
 	loader.loaded = alloc_huge(version->n_items, sizeof(bool));
@@ -198,7 +199,8 @@ load_entry(LpgItems *entry, Relation table, const LpgVersion *version, LepIdKind
 static LpgItems *
 create_entry(Oid model, const LpgVersion *version)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "lepton items", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "lepton items", ALLOCSET_DEFAULT_SIZES);
 	LpgItems *entry = MemoryContextAllocZero(context, sizeof(LpgItems));
 
 	entry->context = context;
@@ -254,11 +256,10 @@ lpg_cache_get(Relation model, const LpgVersion *version, Relation items, LepIdKi
 	if (entry != NULL)
 		return entry;
 	if (needed > cache_limit())
-		ereport(ERROR,
-				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("the items of model \"%s\" take %zu kB, but lepton.cache_size is %d kB",
-						RelationGetRelationName(model), (needed + 1023) / 1024, lpg_cache_size),
-				 errhint("SET lepton.cache_size to more, or train with fewer factors.")));
+		ereport(ERROR, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+						errmsg("the items of model \"%s\" take %zu kB, but lepton.cache_size is %d kB",
+							   RelationGetRelationName(model), (needed + 1023) / 1024, lpg_cache_size),
+						errhint("SET lepton.cache_size to more, or train with fewer factors.")));
 	make_room(needed);
 	entry = load(model, version, items, kind, snapshot);
 	entry->pins++;

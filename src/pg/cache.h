@@ -23,14 +23,14 @@
 
 typedef struct LpgItems
 {
-	LepItems *items;   /* factors and biases, item number = row of ids */
-	LepIdMap *ids;	   /* item ids; their order is the numbers' order */
-	Oid model;		   /* the key, with the next two */
+	LepItems *items; /* factors and biases, item number = row of ids */
+	LepIdMap *ids;	 /* item ids; their order is the numbers' order */
+	Oid model;		 /* the key, with the next two */
 	int64 version;
 	int64 generation;
 
-	dlist_node node;   /* in the list of entries, last used first */
-	int pins;		   /* calls that hold it: not to be freed */
+	dlist_node node; /* in the list of entries, last used first */
+	int pins;		 /* calls that hold it: not to be freed */
 	MemoryContext context;
 	LepEnv env;
 	LepArena arena;
@@ -41,8 +41,8 @@ typedef struct LpgItems
  * ERROR if they would not fit into lepton.cache_size, or if the rows are not the
  * version's.
  */
-extern LpgItems *lpg_cache_get(Relation model, const LpgVersion *version, Relation items, LepIdKind kind,
-							   Snapshot snapshot);
+extern LpgItems *
+lpg_cache_get(Relation model, const LpgVersion *version, Relation items, LepIdKind kind, Snapshot snapshot);
 
 /* The same if it costs nothing: NULL where it is not loaded. */
 extern LpgItems *lpg_cache_peek(Oid model, const LpgVersion *version);

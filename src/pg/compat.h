@@ -33,10 +33,10 @@
 
 /* PostgreSQL 16 (commit 19d8e2308bc) added onlySummarizing. */
 #if PG_VERSION_NUM >= 160000
-#define lpg_insert_index_tuples(rri, slot, estate)                                                          \
+#define lpg_insert_index_tuples(rri, slot, estate)                                                           \
 	ExecInsertIndexTuples(rri, slot, estate, false, false, NULL, NIL, false)
 #else
-#define lpg_insert_index_tuples(rri, slot, estate)                                                          \
+#define lpg_insert_index_tuples(rri, slot, estate)                                                           \
 	ExecInsertIndexTuples(rri, slot, estate, false, false, NULL, NIL)
 #endif
 
@@ -52,7 +52,7 @@ typedef bool LpgUpdateIndexes;
 
 /* PostgreSQL 18 (commit 0fbceae841c) added an argument for statistics. */
 #if PG_VERSION_NUM >= 180000
-#define lpg_index_beginscan(heap, index, snapshot, nkeys)                                                   \
+#define lpg_index_beginscan(heap, index, snapshot, nkeys)                                                    \
 	index_beginscan(heap, index, snapshot, NULL, nkeys, 0)
 #else
 #define lpg_index_beginscan(heap, index, snapshot, nkeys) index_beginscan(heap, index, snapshot, nkeys, 0)

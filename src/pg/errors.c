@@ -41,7 +41,8 @@ raise_resource_error(const LepError *e)
 			break;
 		default:
 			CHECK_FOR_INTERRUPTS();
-			ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED), errmsg("canceling statement due to user request")));
+			ereport(ERROR,
+					(errcode(ERRCODE_QUERY_CANCELED), errmsg("canceling statement due to user request")));
 	}
 }
 
@@ -53,9 +54,9 @@ raise_data_error(const LepError *e)
 		case LEP_ERR_NOT_FINITE:
 			ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 							errmsg("%s of row " INT64_FORMAT " is %s", e->what, e->row,
-								   isnan(e->value)  ? "NaN"
-									   : e->value > 0 ? "Infinity"
-													  : "-Infinity"),
+								   isnan(e->value) ? "NaN"
+								   : e->value > 0  ? "Infinity"
+												   : "-Infinity"),
 							errhint("Leave such rows out of the source, or make them NULL, which drops and "
 									"counts them.")));
 			break;
@@ -65,8 +66,7 @@ raise_data_error(const LepError *e)
 							errdetail("Ratings can be from -%g to %g.", e->max, e->max)));
 			break;
 		case LEP_ERR_TOO_MANY:
-			ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-							errmsg("too many %s", e->what),
+			ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("too many %s", e->what),
 							errdetail("At most %.0f can be trained on.", e->max)));
 			break;
 		case LEP_ERR_ID_TOO_LONG:
@@ -75,16 +75,18 @@ raise_data_error(const LepError *e)
 							errdetail("Ids can have %.0f bytes at most.", e->max)));
 			break;
 		case LEP_ERR_NO_RATINGS:
-			ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("the source has no usable rating"),
-							errhint("Rows with a NULL id or rating are not used, nor are users and items below "
-									"min_user_ratings and min_item_ratings.")));
+			ereport(ERROR,
+					(errcode(ERRCODE_NO_DATA_FOUND), errmsg("the source has no usable rating"),
+					 errhint("Rows with a NULL id or rating are not used, nor are users and items below "
+							 "min_user_ratings and min_item_ratings.")));
 			break;
 		case LEP_ERR_TOO_FEW:
-			ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
-							errmsg("the source has too few %s: %.0f, but at least %.0f are needed", e->what, e->value,
-								   e->min),
-							errhint("Rows with a NULL id or rating are not used, nor are users and items below "
-									"min_user_ratings and min_item_ratings.")));
+			ereport(ERROR,
+					(errcode(ERRCODE_NO_DATA_FOUND),
+					 errmsg("the source has too few %s: %.0f, but at least %.0f are needed", e->what,
+							e->value, e->min),
+					 errhint("Rows with a NULL id or rating are not used, nor are users and items below "
+							 "min_user_ratings and min_item_ratings.")));
 			break;
 		case LEP_ERR_DUPLICATE:
 			ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION),
@@ -97,9 +99,9 @@ raise_data_error(const LepError *e)
 							errhint("Name the source's column of times with option \"time_column\".")));
 			break;
 		default:
-			ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
-							errmsg("the %s part of the ratings is empty", e->what),
-							errdetail("A fraction of %g was asked for.", e->value)));
+			ereport(ERROR,
+					(errcode(ERRCODE_NO_DATA_FOUND), errmsg("the %s part of the ratings is empty", e->what),
+					 errdetail("A fraction of %g was asked for.", e->value)));
 	}
 }
 
@@ -111,7 +113,10 @@ list_words(const LepOption *option)
 
 	initStringInfo(&list);
 	for (int w = 0; option->words[w] != NULL; w++)
-		appendStringInfo(&list, "%s%s", w == 0 ? "" : option->words[w + 1] == NULL ? " or " : ", ",
+		appendStringInfo(&list, "%s%s",
+						 w == 0							? ""
+						 : option->words[w + 1] == NULL ? " or "
+														: ", ",
 						 option->words[w]);
 	return list.data;
 }
@@ -136,9 +141,9 @@ raise_option_error(const LepError *e)
 	switch (e->status)
 	{
 		case LEP_ERR_OPTION_UNKNOWN:
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("there is no option \"%s\"", e->text),
-							errhint("Perhaps you mean \"%s\"; lepton_options() lists all.", e->what)));
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("there is no option \"%s\"", e->text),
+					 errhint("Perhaps you mean \"%s\"; lepton_options() lists all.", e->what)));
 			break;
 		case LEP_ERR_OPTION_TYPE:
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -161,10 +166,11 @@ raise_option_error(const LepError *e)
 							errhint("SELECT * FROM lepton_options('%s') lists those it has.", e->text)));
 			break;
 		default:
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("algorithm \"%s\" does not learn from %s feedback", e->text, e->what),
-							errhint("Choose another algorithm, or say with option \"feedback\" what the ratings "
-									"are.")));
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("algorithm \"%s\" does not learn from %s feedback", e->text, e->what),
+					 errhint("Choose another algorithm, or say with option \"feedback\" what the ratings "
+							 "are.")));
 	}
 }
 
@@ -198,10 +204,11 @@ lpg_error(const LepError *error)
 			raise_option_error(error);
 			break;
 		case LEP_ERR_DIVERGED:
-			ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-							errmsg("training by \"%s\" diverged in epoch " INT64_FORMAT, error->what, error->row),
-							errdetail("Its last step was %g.", error->value),
-							errhint("Set a smaller learning_rate or a larger regularization.")));
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("training by \"%s\" diverged in epoch " INT64_FORMAT, error->what, error->row),
+					 errdetail("Its last step was %g.", error->value),
+					 errhint("Set a smaller learning_rate or a larger regularization.")));
 			break;
 		default:
 			break;
@@ -220,17 +227,19 @@ lpg_error_bytes(const LepError *error, const char *table, const char *column)
 			detail = psprintf("They do not begin as %s do.", column);
 			break;
 		case LEP_ERR_BYTES_VERSION:
-			ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-							errmsg("column \"%s\" of table \"%s\" is in format %.0f, but this lepton knows %.0f at "
-								   "most",
-								   column, table, error->value, error->max),
-							errhint("Install the version of lepton that wrote it, or a newer one.")));
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("column \"%s\" of table \"%s\" is in format %.0f, but this lepton knows %.0f at "
+							"most",
+							column, table, error->value, error->max),
+					 errhint("Install the version of lepton that wrote it, or a newer one.")));
 			break;
 		case LEP_ERR_BYTES_LENGTH:
 			detail = psprintf("They are %.0f bytes, where %.0f are needed.", error->value, error->min);
 			break;
 		case LEP_ERR_BYTES_VALUE:
-			detail = psprintf("The number at position " INT64_FORMAT " is %g, but its magnitude can be %g at most.",
+			detail = psprintf("The number at position " INT64_FORMAT
+							  " is %g, but its magnitude can be %g at most.",
 							  error->row, error->value, error->max);
 			break;
 		case LEP_ERR_BYTES_ORDER:
@@ -242,6 +251,5 @@ lpg_error_bytes(const LepError *error, const char *table, const char *column)
 	}
 	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
 					errmsg("bytes in column \"%s\" of table \"%s\" are damaged", column, table),
-					errdetail("%s", detail),
-					errhint("Run lepton_check on the model, and train it again.")));
+					errdetail("%s", detail), errhint("Run lepton_check on the model, and train it again.")));
 }

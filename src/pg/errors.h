@@ -14,8 +14,8 @@
 extern void lpg_error(const LepError *error) pg_attribute_noreturn();
 
 /* The same for bytes found in a column of a table. */
-extern void lpg_error_bytes(const LepError *error, const char *table, const char *column)
-	pg_attribute_noreturn();
+extern void
+lpg_error_bytes(const LepError *error, const char *table, const char *column) pg_attribute_noreturn();
 
 /* lpg_error unless status is LEP_OK. */
 static inline void

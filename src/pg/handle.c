@@ -162,7 +162,8 @@ lpg_handle_refresh(LpgHandle *handle, text *name)
 }
 
 LpgFound
-lpg_handle_lookup(LpgHandle *handle, LpgSide side, const LepId *id, float *factors, int32 **seen, int64 *n_seen)
+lpg_handle_lookup(LpgHandle *handle, LpgSide side, const LepId *id, float *factors, int32 **seen,
+				  int64 *n_seen)
 {
 	LpgHandleSide *s = &handle->sides[side];
 	Relation table = table_open(s->table, NoLock);

@@ -78,8 +78,8 @@ typedef struct LpgFound
  * lep_row_stride(n_factors) floats.  seen, n_seen: where a user's item numbers
  * go, in the current context; NULL if they are not wanted.
  */
-extern LpgFound lpg_handle_lookup(LpgHandle *handle, LpgSide side, const LepId *id, float *factors, int32 **seen,
-								  int64 *n_seen);
+extern LpgFound lpg_handle_lookup(LpgHandle *handle, LpgSide side, const LepId *id, float *factors,
+								  int32 **seen, int64 *n_seen);
 
 /* The items, loaded if they must be; held until the handle is refreshed. */
 extern LpgItems *lpg_handle_items(LpgHandle *handle);

@@ -19,8 +19,8 @@ lpg_jsonread_double(const JsonbValue *json, double *value)
 {
 	if (json->type != jbvNumeric)
 		return false;
-	*value = DatumGetFloat8(
-		DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(json->val.numeric)));
+	*value =
+		DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(json->val.numeric)));
 	return isfinite(*value);
 }
 

@@ -30,8 +30,8 @@ typedef struct KeyType
 
 static const KeyType key_types[] = {
 	[LEP_ID_INT64] = { INT8OID, "bigint", "pg_catalog.int8", F_INT8EQ, InvalidOid, int8in, int8out },
-	[LEP_ID_TEXT] = { TEXTOID, "text", "pg_catalog.text COLLATE pg_catalog.\"C\"", F_TEXTEQ,
-					  C_COLLATION_OID, textin, textout },
+	[LEP_ID_TEXT] = { TEXTOID, "text", "pg_catalog.text COLLATE pg_catalog.\"C\"", F_TEXTEQ, C_COLLATION_OID,
+					  textin, textout },
 	[LEP_ID_UUID] = { UUIDOID, "uuid", "pg_catalog.uuid", F_UUID_EQ, InvalidOid, uuid_in, uuid_out },
 };
 
@@ -94,13 +94,13 @@ lpg_keytype_from_datum(Datum datum, Oid type)
 			break;
 		case TEXTOID:
 		case VARCHAROID:
-			{
-				text *value = DatumGetTextPP(datum);
+		{
+			text *value = DatumGetTextPP(datum);
 
-				id.v.text.data = VARDATA_ANY(value);
-				id.v.text.len = (int32) VARSIZE_ANY_EXHDR(value);
-				break;
-			}
+			id.v.text.data = VARDATA_ANY(value);
+			id.v.text.len = (int32) VARSIZE_ANY_EXHDR(value);
+			break;
+		}
 		case UUIDOID:
 			memcpy(id.v.uuid, DatumGetUUIDP(datum)->data, UUID_LEN);
 			break;
@@ -120,12 +120,12 @@ lpg_keytype_to_datum(const LepId *id, LepIdKind kind)
 		case LEP_ID_TEXT:
 			return PointerGetDatum(cstring_to_text_with_len(id->v.text.data, id->v.text.len));
 		case LEP_ID_UUID:
-			{
-				pg_uuid_t *uuid = palloc(sizeof(pg_uuid_t));
+		{
+			pg_uuid_t *uuid = palloc(sizeof(pg_uuid_t));
 
-				memcpy(uuid->data, id->v.uuid, UUID_LEN);
-				return UUIDPGetDatum(uuid);
-			}
+			memcpy(uuid->data, id->v.uuid, UUID_LEN);
+			return UUIDPGetDatum(uuid);
+		}
 	}
 	pg_unreachable();
 }
@@ -146,11 +146,12 @@ lpg_keytype_from_argument(Datum datum, Oid type, LepIdKind kind, const char *wha
 		return lpg_keytype_from_datum(DirectFunctionCall1(key_types[kind].in, CStringGetDatum(string)),
 									  key_types[kind].type);
 	}
-	ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-					errmsg("%s ids of model \"%s\" are of type %s, but a %s was given", what, model,
-						   key_types[kind].name, key_types[given].name),
-					kind == LEP_ID_TEXT ? errhint("Pass the %s id as text.", what)
-										: errhint("Pass the %s id as %s, or as text.", what, key_types[kind].name)));
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("%s ids of model \"%s\" are of type %s, but a %s was given", what, model,
+					key_types[kind].name, key_types[given].name),
+			 kind == LEP_ID_TEXT ? errhint("Pass the %s id as text.", what)
+								 : errhint("Pass the %s id as %s, or as text.", what, key_types[kind].name)));
 }
 
 void

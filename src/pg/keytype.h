@@ -37,8 +37,8 @@ extern Datum lpg_keytype_to_datum(const LepId *id, LepIdKind kind);
  * this kind: text is read as the kind, other types must be the kind's own.
  * "what" ("user" or "item") and the model's name are for the error.
  */
-extern LepId lpg_keytype_from_argument(Datum datum, Oid type, LepIdKind kind, const char *what,
-									   const char *model);
+extern LepId
+lpg_keytype_from_argument(Datum datum, Oid type, LepIdKind kind, const char *what, const char *model);
 
 /* A scan key "attno = id" for the stored type. */
 extern void lpg_keytype_scankey(ScanKey key, AttrNumber attno, LepIdKind kind, Datum id);

@@ -31,7 +31,7 @@
 #include "pg/store.h"
 
 /* Called for each version's row of a model. */
-typedef void (*VersionVisitor) (void *arg, Relation model, TupleTableSlot *slot);
+typedef void (*VersionVisitor)(void *arg, Relation model, TupleTableSlot *slot);
 
 static void
 scan_versions(Relation model, VersionVisitor visit, void *arg)
@@ -140,11 +140,12 @@ check_side(Check *check, Relation model, LpgSide side)
 	check->n_bytes = 0;
 	lpg_store_scan(check->table, check->version.version, GetActiveSnapshot(), check_row, check);
 	if (check->n_rows != expected)
-		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-						errmsg("table \"%s\" has " INT64_FORMAT " rows of version " INT64_FORMAT ", not " INT64_FORMAT,
-							   RelationGetRelationName(check->table), check->n_rows, check->version.version,
-							   expected),
-						errhint("Train the model again.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("table \"%s\" has " INT64_FORMAT " rows of version " INT64_FORMAT ", not " INT64_FORMAT,
+					RelationGetRelationName(check->table), check->n_rows, check->version.version, expected),
+			 errhint("Train the model again.")));
 	values[0] = Int64GetDatum(check->version.version);
 	values[1] = ObjectIdGetDatum(RelationGetRelid(check->table));
 	values[2] = Int64GetDatum(check->n_rows);
@@ -316,7 +317,8 @@ lepton_set_owner(PG_FUNCTION_ARGS)
 		elog(ERROR, "SPI_connect failed");
 	foreach (cell, tables.names)
 		run_utility(psprintf("ALTER TABLE %s OWNER TO %s", (char *) lfirst(cell), quote_identifier(owner)));
-	run_utility(psprintf("ALTER TABLE %s OWNER TO %s", lpg_registry_qualified_name(model), quote_identifier(owner)));
+	run_utility(
+		psprintf("ALTER TABLE %s OWNER TO %s", lpg_registry_qualified_name(model), quote_identifier(owner)));
 	SPI_finish();
 	PG_RETURN_VOID();
 }

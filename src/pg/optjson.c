@@ -27,7 +27,8 @@ fail_kind(const char *name, LepError *error)
 {
 	LepOptions scratch;
 	int i = lep_option_find(name);
-	bool is_text = i >= 0 && (lep_option(i)->type == LEP_OPTION_TEXT || lep_option(i)->type == LEP_OPTION_ENUM);
+	bool is_text =
+		i >= 0 && (lep_option(i)->type == LEP_OPTION_TEXT || lep_option(i)->type == LEP_OPTION_ENUM);
 
 	lep_options_init(&scratch);
 	return is_text ? lep_options_set_bool(&scratch, name, true, error)
@@ -91,10 +92,9 @@ lpg_options_from_jsonb(Jsonb *json, LepOptions *options)
 
 	lep_options_init(options);
 	if (!JB_ROOT_IS_OBJECT(json))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("options must be a JSON object"),
-				 errdetail("They are %s.", JsonbToCString(NULL, &json->root, VARSIZE(json))),
-				 errhint("Write for example '{\"factors\": 32}'.")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("options must be a JSON object"),
+						errdetail("They are %s.", JsonbToCString(NULL, &json->root, VARSIZE(json))),
+						errhint("Write for example '{\"factors\": 32}'.")));
 
 	iterator = JsonbIteratorInit(&json->root);
 	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)

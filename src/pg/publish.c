@@ -54,7 +54,8 @@ list_versions(Relation model, Snapshot snapshot)
 		if (list.n == size)
 		{
 			size = size == 0 ? 8 : size * 2;
-			list.versions = size == 8 ? palloc(size * sizeof(int64)) : repalloc(list.versions, size * sizeof(int64));
+			list.versions =
+				size == 8 ? palloc(size * sizeof(int64)) : repalloc(list.versions, size * sizeof(int64));
 			list.users = size == 8 ? palloc(size * sizeof(Oid)) : repalloc(list.users, size * sizeof(Oid));
 			list.items = size == 8 ? palloc(size * sizeof(Oid)) : repalloc(list.items, size * sizeof(Oid));
 		}
@@ -170,8 +171,8 @@ static Oid
 create_model_table(const LpgPublication *p)
 {
 	char *name = quote_qualified_identifier(get_namespace_name(p->target.namespace_), p->target.relname);
-	char *type = quote_qualified_identifier(get_namespace_name(get_rel_namespace(get_typ_typrelid(p->model_type))),
-											"lepton_model");
+	char *type = quote_qualified_identifier(
+		get_namespace_name(get_rel_namespace(get_typ_typrelid(p->model_type))), "lepton_model");
 
 	run_statement(psprintf("CREATE TABLE %s OF %s (PRIMARY KEY (version), created_at WITH OPTIONS NOT NULL, "
 						   "is_current WITH OPTIONS NOT NULL, users WITH OPTIONS NOT NULL, "
@@ -211,7 +212,8 @@ depend_on_model(Oid table, Oid model)
 
 	ObjectAddressSet(dependent, RelationRelationId, table);
 	ObjectAddressSet(owner, RelationRelationId, model);
-	(void) deleteDependencyRecordsForSpecific(RelationRelationId, table, DEPENDENCY_AUTO, RelationRelationId, model);
+	(void) deleteDependencyRecordsForSpecific(RelationRelationId, table, DEPENDENCY_AUTO, RelationRelationId,
+											  model);
 	recordDependencyOn(&dependent, &owner, DEPENDENCY_AUTO);
 }
 
@@ -357,7 +359,8 @@ write_side(Relation table, int64 version, const SideRows *rows)
 static int32 *
 count_item_ratings(const LepRatings *ratings)
 {
-	int32 *counts = palloc_extended(Max(ratings->n_items, 1) * sizeof(int32), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	int32 *counts =
+		palloc_extended(Max(ratings->n_items, 1) * sizeof(int32), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 
 	for (int64 j = 0; j < ratings->n_ratings; j++)
 		counts[ratings->item[j]]++;
@@ -368,10 +371,11 @@ static void
 write_factors(const LpgPublication *p, Relation model, const LpgVersion *version)
 {
 	const LepModel *m = &p->result->model;
-	SideRows users = { LPG_USERS, p->ratings->users, m->n_users, m->n_factors, m->stride,
-					   m->user_bias, m->user_factors, p->ratings, NULL };
-	SideRows items = { LPG_ITEMS, p->ratings->items, m->n_items, m->n_factors, m->stride,
-					   m->item_bias, m->item_factors, p->ratings, count_item_ratings(p->ratings) };
+	SideRows users = { LPG_USERS,	 p->ratings->users, m->n_users, m->n_factors, m->stride,
+					   m->user_bias, m->user_factors,	p->ratings, NULL };
+	SideRows items = { LPG_ITEMS,		p->ratings->items, m->n_items,
+					   m->n_factors,	m->stride,		   m->item_bias,
+					   m->item_factors, p->ratings,		   count_item_ratings(p->ratings) };
 	LepIdKind kind;
 	Relation table;
 
@@ -456,8 +460,8 @@ clear_current(Relation model, Snapshot snapshot)
 		if (!DatumGetBool(slot->tts_values[LPG_MODEL_IS_CURRENT - 1]))
 			continue;
 		slot->tts_values[LPG_MODEL_IS_CURRENT - 1] = BoolGetDatum(false);
-		ExecStoreHeapTuple(heap_form_tuple(RelationGetDescr(model), slot->tts_values, slot->tts_isnull), changed,
-						   true);
+		ExecStoreHeapTuple(heap_form_tuple(RelationGetDescr(model), slot->tts_values, slot->tts_isnull),
+						   changed, true);
 		simple_table_tuple_update(model, &tid, changed, snapshot, &update_indexes);
 		if (update_indexes != LPG_NO_INDEX_UPDATE)
 			list_free(lpg_insert_index_tuples(rri, changed, estate));

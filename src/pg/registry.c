@@ -58,7 +58,8 @@ lpg_registry_qualified_name(Oid relid)
 	char *relname = get_rel_name(relid);
 
 	if (nspname == NULL || relname == NULL)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", relid)));
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", relid)));
 	return quote_qualified_identifier(nspname, relname);
 }
 
@@ -147,9 +148,9 @@ lpg_registry_find_target(const char *name, Oid model_type)
 		target.namespace_ = RangeVarGetCreationNamespace(rangevar);
 		target.relname = rangevar->relname;
 		if (isTempNamespace(target.namespace_))
-			ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-							errmsg("model \"%s\" cannot be temporary", name),
-							errhint("Name a schema that is not temporary.")));
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("model \"%s\" cannot be temporary", name),
+					 errhint("Name a schema that is not temporary.")));
 	}
 	return target;
 }
@@ -162,11 +163,12 @@ lpg_registry_check_model(Relation model, Oid model_type)
 	if (model->rd_rel->reloftype != model_type)
 		fail_not_a_model(RelationGetRelid(model));
 	if (model->rd_rel->relkind != RELKIND_RELATION || model->rd_rel->relam != HEAP_TABLE_AM_OID)
-		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("model \"%s\" is not a plain table", name)));
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("model \"%s\" is not a plain table", name)));
 	if (model->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("model \"%s\" is a temporary table", name),
-						errhint("Train it under a name that is not temporary.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("model \"%s\" is a temporary table", name),
+				 errhint("Train it under a name that is not temporary.")));
 	if (model->rd_rel->relrowsecurity)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						errmsg("row security is enabled on model \"%s\"", name),
@@ -191,8 +193,8 @@ static void
 fail_factors(Relation model, Relation table, const char *reason)
 {
 	ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-					errmsg("table \"%s\" cannot be written or read for model \"%s\"", RelationGetRelationName(table),
-						   RelationGetRelationName(model)),
+					errmsg("table \"%s\" cannot be written or read for model \"%s\"",
+						   RelationGetRelationName(table), RelationGetRelationName(model)),
 					errdetail("%s", reason),
 					errhint("Train the model again under another name, and drop this one.")));
 }
@@ -212,7 +214,7 @@ column_name(int i, LpgSide side)
 static int
 find_wrong_column(Relation table, LpgSide side)
 {
-	static const Oid types[LPG_FACTORS_NATTS] = { INT8OID,	 InvalidOid, INT4OID,  INT4OID,
+	static const Oid types[LPG_FACTORS_NATTS] = { INT8OID,	 InvalidOid, INT4OID, INT4OID,
 												  FLOAT4OID, BYTEAOID,	 BYTEAOID };
 	TupleDesc desc = RelationGetDescr(table);
 	LepIdKind kind;
@@ -226,9 +228,9 @@ find_wrong_column(Relation table, LpgSide side)
 		att = TupleDescAttr(desc, i);
 		if (att->attisdropped || strcmp(NameStr(att->attname), column_name(i, side)) != 0)
 			return i;
-		if (OidIsValid(types[i]) ? att->atttypid != types[i]
-								 : !lpg_keytype_kind(att->atttypid, &kind) ||
-				lpg_keytype_stored_type(kind) != att->atttypid)
+		if (OidIsValid(types[i])
+				? att->atttypid != types[i]
+				: !lpg_keytype_kind(att->atttypid, &kind) || lpg_keytype_stored_type(kind) != att->atttypid)
 			return i;
 	}
 	return -1;
@@ -247,8 +249,9 @@ check_columns(Relation model, Relation table, LpgSide side, LepIdKind *kind)
 	int wrong = find_wrong_column(table, side);
 
 	if (wrong >= 0)
-		fail_factors(model, table, psprintf("Its column %d is not \"%s\" of the expected type.", wrong + 1,
-											column_name(wrong, side)));
+		fail_factors(model, table,
+					 psprintf("Its column %d is not \"%s\" of the expected type.", wrong + 1,
+							  column_name(wrong, side)));
 	(void) lpg_keytype_kind(TupleDescAttr(RelationGetDescr(table), LPG_FACTORS_ID - 1)->atttypid, kind);
 }
 
@@ -305,8 +308,8 @@ lpg_registry_check_factors(Relation model, Relation table, LpgSide side, LepIdKi
 		fail_factors(model, table, "It is not a plain table.");
 	if (table->rd_rel->relowner != model->rd_rel->relowner)
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("table \"%s\" has another owner than model \"%s\"", RelationGetRelationName(table),
-							   RelationGetRelationName(model)),
+						errmsg("table \"%s\" has another owner than model \"%s\"",
+							   RelationGetRelationName(table), RelationGetRelationName(model)),
 						errdetail("Factors are read with the rights of the model's owner."),
 						errhint("Change the owner of all three tables with lepton_set_owner('%s', owner).",
 								lpg_registry_qualified_name(RelationGetRelid(model)))));
@@ -333,10 +336,10 @@ lpg_registry_open_factors(Relation model, const LpgVersion *version, LpgSide sid
 static void
 fail_row(Relation model, const char *what)
 {
-	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-					errmsg("the row of a version in model \"%s\" is damaged", RelationGetRelationName(model)),
-					errdetail("Its %s is missing or out of range.", what),
-					errhint("Train the model again.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("the row of a version in model \"%s\" is damaged", RelationGetRelationName(model)),
+			 errdetail("Its %s is missing or out of range.", what), errhint("Train the model again.")));
 }
 
 /* A count from 0 to the most rows that a side can have. */
@@ -419,7 +422,8 @@ set_lock_tag(LOCKTAG *tag, const LpgTarget *target)
 	if (!OidIsValid(target->model))
 	{
 		object = target->namespace_;
-		name = DatumGetUInt32(hash_any((const unsigned char *) target->relname, (int) strlen(target->relname)));
+		name =
+			DatumGetUInt32(hash_any((const unsigned char *) target->relname, (int) strlen(target->relname)));
 		if (name == 0)
 			name = 1;
 	}

@@ -138,8 +138,8 @@ extern Oid lpg_registry_model_type(FunctionCallInfo fcinfo);
 extern bool lpg_registry_current(Relation model, Snapshot snapshot, LpgVersion *version);
 
 /* Read a version from a model row's values; ERROR where they make no sense. */
-extern void lpg_registry_read_version(Relation model, const Datum *values, const bool *nulls,
-									  LpgVersion *version);
+extern void
+lpg_registry_read_version(Relation model, const Datum *values, const bool *nulls, LpgVersion *version);
 
 /* Open one of a version's factor tables and check it; closed by table_close(rel, NoLock). */
 extern Relation lpg_registry_open_factors(Relation model, const LpgVersion *version, LpgSide side,

@@ -47,8 +47,8 @@ static const IntSetting int_settings[] = {
 
 /* The names of kernel levels; "auto" is the best that runs here. */
 static const struct config_enum_entry kernel_entries[] = {
-	{ "auto", LEP_N_KERNEL_LEVELS, false }, { "portable", LEP_KERNELS_PORTABLE, false },
-	{ "neon", LEP_KERNELS_NEON, false },	{ "avx2", LEP_KERNELS_AVX2, false },
+	{ "auto", LEP_N_KERNEL_LEVELS, false },	 { "portable", LEP_KERNELS_PORTABLE, false },
+	{ "neon", LEP_KERNELS_NEON, false },	 { "avx2", LEP_KERNELS_AVX2, false },
 	{ "avx512", LEP_KERNELS_AVX512, false }, { NULL, 0, false },
 };
 
@@ -81,15 +81,15 @@ lpg_settings_init(void)
 	{
 		const IntSetting *s = &int_settings[i];
 
-		DefineCustomIntVariable(s->name, s->description, s->detail, s->variable, s->standard, s->min,
-								s->max, s->context, s->flags, NULL, NULL, NULL);
+		DefineCustomIntVariable(s->name, s->description, s->detail, s->variable, s->standard, s->min, s->max,
+								s->context, s->flags, NULL, NULL, NULL);
 	}
 	DefineCustomBoolVariable("lepton.log_progress", "Sends a NOTICE after each epoch of a training.", NULL,
 							 &lpg_log_progress, false, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("lepton.kernel", "Sets the instruction set of the numeric kernels.",
-							 "All give the same results; this is for tests and measurements.",
-							 &kernel_level, LEP_N_KERNEL_LEVELS, kernel_entries, PGC_USERSET, 0,
-							 check_kernel, assign_kernel, NULL);
+							 "All give the same results; this is for tests and measurements.", &kernel_level,
+							 LEP_N_KERNEL_LEVELS, kernel_entries, PGC_USERSET, 0, check_kernel, assign_kernel,
+							 NULL);
 	MarkGUCPrefixReserved("lepton");
 }
 

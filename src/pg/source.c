@@ -106,36 +106,40 @@ require_column(const SourceColumn *column, TupleDesc desc, const char *option, b
 {
 	if (column->attno != 0 || !required)
 		return;
-	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("the source has no column \"%s\"", column->name),
-					errdetail("Its columns are %s.", list_columns(desc)),
-					errhint("Name the right one with option \"%s\".", option)));
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("the source has no column \"%s\"", column->name),
+			 errdetail("Its columns are %s.", list_columns(desc)),
+			 errhint("Name the right one with option \"%s\".", option)));
 }
 
 static void
 require_id(const SourceColumn *column, LepIdKind *kind)
 {
 	if (!lpg_keytype_kind(column->type, kind))
-		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-						errmsg("column \"%s\" of type %s cannot be an id", column->name,
-							   format_type_be(column->type)),
-						errhint("Ids are smallint, integer, bigint, text, varchar or uuid; cast it in the source.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("column \"%s\" of type %s cannot be an id", column->name, format_type_be(column->type)),
+			 errhint("Ids are smallint, integer, bigint, text, varchar or uuid; cast it in the source.")));
 }
 
 static bool
 is_number(Oid type)
 {
 	return type == INT2OID || type == INT4OID || type == INT8OID || type == FLOAT4OID || type == FLOAT8OID ||
-		type == NUMERICOID;
+		   type == NUMERICOID;
 }
 
 static void
 require_number(const SourceColumn *column)
 {
 	if (column->attno != 0 && !is_number(column->type))
-		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-						errmsg("column \"%s\" of type %s cannot be a rating", column->name,
-							   format_type_be(column->type)),
-						errhint("Ratings are smallint to numeric, real or double precision; cast it in the source.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("column \"%s\" of type %s cannot be a rating", column->name,
+					format_type_be(column->type)),
+			 errhint("Ratings are smallint to numeric, real or double precision; cast it in the source.")));
 }
 
 static void
@@ -143,11 +147,12 @@ require_time(const SourceColumn *column)
 {
 	if (column->attno != 0 && !is_number(column->type) && column->type != TIMESTAMPTZOID &&
 		column->type != TIMESTAMPOID && column->type != DATEOID)
-		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-						errmsg("column \"%s\" of type %s cannot be a time", column->name,
-							   format_type_be(column->type)),
-						errhint("Times are timestamp with or without time zone, date, or a number that grows; name "
-								"another column with option \"time_column\", or leave it out of the source.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("column \"%s\" of type %s cannot be a time", column->name, format_type_be(column->type)),
+			 errhint("Times are timestamp with or without time zone, date, or a number that grows; name "
+					 "another column with option \"time_column\", or leave it out of the source.")));
 }
 
 /* Was the option of this name given? */
@@ -390,10 +395,11 @@ check_select(const char *query)
 	if (list_length(statements) == 1)
 		statement = linitial_node(RawStmt, statements)->stmt;
 	if (statement == NULL || !IsA(statement, SelectStmt) || has_into((SelectStmt *) statement))
-		ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR),
-						errmsg("the source must be one SELECT or the name of a table"),
-						errdetail("It is %d statements, or one that is no SELECT.", list_length(statements)),
-						errhint("Give a name such as 'shop.ratings', or 'SELECT user_id, item_id, rating FROM ...'.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_SYNTAX_ERROR), errmsg("the source must be one SELECT or the name of a table"),
+			 errdetail("It is %d statements, or one that is no SELECT.", list_length(statements)),
+			 errhint("Give a name such as 'shop.ratings', or 'SELECT user_id, item_id, rating FROM ...'.")));
 }
 
 /* "SELECT the columns that are read FROM the relation". */
@@ -406,13 +412,14 @@ select_from_relation(const char *name, const LepOptions *options)
 	TupleDesc desc = RelationGetDescr(relation);
 	const char *columns[] = { options->user_column, options->item_column, options->rating_column,
 							  options->time_column };
-	static const char *const option_names[] = { "user_column", "item_column", "rating_column", "time_column" };
+	static const char *const option_names[] = { "user_column", "item_column", "rating_column",
+												"time_column" };
 	StringInfoData query;
 	int n = 0;
 
-	if (relation->rd_rel->relkind != RELKIND_RELATION && relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE &&
-		relation->rd_rel->relkind != RELKIND_VIEW && relation->rd_rel->relkind != RELKIND_MATVIEW &&
-		relation->rd_rel->relkind != RELKIND_FOREIGN_TABLE)
+	if (relation->rd_rel->relkind != RELKIND_RELATION &&
+		relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE && relation->rd_rel->relkind != RELKIND_VIEW &&
+		relation->rd_rel->relkind != RELKIND_MATVIEW && relation->rd_rel->relkind != RELKIND_FOREIGN_TABLE)
 		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
 						errmsg("\"%s\" is not a table or a view", RelationGetRelationName(relation))));
 	initStringInfo(&query);
@@ -450,8 +457,8 @@ execute(const char *query, SourceReceiver *receiver)
 	SPIExecuteOptions options;
 	int nestlevel = NewGUCNestLevel();
 
-	(void) set_config_option("transaction_read_only", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-							 false);
+	(void) set_config_option("transaction_read_only", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
+							 0, false);
 	memset(&options, 0, sizeof(options));
 	options.must_return_tuples = true;
 	options.dest = &receiver->pub;

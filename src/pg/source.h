@@ -32,7 +32,7 @@ typedef struct LpgSource
  * Called when the columns are known and before the first row, and again from
  * time to time: to refuse early.
  */
-typedef void (*LpgSourceCheck) (void *arg, const LpgSource *source);
+typedef void (*LpgSourceCheck)(void *arg, const LpgSource *source);
 
 extern void lpg_source_read(const char *query, const LepOptions *options, LepArena *arena,
 							LpgSourceCheck check, void *check_arg, LpgSource *source);

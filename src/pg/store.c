@@ -38,10 +38,11 @@ struct LpgLookup
 static void
 fail_no_primary_key(Relation table)
 {
-	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					errmsg("table \"%s\" has no primary key on (version, id)", RelationGetRelationName(table)),
-					errhint("Restore it: ALTER TABLE %s ADD PRIMARY KEY (version, id).",
-							lpg_registry_qualified_name(RelationGetRelid(table)))));
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("table \"%s\" has no primary key on (version, id)", RelationGetRelationName(table)),
+			 errhint("Restore it: ALTER TABLE %s ADD PRIMARY KEY (version, id).",
+					 lpg_registry_qualified_name(RelationGetRelid(table)))));
 }
 
 /* The primary key's index, which must be a plain one on (version, id). */
@@ -56,8 +57,8 @@ find_primary_key(Relation table)
 		fail_no_primary_key(table);
 	index = index_open(indexid, AccessShareLock);
 	fits = index->rd_index->indisvalid && index->rd_index->indnkeyatts == 2 &&
-		index->rd_index->indkey.values[0] == LPG_FACTORS_VERSION &&
-		index->rd_index->indkey.values[1] == LPG_FACTORS_ID;
+		   index->rd_index->indkey.values[0] == LPG_FACTORS_VERSION &&
+		   index->rd_index->indkey.values[1] == LPG_FACTORS_ID;
 	index_close(index, NoLock);
 	if (!fits)
 		fail_no_primary_key(table);
@@ -72,7 +73,8 @@ lpg_store_lookup_create(Relation table, LepIdKind kind, int64 version)
 	lookup->index = find_primary_key(table);
 	lookup->kind = kind;
 	/* a copied descriptor: a relation's own is counted by the resource owner, which a lookup outlives */
-	lookup->slot = MakeSingleTupleTableSlot(CreateTupleDescCopy(RelationGetDescr(table)), table_slot_callbacks(table));
+	lookup->slot =
+		MakeSingleTupleTableSlot(CreateTupleDescCopy(RelationGetDescr(table)), table_slot_callbacks(table));
 	lpg_keytype_scankey(&lookup->keys[0], 1, LEP_ID_INT64, Int64GetDatum(version));
 	lpg_keytype_scankey(&lookup->keys[1], 2, kind, (Datum) 0);
 	return lookup;
@@ -243,8 +245,8 @@ lpg_store_writer_begin(Relation table)
 	ExecOpenIndices(writer->rri, false);
 	writer->bistate = GetBulkInsertState();
 	writer->cid = GetCurrentCommandId(true);
-	writer->batch_context = AllocSetContextCreate(CurrentMemoryContext, "lepton writer batch",
-												  ALLOCSET_DEFAULT_SIZES);
+	writer->batch_context =
+		AllocSetContextCreate(CurrentMemoryContext, "lepton writer batch", ALLOCSET_DEFAULT_SIZES);
 	return writer;
 }
 
@@ -282,7 +284,8 @@ flush_batch(LpgWriter *writer)
 	MemoryContext old = MemoryContextSwitchTo(writer->batch_context);
 
 	CHECK_FOR_INTERRUPTS();
-	table_multi_insert(writer->rri->ri_RelationDesc, writer->slots, writer->n, writer->cid, 0, writer->bistate);
+	table_multi_insert(writer->rri->ri_RelationDesc, writer->slots, writer->n, writer->cid, 0,
+					   writer->bistate);
 	for (int i = 0; i < writer->n; i++)
 	{
 		if (writer->rri->ri_NumIndices > 0)

@@ -33,7 +33,8 @@ extern LpgLookup *lpg_store_lookup_create(Relation table, LepIdKind kind, int64 
  * The row of this id, in the lookup's slot, or NULL.  The slot holds a buffer
  * until lpg_store_lookup_done().
  */
-extern TupleTableSlot *lpg_store_lookup(LpgLookup *lookup, Relation table, Snapshot snapshot, const LepId *id);
+extern TupleTableSlot *
+lpg_store_lookup(LpgLookup *lookup, Relation table, Snapshot snapshot, const LepId *id);
 
 extern void lpg_store_lookup_done(LpgLookup *lookup);
 
@@ -59,7 +60,8 @@ extern void lpg_store_read_row(Relation table, TupleTableSlot *slot, const LpgVe
  * The item numbers in a user's seen, ascending, in the current memory context;
  * *n_seen may be 0.
  */
-extern int32 *lpg_store_read_seen(Relation table, TupleTableSlot *slot, const LpgVersion *version, int64 *n_seen);
+extern int32 *
+lpg_store_read_seen(Relation table, TupleTableSlot *slot, const LpgVersion *version, int64 *n_seen);
 
 /* The id in a slot; text points into the slot or, if it was toasted, into the current context. */
 extern LepId lpg_store_read_id(TupleTableSlot *slot, LepIdKind kind);
@@ -67,7 +69,7 @@ extern LepId lpg_store_read_id(TupleTableSlot *slot, LepIdKind kind);
 /* ---- scans ---- */
 
 /* Called for each row of a version. */
-typedef void (*LpgRowVisitor) (void *arg, TupleTableSlot *slot);
+typedef void (*LpgRowVisitor)(void *arg, TupleTableSlot *slot);
 
 extern void lpg_store_scan(Relation table, int64 version, Snapshot snapshot, LpgRowVisitor visit, void *arg);
 

@@ -34,7 +34,7 @@
 typedef struct TopnState
 {
 	LpgHandle *handle;
-	Oid user_type;		/* as declared */
+	Oid user_type;		 /* as declared */
 	LepIdKind item_kind; /* that the function gives */
 	TupleDesc desc;
 	MemoryContext call_context; /* reset by each call */
@@ -94,15 +94,17 @@ create_state(FunctionCallInfo fcinfo)
 static void
 check_item_kind(const TopnState *state)
 {
-	static const char *const suffix[] = { [LEP_ID_INT64] = "", [LEP_ID_TEXT] = "_text", [LEP_ID_UUID] = "_uuid" };
+	static const char *const suffix[] = {
+		[LEP_ID_INT64] = "", [LEP_ID_TEXT] = "_text", [LEP_ID_UUID] = "_uuid"
+	};
 	LepIdKind kind = state->handle->sides[LPG_ITEMS].kind;
 
 	if (kind != state->item_kind)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("item ids of model \"%s\" are of type %s, but lepton_topn%s gives %s", state->handle->name,
-						lpg_keytype_name(kind), suffix[state->item_kind], lpg_keytype_name(state->item_kind)),
-				 errhint("Use lepton_topn%s.", suffix[kind])));
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("item ids of model \"%s\" are of type %s, but lepton_topn%s gives %s",
+							   state->handle->name, lpg_keytype_name(kind), suffix[state->item_kind],
+							   lpg_keytype_name(state->item_kind)),
+						errhint("Use lepton_topn%s.", suffix[kind])));
 }
 
 /* As materialize mode wants it; see execSRF.c. */
@@ -117,8 +119,8 @@ begin_result(FunctionCallInfo fcinfo, TopnState *state)
 						errmsg("set-valued function called in context that cannot accept a set")));
 	old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
 	rsinfo->returnMode = SFRM_Materialize;
-	rsinfo->setResult = tuplestore_begin_heap((rsinfo->allowedModes & SFRM_Materialize_Random) != 0, false,
-											  work_mem);
+	rsinfo->setResult =
+		tuplestore_begin_heap((rsinfo->allowedModes & SFRM_Materialize_Random) != 0, false, work_mem);
 	rsinfo->setDesc = state->desc;
 	MemoryContextSwitchTo(old);
 	return rsinfo->setResult;
@@ -292,7 +294,8 @@ put_known(TopnCall *call, const LepTopnQuery *query, MemoryContext context)
 	bool personal = call->known_user && version->n_factors > 0;
 	Datum origin = CStringGetTextDatum(personal ? "factors" : "popular");
 	int64 limit = query->candidates != NULL ? query->n_candidates : version->n_items;
-	LepTopnEntry *entries = palloc_extended((Min(query->n, limit) + 1) * sizeof(LepTopnEntry), MCXT_ALLOC_HUGE);
+	LepTopnEntry *entries =
+		palloc_extended((Min(query->n, limit) + 1) * sizeof(LepTopnEntry), MCXT_ALLOC_HUGE);
 	int64 n_found;
 	LepEnv env;
 
@@ -331,7 +334,8 @@ read_user(FunctionCallInfo fcinfo, TopnCall *call, bool exclude_seen)
 {
 	LpgHandle *handle = call->state->handle;
 	int stride = lep_row_stride(handle->version.n_factors);
-	float *factors = (float *) TYPEALIGN(LEP_ALIGNMENT, palloc0((Size) stride * sizeof(float) + LEP_ALIGNMENT));
+	float *factors =
+		(float *) TYPEALIGN(LEP_ALIGNMENT, palloc0((Size) stride * sizeof(float) + LEP_ALIGNMENT));
 	LepId id;
 	LpgFound found;
 
@@ -374,8 +378,8 @@ answer(FunctionCallInfo fcinfo, TopnCall *call, TopnArguments arguments)
 {
 	static const int32 no_candidates[1];
 	LpgHandle *handle = call->state->handle;
-	bool exclude_seen =
-		PG_ARGISNULL(arguments.exclude_seen) ? handle->version.exclude_seen : PG_GETARG_BOOL(arguments.exclude_seen);
+	bool exclude_seen = PG_ARGISNULL(arguments.exclude_seen) ? handle->version.exclude_seen
+															 : PG_GETARG_BOOL(arguments.exclude_seen);
 	LepTopnQuery query;
 
 	memset(&query, 0, sizeof(query));

@@ -142,8 +142,8 @@ check_source(void *arg, const LpgSource *source)
 	Training *t = arg;
 
 	if (source->n_rows == 0 && OidIsValid(t->publication.target.model))
-		lpg_publish_check_kinds(t->publication.target.model, t->publication.model_type, source->shape.user_kind,
-								source->shape.item_kind);
+		lpg_publish_check_kinds(t->publication.target.model, t->publication.model_type,
+								source->shape.user_kind, source->shape.item_kind);
 }
 
 static void
@@ -165,13 +165,15 @@ notice_assumptions(const Training *t)
 	double cost = lep_train_cost(t->ratings, &t->options);
 
 	if (t->options.feedback == LEP_FEEDBACK_AUTO && t->ratings->feedback == LEP_FEEDBACK_IMPLICIT)
-		ereport(NOTICE,
-				(errmsg("ratings of the source are taken as implicit feedback"),
-				 errdetail("%s", !t->source.shape.has_rating ? "There is no rating column: every row counts 1."
-							   : t->ratings->looks_like_counts ? "They look like counts: whole numbers from 1 with a long tail."
-															   : "They are all the same."),
-				 errhint("Set option \"feedback\" to \"explicit\" if they are ratings, to \"implicit\" to say that this "
-						 "is right.")));
+		ereport(NOTICE, (errmsg("ratings of the source are taken as implicit feedback"),
+						 errdetail("%s", !t->source.shape.has_rating
+											 ? "There is no rating column: every row counts 1."
+										 : t->ratings->looks_like_counts
+											 ? "They look like counts: whole numbers from 1 with a long tail."
+											 : "They are all the same."),
+						 errhint("Set option \"feedback\" to \"explicit\" if they are ratings, to "
+								 "\"implicit\" to say that this "
+								 "is right.")));
 	if (cost > SECONDS_WORTH_A_NOTICE)
 		ereport(NOTICE, (errmsg("training will take about %.0f seconds of one core", cost)));
 }
@@ -459,5 +461,6 @@ Datum
 lepton_train_text(PG_FUNCTION_ARGS)
 {
 	check_arguments(fcinfo);
-	return train_and_publish(fcinfo, DirectFunctionCall1(jsonb_in, CStringGetDatum(text_to_cstring(PG_GETARG_TEXT_PP(2)))));
+	return train_and_publish(
+		fcinfo, DirectFunctionCall1(jsonb_in, CStringGetDatum(text_to_cstring(PG_GETARG_TEXT_PP(2)))));
 }

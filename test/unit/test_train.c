@@ -1,0 +1,585 @@
+/*
+ * test_train.c
+ *		What training promises around the solvers: parts, early stopping,
+ *		retries, auto, references, refit, estimates.
+ */
+#include "sample.h"
+
+#include "core/kernels.h"
+#include "core/split.h"
+#include "core/train.h"
+
+/* A training from rows; options are set between begin and train. */
+typedef struct Case
+{
+	LepEnv env;
+	LepArena arena;
+	LepRatings *ratings;
+	LepOptions options;
+	LepTrainResult result;
+} Case;
+
+static const SamplePlan medium = { 500, 300, 0.3, 2, 0.3, 1, 3 };
+
+static void
+case_begin_sample(Case *c, const Sample *sample, LepFeedback feedback)
+{
+	unit_env_init(&c->env);
+	lep_arena_init(&c->arena, &c->env);
+	c->ratings = sample_ratings(&c->arena, sample, feedback);
+	lep_options_init(&c->options);
+	memset(&c->result, 0, sizeof(c->result));
+}
+
+static void
+case_begin(Case *c, const SamplePlan *plan)
+{
+	Sample sample = sample_planted(plan, 21);
+
+	case_begin_sample(c, &sample, LEP_FEEDBACK_EXPLICIT);
+	sample_free(&sample);
+}
+
+static void
+case_end(Case *c)
+{
+	lep_arena_drop(&c->arena);
+	unit_env_done(&c->env);
+}
+
+static void
+set_number(Case *c, const char *name, double value)
+{
+	CHECK_OK(lep_options_set_real(&c->options, name, value, &c->env.error));
+}
+
+static void
+set_text(Case *c, const char *name, const char *value)
+{
+	CHECK_OK(lep_options_set_text(&c->options, name, value, &c->env.error));
+}
+
+static void
+set_refit(Case *c, bool refit)
+{
+	CHECK_OK(lep_options_set_bool(&c->options, "refit", refit, &c->env.error));
+}
+
+static LepStatus
+train(Case *c)
+{
+	return lep_train(&c->arena, c->ratings, &c->options, &c->result);
+}
+
+/* RMSE on a part by a loop of our own. */
+static double
+rmse_of(const LepRatings *ratings, const LepModel *model, LepPart part)
+{
+	double sum = 0;
+	int64_t n = 0;
+
+	for (int32_t u = 0; u < ratings->n_users; u++)
+	{
+		for (int64_t j = ratings->user_start[u]; j < ratings->user_start[u + 1]; j++)
+		{
+			double score = (double) lep_model_score(model, u, ratings->item[j]);
+
+			if (ratings->part[j] != part)
+				continue;
+			score = fmin(fmax(score, (double) model->min_score), (double) model->max_score);
+			sum += (score - (double) ratings->rating[j]) * (score - (double) ratings->rating[j]);
+			n++;
+		}
+	}
+	return sqrt(sum / (double) n);
+}
+
+/* The best epoch's model is the result, and patience ends the fit. */
+static void
+check_early_stopping(const char *algorithm)
+{
+	Case c;
+	int best = 0;
+
+	case_begin(&c, &medium);
+	set_text(&c, "algorithm", algorithm);
+	set_number(&c, "regularization", 0.01); /* so that it overfits */
+	set_number(&c, "factors", 40);
+	set_refit(&c, false);
+	if (CHECK_OK(train(&c)))
+	{
+		for (int e = 1; e < c.result.n_curve; e++)
+		{
+			CHECK_INT_EQ(c.result.curve[e].epoch, e + 1);
+			CHECK(c.result.curve[e].train_rmse < c.result.curve[0].train_rmse);
+			if (c.result.curve[e].validation_rmse < c.result.curve[best].validation_rmse)
+				best = e;
+		}
+		CHECK_INT_EQ(c.result.epochs, best + 1);
+		CHECK_INT_EQ(c.result.n_curve, best + 1 + c.result.options.patience);
+		CHECK(c.result.n_curve < c.result.options.epochs);
+		CHECK(c.result.validation.rmse == c.result.curve[best].validation_rmse);
+		CHECK_CLOSE(c.result.validation.rmse, rmse_of(c.ratings, &c.result.model, LEP_PART_VALIDATION), 1e-9);
+		CHECK_CLOSE(c.result.test.rmse, rmse_of(c.ratings, &c.result.model, LEP_PART_TEST), 1e-9);
+		CHECK(!c.result.refitted);
+		CHECK_INT_EQ(c.result.n_train + c.result.n_validation + c.result.n_test, c.ratings->n_ratings);
+		CHECK_INT_EQ(c.result.n_test, c.result.test.n);
+	}
+	case_end(&c);
+}
+
+static void
+test_early_stopping_keeps_the_best_epoch(void)
+{
+	check_early_stopping("sgd");
+	check_early_stopping("als");
+}
+
+/* The refit is a fit of that many epochs to everything. */
+static void
+test_refit_uses_all_ratings(void)
+{
+	Case c;
+	Case all;
+
+	case_begin(&c, &medium);
+	set_text(&c, "algorithm", "als");
+	CHECK_OK(train(&c));
+	CHECK(c.result.refitted);
+	CHECK(c.result.test.rmse > rmse_of(c.ratings, &c.result.model, LEP_PART_TEST),
+		  "it has seen the test part");
+
+	case_begin(&all, &medium);
+	set_text(&all, "algorithm", "als");
+	set_number(&all, "test_fraction", 0);
+	set_number(&all, "validation_fraction", 0);
+	set_number(&all, "epochs", c.result.epochs);
+	CHECK_OK(train(&all));
+	CHECK(!all.result.refitted);
+	CHECK_INT_EQ(all.result.epochs, c.result.epochs);
+	CHECK_BYTES_EQ(all.result.model.user_factors, c.result.model.user_factors,
+				   sizeof(float) * (size_t) (500 * c.result.model.stride));
+	CHECK_BYTES_EQ(all.result.model.item_bias, c.result.model.item_bias, sizeof(float) * 300);
+	case_end(&all);
+	case_end(&c);
+}
+
+static void
+test_without_validation_and_test(void)
+{
+	Case c;
+
+	case_begin(&c, &medium);
+	set_text(&c, "algorithm", "sgd");
+	set_number(&c, "test_fraction", 0);
+	set_number(&c, "validation_fraction", 0);
+	set_number(&c, "epochs", 7);
+	if (CHECK_OK(train(&c)))
+	{
+		CHECK_INT_EQ(c.result.epochs, 7);
+		CHECK_INT_EQ(c.result.n_curve, 7);
+		CHECK(isnan(c.result.curve[6].validation_rmse));
+		CHECK(c.result.curve[6].train_rmse < c.result.curve[0].train_rmse);
+		CHECK_INT_EQ(c.result.test.n, 0);
+		CHECK(isnan(c.result.test.rmse) && isnan(c.result.test_mean.rmse) &&
+			  isnan(c.result.test_baseline.rmse) && isnan(c.result.validation.rmse));
+		CHECK_INT_EQ(c.result.n_train, c.ratings->n_ratings);
+	}
+	case_end(&c);
+}
+
+static void
+test_tiny_data(void)
+{
+	SampleRow rows[] = { { 1, 1, 5 }, { 1, 2, 3 }, { 2, 1, 4 } };
+	Sample sample = { rows, 3 };
+
+	for (int a = LEP_ALGORITHM_AUTO; a < LEP_N_ALGORITHMS; a++)
+	{
+		Case c;
+
+		if (a == LEP_ALGORITHM_POPULAR)
+			continue;
+		case_begin_sample(&c, &sample, LEP_FEEDBACK_EXPLICIT);
+		set_text(&c, "algorithm", lep_algorithm_name(a));
+		CHECK_OK(train(&c));
+		CHECK(lep_model_is_sane(&c.result.model));
+		case_end(&c);
+	}
+}
+
+/* Mean and biases are judged on the very test part. */
+static void
+test_references(void)
+{
+	Case c;
+	Case baseline;
+	double sum = 0;
+	double squares = 0;
+	int64_t n = 0;
+
+	case_begin(&c, &medium);
+	set_text(&c, "algorithm", "als");
+	CHECK_OK(train(&c));
+	for (int64_t j = 0; j < c.ratings->n_ratings; j++)
+	{
+		if (c.ratings->part[j] == LEP_PART_TRAIN)
+		{
+			sum += (double) c.ratings->rating[j];
+			n++;
+		}
+	}
+	CHECK_INT_EQ(n, c.result.n_train);
+	for (int64_t j = 0; j < c.ratings->n_ratings; j++)
+	{
+		if (c.ratings->part[j] == LEP_PART_TEST)
+			squares += pow((double) c.ratings->rating[j] - sum / (double) n, 2);
+	}
+	CHECK_CLOSE(c.result.test_mean.rmse, sqrt(squares / (double) c.result.n_test), 1e-6);
+	CHECK_INT_EQ(c.result.test_mean.n, c.result.n_test);
+
+	case_begin(&baseline, &medium);
+	set_text(&baseline, "algorithm", "baseline");
+	CHECK_OK(train(&baseline));
+	CHECK(baseline.result.test.rmse == c.result.test_baseline.rmse);
+	CHECK(baseline.result.test_baseline.rmse == c.result.test_baseline.rmse);
+	CHECK(c.result.test.rmse < c.result.test_baseline.rmse);
+	CHECK(c.result.test_baseline.rmse < c.result.test_mean.rmse);
+	CHECK_INT_EQ(c.result.ranking.k, 0);
+	case_end(&baseline);
+	case_end(&c);
+}
+
+static void
+test_auto_takes_the_best_by_validation(void)
+{
+	SamplePlan biases = { 300, 200, 0.1, 0, 0.5, 1, 3 };
+
+	for (int planted = 0; planted < 2; planted++)
+	{
+		Case c;
+		int best = 0;
+
+		case_begin(&c, planted ? &medium : &biases);
+		if (CHECK_OK(train(&c)) && CHECK_INT_EQ(c.result.n_trials, 3))
+		{
+			CHECK_INT_EQ(c.result.trials[0].algorithm, LEP_ALGORITHM_SGD);
+			CHECK_INT_EQ(c.result.trials[1].algorithm, LEP_ALGORITHM_ALS);
+			CHECK_INT_EQ(c.result.trials[2].algorithm, LEP_ALGORITHM_BASELINE);
+			for (int t = 0; t < 3; t++)
+			{
+				CHECK(c.result.trials[t].ran && c.result.trials[t].cost > 0);
+				if (c.result.trials[t].validation_rmse < c.result.trials[best].validation_rmse)
+					best = t;
+			}
+			CHECK_INT_EQ(c.result.algorithm, c.result.trials[best].algorithm);
+			CHECK_INT_EQ(c.result.epochs, c.result.trials[best].epochs);
+			CHECK(c.result.validation.rmse == c.result.trials[best].validation_rmse);
+			if (planted)
+				CHECK(c.result.algorithm != LEP_ALGORITHM_BASELINE);
+		}
+		case_end(&c);
+	}
+}
+
+/* What does not fit into time_limit does not run; something always does. */
+static void
+test_auto_keeps_to_the_time_limit(void)
+{
+	Case c;
+	double sgd;
+
+	case_begin(&c, &medium);
+	CHECK_OK(train(&c));
+	sgd = c.result.trials[0].cost;
+	CHECK_CLOSE(lep_train_cost(c.ratings, &c.options),
+				c.result.trials[0].cost + c.result.trials[1].cost + c.result.trials[2].cost, 1e-12);
+	set_number(&c, "time_limit", sgd + c.result.trials[2].cost * 1.01);
+	CHECK_OK(train(&c));
+	CHECK(c.result.trials[0].ran && !c.result.trials[1].ran && c.result.trials[2].ran);
+	CHECK(isnan(c.result.trials[1].validation_rmse));
+	CHECK_INT_EQ(c.result.algorithm, LEP_ALGORITHM_SGD);
+	set_number(&c, "time_limit", 0.001);
+	CHECK_OK(train(&c));
+	CHECK(!c.result.trials[0].ran && !c.result.trials[1].ran && c.result.trials[2].ran);
+	CHECK_INT_EQ(c.result.algorithm, LEP_ALGORITHM_BASELINE);
+	case_end(&c);
+}
+
+static void
+test_auto_considers_what_takes_the_options(void)
+{
+	Case c;
+
+	case_begin(&c, &medium);
+	set_number(&c, "factors", 8);
+	CHECK_OK(train(&c));
+	CHECK_INT_EQ(c.result.n_trials, 2);
+	set_number(&c, "learning_rate", 0.02);
+	CHECK_OK(train(&c));
+	CHECK_INT_EQ(c.result.n_trials, 1);
+	CHECK_INT_EQ(c.result.algorithm, LEP_ALGORITHM_SGD);
+	CHECK_CLOSE(c.result.options.learning_rate, 0.02, 0);
+	case_end(&c);
+}
+
+static void
+test_refusals(void)
+{
+	Case c;
+
+	case_begin(&c, &medium);
+	set_text(&c, "algorithm", "popular");
+	CHECK_STATUS(train(&c), LEP_ERR_OPTION_FEEDBACK);
+	CHECK_STR_EQ(c.env.error.what, "explicit");
+	CHECK_STR_EQ(c.env.error.text, "popular");
+	set_text(&c, "algorithm", "baseline");
+	set_number(&c, "factors", 8);
+	CHECK_STATUS(train(&c), LEP_ERR_OPTION_ALGORITHM);
+	CHECK_STR_EQ(c.env.error.what, "factors");
+	case_end(&c);
+
+	case_begin(&c, &medium);
+	c.env.max_bytes = lep_train_memory(c.ratings, &c.options, 1) - 1;
+	CHECK_STATUS(train(&c), LEP_ERR_MEMORY_LIMIT);
+	CHECK_CLOSE(c.env.error.value, (double) c.env.max_bytes + 1, 0);
+	CHECK_CLOSE(c.env.error.max, (double) c.env.max_bytes, 0);
+	case_end(&c);
+}
+
+/* A step that is too large is halved until it is not. */
+static void
+test_divergence_is_retried_with_smaller_steps(void)
+{
+	Case c;
+	double halvings;
+
+	case_begin(&c, &medium);
+	set_text(&c, "algorithm", "sgd");
+	set_number(&c, "learning_rate", 1);
+	if (CHECK_OK(train(&c)))
+	{
+		CHECK(c.result.n_retries > 0);
+		halvings = log2(1 / c.result.options.learning_rate);
+		CHECK_CLOSE(halvings, c.result.n_retries, 0);
+		CHECK(lep_model_is_sane(&c.result.model));
+		CHECK(c.result.test.rmse < c.result.test_mean.rmse);
+	}
+	case_end(&c);
+}
+
+/* A penalty that no halving of the step makes up for. */
+static void
+test_hopeless_divergence_is_an_error(void)
+{
+	Case c;
+
+	case_begin(&c, &medium);
+	set_text(&c, "algorithm", "sgd");
+	set_number(&c, "regularization", 1e6);
+	CHECK_STATUS(train(&c), LEP_ERR_DIVERGED);
+	CHECK_STR_EQ(c.env.error.what, "sgd");
+	CHECK_CLOSE(c.env.error.value, 0.03 / 64, 1e-12);
+	case_end(&c);
+}
+
+static void
+test_predictions_keep_to_the_scale(void)
+{
+	Case c;
+
+	case_begin(&c, &medium);
+	set_text(&c, "algorithm", "baseline");
+	CHECK_OK(train(&c));
+	CHECK(c.result.model.min_score == c.ratings->min_rating);
+	CHECK(c.result.model.max_score == c.ratings->max_rating);
+	CHECK_OK(lep_options_set_range(&c.options, "rating_scale", -1, 9, &c.env.error));
+	CHECK_OK(train(&c));
+	CHECK(c.result.model.min_score == -1 && c.result.model.max_score == 9);
+	case_end(&c);
+}
+
+/* The estimate is what was taken, within a tenth. */
+static void
+check_memory(const char *algorithm, bool refit)
+{
+	SamplePlan plan = { 2000, 1000, 0.2, 2, 0.3, 1, 3 };
+	Case c;
+	double estimate;
+
+	case_begin(&c, &plan);
+	set_text(&c, "algorithm", algorithm);
+	set_refit(&c, refit);
+	if (strcmp(algorithm, "baseline") != 0)
+		set_number(&c, "epochs", 2);
+	estimate = (double) lep_train_memory(c.ratings, &c.options, 1);
+	c.env.bytes_peak = c.env.bytes_now;
+	CHECK_OK(train(&c));
+	CHECK_CLOSE((double) c.result.memory_estimate, estimate, 0);
+	CHECK((double) c.env.bytes_peak > 0.9 * estimate && (double) c.env.bytes_peak < 1.1 * estimate,
+		  "%s: %zu of %g", algorithm, c.env.bytes_peak, estimate);
+	case_end(&c);
+}
+
+static void
+test_memory_is_as_estimated(void)
+{
+	check_memory("sgd", true);
+	check_memory("sgd", false);
+	check_memory("als", true);
+	check_memory("als", false);
+	check_memory("baseline", true);
+	check_memory("auto", true);
+}
+
+/* What was reported. */
+typedef struct Log
+{
+	int n_train;
+	int n_refit;
+	int n_other;
+	int last_epoch;
+} Log;
+
+static void
+record(void *host, const LepProgress *progress)
+{
+	Log *log = host;
+
+	if (progress->phase == LEP_PHASE_TRAIN)
+		log->n_train++;
+	else if (progress->phase == LEP_PHASE_REFIT)
+		log->n_refit++;
+	else
+		log->n_other++;
+	log->last_epoch = progress->epoch;
+}
+
+static void
+test_progress_is_reported(void)
+{
+	Case c;
+	Log log = { 0, 0, 0, 0 };
+
+	case_begin(&c, &medium);
+	c.env.host = &log;
+	c.env.progress = record;
+	set_text(&c, "algorithm", "als");
+	CHECK_OK(train(&c));
+	CHECK_INT_EQ(log.n_train, c.result.n_curve);
+	CHECK_INT_EQ(log.n_refit, c.result.epochs);
+	CHECK_INT_EQ(log.last_epoch, c.result.epochs);
+	CHECK(log.n_other > 0);
+	case_end(&c);
+}
+
+static int64_t n_asked;
+static int64_t stop_at;
+
+static bool
+counted_stop(void *host)
+{
+	(void) host;
+	return ++n_asked > stop_at;
+}
+
+/* Stopped anywhere: the status says so, no worker is left, nothing leaks. */
+static void
+test_stops_anywhere(void)
+{
+	SamplePlan plan = { 80, 60, 0.4, 1, 0.3, 1, 3 };
+	int64_t total;
+
+	for (int n_threads = 1; n_threads <= 2; n_threads++)
+	{
+		Case c;
+
+		case_begin(&c, &plan);
+		c.env.should_stop = counted_stop;
+		n_asked = 0;
+		stop_at = INT64_MAX;
+		CHECK_OK(train(&c));
+		total = n_asked;
+		case_end(&c);
+		for (int64_t limit = 0; limit < total; limit += 1 + total / 50)
+		{
+			case_begin(&c, &plan);
+			c.env.n_threads = n_threads;
+			c.env.should_stop = counted_stop;
+			n_asked = 0;
+			stop_at = limit;
+			/* with workers the caller asks less often and may be through first */
+			if (n_threads == 1 || limit == 0)
+				CHECK_STATUS(train(&c), LEP_ERR_STOPPED);
+			else
+				CHECK(train(&c) == LEP_ERR_STOPPED || n_asked <= limit);
+			case_end(&c);
+		}
+	}
+}
+
+static void
+test_implicit_feedback(void)
+{
+	SamplePlan plan = { 200, 100, 0.2, 0, 0, 0, 1 };
+	Sample sample = sample_planted(&plan, 30);
+	Case c;
+
+	case_begin_sample(&c, &sample, LEP_FEEDBACK_IMPLICIT);
+	if (CHECK_OK(train(&c)))
+	{
+		CHECK_INT_EQ(c.result.algorithm, LEP_ALGORITHM_POPULAR);
+		CHECK_INT_EQ(c.result.ranking.k, 10);
+		CHECK(c.result.ranking.n_users > 100);
+		CHECK(c.result.ranking.ndcg > 0 && c.result.ranking.ndcg == c.result.ranking_popular.ndcg);
+		CHECK_INT_EQ(c.result.test.n, 0);
+		CHECK_INT_EQ(c.result.model.n_factors, 0);
+		CHECK(lep_model_is_sane(&c.result.model));
+	}
+	set_text(&c, "algorithm", "sgd");
+	CHECK_STATUS(train(&c), LEP_ERR_OPTION_FEEDBACK);
+	case_end(&c);
+	sample_free(&sample);
+}
+
+/* The stated rule, by libm. */
+static void
+test_regularization_follows_the_data(void)
+{
+	Case c;
+	double d;
+
+	case_begin(&c, &medium);
+	d = (double) c.ratings->n_ratings / (c.ratings->n_users + c.ratings->n_items);
+	set_text(&c, "algorithm", "sgd");
+	CHECK_OK(train(&c));
+	CHECK_CLOSE(c.result.options.regularization, 0.08 * pow(30 / d, 0.375), 0.5001e-4);
+	set_number(&c, "regularization", 0.07);
+	CHECK_OK(train(&c));
+	CHECK_CLOSE(c.result.options.regularization, 0.07, 0);
+	case_end(&c);
+}
+
+int
+main(void)
+{
+	lep_kernels_choose();
+	TEST(test_early_stopping_keeps_the_best_epoch);
+	TEST(test_refit_uses_all_ratings);
+	TEST(test_without_validation_and_test);
+	TEST(test_tiny_data);
+	TEST(test_references);
+	TEST(test_auto_takes_the_best_by_validation);
+	TEST(test_auto_keeps_to_the_time_limit);
+	TEST(test_auto_considers_what_takes_the_options);
+	TEST(test_refusals);
+	TEST(test_divergence_is_retried_with_smaller_steps);
+	TEST(test_hopeless_divergence_is_an_error);
+	TEST(test_predictions_keep_to_the_scale);
+	TEST(test_memory_is_as_estimated);
+	TEST(test_progress_is_reported);
+	TEST(test_stops_anywhere);
+	TEST(test_implicit_feedback);
+	TEST(test_regularization_follows_the_data);
+	return unit_done();
+}
