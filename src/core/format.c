@@ -116,11 +116,10 @@ lep_factors_count(const uint8_t *bytes, size_t len, int *k, LepError *error)
 		return lep_fail(error, LEP_ERR_BYTES_VERSION, "precision", bytes[5], PRECISION_FLOAT32,
 						PRECISION_FLOAT32);
 	count = bytes[6] | bytes[7] << 8;
-	if (count > LEP_MAX_FACTORS)
-		return lep_fail(error, LEP_ERR_BYTES_LENGTH, "factors", (double) lep_factors_size(count),
-						FACTORS_HEADER, (double) lep_factors_size(LEP_MAX_FACTORS));
 	if (len != lep_factors_size(count))
 		return fail_factors_length(error, len, count);
+	if (count > LEP_MAX_FACTORS)
+		return fail_factors_length(error, len, LEP_MAX_FACTORS);
 	*k = count;
 	return LEP_OK;
 }

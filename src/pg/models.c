@@ -6,10 +6,14 @@
 #include "postgres.h"
 
 #include "access/detoast.h"
+#include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "catalog/dependency.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_depend.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -18,6 +22,7 @@
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -199,9 +204,35 @@ typedef struct TableNames
 	List *relids; /* the same tables */
 } TableNames;
 
+/* Did a training record that the table goes with the model?  Nobody can forge that. */
+static bool
+depends_on_model(Oid table, Oid model)
+{
+	Relation depend = table_open(DependRelationId, AccessShareLock);
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple tuple;
+	bool found = false;
+
+	ScanKeyInit(&keys[0], Anum_pg_depend_classid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(RelationRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_objid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(table));
+	scan = systable_beginscan(depend, DependDependerIndexId, true, NULL, 2, keys);
+	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		found = form->refclassid == RelationRelationId && form->refobjid == model &&
+				form->deptype == DEPENDENCY_AUTO;
+	}
+	systable_endscan(scan);
+	table_close(depend, AccessShareLock);
+	return found;
+}
+
 /*
- * A forged row must not lead to another's table: only those of the model's own
- * owner or of the caller are taken; others stay as they are.
+ * A forged row must not lead to another's table, not even for a superuser: only
+ * tables of the model's owner, or known to belong to the model, are taken.
  */
 static void
 collect_tables(void *arg, Relation model, TupleTableSlot *slot)
@@ -219,7 +250,8 @@ collect_tables(void *arg, Relation model, TupleTableSlot *slot)
 		if (table == NULL)
 			continue;
 		if (!list_member_oid(tables->relids, relids[i]) && lpg_registry_has_columns(table, side) &&
-			(table->rd_rel->relowner == model->rd_rel->relowner || lpg_owns_relation(relids[i], GetUserId())))
+			(table->rd_rel->relowner == model->rd_rel->relowner ||
+			 depends_on_model(relids[i], RelationGetRelid(model))))
 		{
 			tables->relids = lappend_oid(tables->relids, relids[i]);
 			tables->names = lappend(tables->names, lpg_registry_qualified_name(relids[i]));

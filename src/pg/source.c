@@ -398,7 +398,8 @@ check_select(const char *query)
 		ereport(
 			ERROR,
 			(errcode(ERRCODE_SYNTAX_ERROR), errmsg("the source must be one SELECT or the name of a table"),
-			 errdetail("It is %d statements, or one that is no SELECT.", list_length(statements)),
+			 list_length(statements) == 1 ? errdetail("It is a statement that is no SELECT.")
+										  : errdetail("It is %d statements.", list_length(statements)),
 			 errhint("Give a name such as 'shop.ratings', or 'SELECT user_id, item_id, rating FROM ...'.")));
 }
 

@@ -1,0 +1,451 @@
+/*
+ * test_format.c
+ *		Stored bytes: golden ones, written out by hand from docs/format.md, and
+ *		every way of damaging them.
+ */
+#include "unit.h"
+
+#include "core/format.h"
+#include "core/kernels.h"
+#include "core/model.h"
+#include "core/rng.h"
+
+#define MAX_BYTES 8192
+
+/* 1, -2, 0.125 */
+static const uint8_t golden_factors[] = { 'L',	'E',  'P', 'F', 1, 1,	 3, 0, 0, 0,
+										  0x80, 0x3F, 0,   0,	0, 0xC0, 0, 0, 0, 0x3E };
+
+/* 0, 1, 130, 20000: differences less one are 0, 0, 128, 19869 */
+static const uint8_t golden_seen[] = {
+	'L', 'E', 'P', 'S', 1, 4, 0, 0, 0, 0, 0, 0x80, 0x01, 0x9D, 0x9B, 0x01
+};
+
+static void
+test_golden_factors(void)
+{
+	static const float row[] = { 1, -2, 0.125f };
+	uint8_t bytes[sizeof(golden_factors)];
+	float decoded[16];
+	LepError error;
+	int k = -1;
+
+	CHECK_INT_EQ(lep_factors_size(3), sizeof(golden_factors));
+	lep_factors_encode(row, 3, bytes);
+	CHECK_BYTES_EQ(bytes, golden_factors, sizeof(golden_factors));
+
+	CHECK_OK(lep_factors_count(golden_factors, sizeof(golden_factors), &k, &error));
+	CHECK_INT_EQ(k, 3);
+	memset(decoded, 0xFF, sizeof(decoded));
+	CHECK_OK(lep_factors_decode(golden_factors, sizeof(golden_factors), 3, decoded, &error));
+	CHECK_BYTES_EQ(decoded, row, sizeof(row));
+	for (int f = 3; f < 16; f++)
+		CHECK(decoded[f] == 0, "padding %d is %g", f, decoded[f]);
+}
+
+static void
+test_golden_seen(void)
+{
+	static const int32_t set[] = { 0, 1, 130, 20000 };
+	uint8_t bytes[64];
+	int32_t items[4];
+	LepError error;
+	int64_t n = -1;
+
+	CHECK(lep_seen_max_size(4) >= sizeof(golden_seen) && lep_seen_max_size(4) <= sizeof(bytes));
+	CHECK_INT_EQ(lep_seen_encode(set, 4, bytes), sizeof(golden_seen));
+	CHECK_BYTES_EQ(bytes, golden_seen, sizeof(golden_seen));
+
+	CHECK_OK(lep_seen_count(golden_seen, sizeof(golden_seen), &n, &error));
+	CHECK_INT_EQ(n, 4);
+	CHECK_OK(lep_seen_decode(golden_seen, sizeof(golden_seen), 20001, items, &error));
+	CHECK_BYTES_EQ(items, set, sizeof(set));
+}
+
+/*
+ * The bytes of the block of docs/format.md that begins with this line; 0 if
+ * there is none.  Tests run in test/unit or at the top.
+ */
+static size_t
+read_example(const char *fence, uint8_t *bytes, size_t max)
+{
+	FILE *file = fopen("../../docs/format.md", "r");
+	char line[256];
+	bool inside = false;
+	size_t n = 0;
+
+	if (file == NULL)
+		file = fopen("docs/format.md", "r");
+	if (file == NULL)
+		return 0;
+	while (fgets(line, sizeof(line), file) != NULL)
+	{
+		char *at = line;
+		unsigned value;
+		int used;
+
+		line[strcspn(line, "\n")] = '\0';
+		if (inside && strcmp(line, "```") == 0)
+			break;
+		for (; inside && n < max && sscanf(at, " %2x%n", &value, &used) == 1; at += used)
+			bytes[n++] = (uint8_t) value;
+		inside = inside || strcmp(line, fence) == 0;
+	}
+	fclose(file);
+	return n;
+}
+
+static void
+test_examples_of_the_document(void)
+{
+	uint8_t bytes[64];
+
+	if (CHECK_INT_EQ(read_example("```hex factors", bytes, sizeof(bytes)), sizeof(golden_factors)))
+		CHECK_BYTES_EQ(bytes, golden_factors, sizeof(golden_factors));
+	if (CHECK_INT_EQ(read_example("```hex seen", bytes, sizeof(bytes)), sizeof(golden_seen)))
+		CHECK_BYTES_EQ(bytes, golden_seen, sizeof(golden_seen));
+}
+
+/* Every number of factors, from bytes at an odd address. */
+static void
+test_factors_come_back(void)
+{
+	static const float special[] = { 0, -0.0f, 1e-45f, -1e-40f, 1e13f, -1e13f, 1.17549435e-38f };
+	float row[LEP_MAX_FACTORS];
+	float decoded[LEP_MAX_FACTORS];
+	uint8_t *bytes = malloc(MAX_BYTES);
+	LepError error;
+	LepRng rng;
+
+	lep_rng_init(&rng, 1, 2, 3);
+	for (int k = 0; k <= LEP_MAX_FACTORS; k++)
+	{
+		int stride = lep_row_stride(k);
+		int count = -1;
+
+		memset(row, 0, sizeof(row));
+		for (int f = 0; f < k; f++)
+			row[f] = f % 9 < 7 && k % 2 ? special[f % 9] : (float) lep_rng_normal(&rng);
+		lep_factors_encode(row, k, bytes + 1);
+		CHECK_OK(lep_factors_count(bytes + 1, lep_factors_size(k), &count, &error));
+		CHECK_INT_EQ(count, k);
+		memset(decoded, 0xFF, sizeof(decoded));
+		CHECK_OK(lep_factors_decode(bytes + 1, lep_factors_size(k), k, decoded, &error));
+		CHECK_BYTES_EQ(decoded, row, (size_t) stride * sizeof(float));
+		CHECK(stride == LEP_MAX_FACTORS || isnan(decoded[stride]), "wrote behind the padding");
+	}
+	free(bytes);
+}
+
+/* A copy of exactly len bytes, so that a sanitizer sees a read past the end. */
+static uint8_t *
+copy_of(const uint8_t *bytes, size_t len)
+{
+	uint8_t *copy = malloc(len > 0 ? len : 1);
+
+	memcpy(copy, bytes, len);
+	return copy;
+}
+
+static LepStatus
+decode_factors(const uint8_t *bytes, size_t len, int k, LepError *error)
+{
+	uint8_t *copy = copy_of(bytes, len);
+	float row[LEP_MAX_FACTORS];
+	LepStatus status = lep_factors_decode(copy, len, k, row, error);
+
+	free(copy);
+	CHECK(status == LEP_OK || error->status == status);
+	CHECK(status == LEP_OK || error->what != NULL);
+	return status;
+}
+
+static LepStatus
+decode_seen(const uint8_t *bytes, size_t len, int32_t n_items, LepError *error)
+{
+	uint8_t *copy = copy_of(bytes, len);
+	int64_t n = 0;
+	LepStatus status = lep_seen_count(copy, len, &n, error);
+
+	if (status == LEP_OK)
+	{
+		int32_t *items = malloc(n > 0 ? (size_t) n * sizeof(int32_t) : 1);
+
+		CHECK(n >= 0 && (size_t) n <= len);
+		status = lep_seen_decode(copy, len, n_items, items, error);
+		free(items);
+	}
+	free(copy);
+	CHECK(status == LEP_OK || error->status == status);
+	CHECK(status == LEP_OK || strcmp(error->what, "seen") == 0);
+	return status;
+}
+
+static void
+test_factors_of_wrong_length(void)
+{
+	uint8_t bytes[64] = { 0 };
+	LepError error;
+
+	memcpy(bytes, golden_factors, sizeof(golden_factors));
+	for (size_t len = 0; len < sizeof(bytes); len++)
+	{
+		if (len == sizeof(golden_factors))
+			continue;
+		CHECK_STATUS(decode_factors(bytes, len, 3, &error), LEP_ERR_BYTES_LENGTH);
+		CHECK_CLOSE(error.value, len, 0);
+		CHECK_CLOSE(error.min, len < 8 ? 8 : sizeof(golden_factors), 0);
+		CHECK_STR_EQ(error.what, "factors");
+	}
+	/* good bytes, but of another model */
+	CHECK_STATUS(decode_factors(bytes, sizeof(golden_factors), 4, &error), LEP_ERR_BYTES_LENGTH);
+	CHECK_CLOSE(error.value, 20, 0);
+	CHECK_CLOSE(error.min, 24, 0);
+	CHECK_STATUS(decode_factors(bytes, sizeof(golden_factors), 0, &error), LEP_ERR_BYTES_LENGTH);
+}
+
+static void
+test_too_many_factors(void)
+{
+	uint8_t *bytes = calloc(1, MAX_BYTES);
+	LepError error;
+	int k = -1;
+
+	memcpy(bytes, golden_factors, 8);
+	bytes[6] = 0x01; /* 1025 */
+	bytes[7] = 0x04;
+	CHECK_STATUS(lep_factors_count(bytes, lep_factors_size(1025), &k, &error), LEP_ERR_BYTES_LENGTH);
+	CHECK_INT_EQ(k, -1);
+	CHECK_CLOSE(error.max, lep_factors_size(1024), 0);
+	bytes[6] = 0x00; /* 1024 */
+	CHECK_OK(lep_factors_count(bytes, lep_factors_size(1024), &k, &error));
+	CHECK_INT_EQ(k, 1024);
+	free(bytes);
+}
+
+static void
+test_wrong_headers(void)
+{
+	uint8_t bytes[sizeof(golden_factors)];
+	LepError error;
+
+	for (int at = 0; at < 6; at++)
+		for (int value = 0; value < 256; value++)
+		{
+			LepStatus expected = at < 4 ? LEP_ERR_BYTES_MAGIC : LEP_ERR_BYTES_VERSION;
+
+			memcpy(bytes, golden_factors, sizeof(bytes));
+			bytes[at] = (uint8_t) value;
+			if (value == golden_factors[at])
+				continue;
+			CHECK_STATUS(decode_factors(bytes, sizeof(bytes), 3, &error), expected);
+			CHECK_STR_EQ(error.what, at == 5 ? "precision" : "factors");
+			if (expected == LEP_ERR_BYTES_VERSION)
+			{
+				CHECK_CLOSE(error.value, value, 0);
+				CHECK_CLOSE(error.max, 1, 0);
+			}
+		}
+	for (int at = 0; at < 5; at++)
+	{
+		memcpy(bytes, golden_seen, sizeof(golden_seen));
+		bytes[at]++;
+		CHECK_STATUS(decode_seen(bytes, sizeof(golden_seen), 30000, &error),
+					 at < 4 ? LEP_ERR_BYTES_MAGIC : LEP_ERR_BYTES_VERSION);
+	}
+	/* one kind is not the other */
+	CHECK_STATUS(decode_seen(golden_factors, sizeof(golden_factors), 30000, &error), LEP_ERR_BYTES_MAGIC);
+	CHECK_STATUS(decode_factors(golden_seen, sizeof(golden_seen), 3, &error), LEP_ERR_BYTES_MAGIC);
+}
+
+/* Decode k factors, all 0 but the last, which is value. */
+static LepStatus
+decode_value(float value, int k, LepError *error)
+{
+	float row[LEP_MAX_FACTORS] = { 0 };
+	uint8_t bytes[MAX_BYTES];
+
+	row[k - 1] = value;
+	lep_factors_encode(row, k, bytes);
+	return decode_factors(bytes, lep_factors_size(k), k, error);
+}
+
+static void
+test_values_out_of_range(void)
+{
+	static const float bad[] = { NAN, INFINITY, -INFINITY, 3.4e38f, -1.1e15f, 1.0000001e15f };
+	const float limit = 1e15f; /* rounded down: the largest float within LEP_MAX_NORM */
+	LepError error;
+
+	for (int i = 0; i < 6; i++)
+		for (int k = 1; k <= 33; k += 16)
+		{
+			CHECK_STATUS(decode_value(bad[i], k, &error), LEP_ERR_BYTES_VALUE);
+			CHECK_INT_EQ(error.row, k - 1);
+			CHECK(isnan(bad[i]) ? isnan(error.value) : error.value == bad[i]);
+			CHECK_CLOSE(error.max, LEP_MAX_NORM, 0);
+		}
+	CHECK((double) limit <= LEP_MAX_NORM && (double) nextafterf(limit, INFINITY) > LEP_MAX_NORM);
+	CHECK_OK(decode_value(limit, 5, &error));
+	CHECK_OK(decode_value(-limit, 5, &error));
+}
+
+/* Each number within the limit, but not all together. */
+static void
+test_norm_out_of_range(void)
+{
+	float row[] = { 6e14f, -7.9e14f, 0 };
+	uint8_t bytes[64];
+	LepError error;
+
+	lep_factors_encode(row, 3, bytes);
+	CHECK_OK(decode_factors(bytes, lep_factors_size(3), 3, &error));
+	row[1] = -8.1e14f;
+	lep_factors_encode(row, 3, bytes);
+	CHECK_STATUS(decode_factors(bytes, lep_factors_size(3), 3, &error), LEP_ERR_BYTES_VALUE);
+	CHECK_INT_EQ(error.row, -1);
+	CHECK_CLOSE(error.value, 1.00801e15, 1e10);
+}
+
+static void
+test_seen_comes_back(void)
+{
+	const int64_t n_max = 3000;
+	int32_t *set = malloc((size_t) n_max * sizeof(int32_t));
+	int32_t *items = malloc((size_t) n_max * sizeof(int32_t));
+	uint8_t *bytes = malloc(lep_seen_max_size(n_max));
+	LepError error;
+	LepRng rng;
+
+	lep_rng_init(&rng, 4, 5, 6);
+	for (int64_t n = 0; n <= n_max; n = n * 2 + 1)
+		for (int spread = 1; spread <= 100000; spread *= 10)
+		{
+			int64_t n_claimed = -1;
+			int32_t last = -1;
+			size_t size;
+
+			for (int64_t j = 0; j < n; j++)
+				set[j] = last += 1 + (int32_t) lep_rng_below(&rng, (uint64_t) spread);
+			size = lep_seen_encode(set, n, bytes);
+			CHECK(size <= lep_seen_max_size(n), "%zu bytes for %" PRId64, size, n);
+			CHECK_OK(lep_seen_count(bytes, size, &n_claimed, &error));
+			CHECK_INT_EQ(n_claimed, n);
+			CHECK_OK(lep_seen_decode(bytes, size, last + 1, items, &error));
+			CHECK_BYTES_EQ(items, set, (size_t) n * sizeof(int32_t));
+		}
+	set[0] = INT32_MAX - 1; /* the largest that can be in range */
+	CHECK_OK(lep_seen_decode(bytes, lep_seen_encode(set, 1, bytes), INT32_MAX, items, &error));
+	CHECK_INT_EQ(items[0], INT32_MAX - 1);
+	CHECK(lep_seen_max_size(-1) == SIZE_MAX && lep_seen_max_size(INT64_MAX) == SIZE_MAX);
+	free(set);
+	free(items);
+	free(bytes);
+}
+
+static void
+test_seen_of_wrong_length(void)
+{
+	uint8_t bytes[64] = { 0 };
+	LepError error;
+
+	memcpy(bytes, golden_seen, sizeof(golden_seen));
+	for (size_t len = 0; len < sizeof(bytes); len++)
+	{
+		if (len == sizeof(golden_seen))
+			continue;
+		CHECK_STATUS(decode_seen(bytes, len, 30000, &error), LEP_ERR_BYTES_LENGTH);
+		CHECK_CLOSE(error.value, len, 0);
+		if (len < sizeof(golden_seen))
+			CHECK(error.min > error.value && error.min <= sizeof(golden_seen), "%zu: needs %g", len,
+				  error.min);
+		else
+			CHECK_CLOSE(error.max, sizeof(golden_seen), 0);
+	}
+	/* counts that the bytes cannot hold; nobody may allocate for them */
+	for (int at = 5; at < 9; at++)
+	{
+		memcpy(bytes, golden_seen, sizeof(golden_seen));
+		bytes[at] = 0xFF;
+		CHECK_STATUS(decode_seen(bytes, sizeof(golden_seen), 30000, &error), LEP_ERR_BYTES_LENGTH);
+	}
+}
+
+static void
+test_seen_out_of_range(void)
+{
+	LepError error;
+
+	CHECK_OK(decode_seen(golden_seen, sizeof(golden_seen), 20001, &error));
+	CHECK_STATUS(decode_seen(golden_seen, sizeof(golden_seen), 20000, &error), LEP_ERR_BYTES_ORDER);
+	CHECK_INT_EQ(error.row, 3);
+	CHECK_CLOSE(error.value, 20000, 0);
+	CHECK_CLOSE(error.max, 19999, 0);
+	CHECK_STATUS(decode_seen(golden_seen, sizeof(golden_seen), 130, &error), LEP_ERR_BYTES_ORDER);
+	CHECK_INT_EQ(error.row, 2);
+	CHECK_STATUS(decode_seen(golden_seen, sizeof(golden_seen), 0, &error), LEP_ERR_BYTES_ORDER);
+	CHECK_INT_EQ(error.row, 0);
+}
+
+/* A set of one number, whose varint is given. */
+static LepStatus
+decode_varint(const uint8_t *varint, size_t len, int32_t n_items, LepError *error)
+{
+	uint8_t bytes[32] = { 'L', 'E', 'P', 'S', 1, 1 };
+
+	memcpy(bytes + 9, varint, len);
+	return decode_seen(bytes, 9 + len, n_items, error);
+}
+
+static void
+test_varints(void)
+{
+	LepError error;
+
+	/* all of two bytes: the first says that a second follows, which is not 0 */
+	for (int low = 0; low < 256; low++)
+		for (int high = 0; high < 256; high++)
+		{
+			uint8_t varint[] = { (uint8_t) low, (uint8_t) high };
+			LepStatus expected = low < 0x80	   ? LEP_ERR_BYTES_LENGTH /* something trails */
+								 : high == 0   ? LEP_ERR_BYTES_ORDER  /* longer than need be */
+								 : high < 0x80 ? LEP_OK
+											   : LEP_ERR_BYTES_LENGTH; /* a third is missing */
+
+			CHECK_STATUS(decode_varint(varint, 2, 1 << 20, &error), expected);
+		}
+	CHECK_OK(decode_varint((const uint8_t *) "\xFE\xFF\xFF\xFF\x07", 5, INT32_MAX, &error));
+	/* INT32_MAX itself, 2^32 - 1, 2^35 - 1, ten bytes, and 0 in five */
+	CHECK_STATUS(decode_varint((const uint8_t *) "\xFF\xFF\xFF\xFF\x07", 5, INT32_MAX, &error),
+				 LEP_ERR_BYTES_ORDER);
+	CHECK_STATUS(decode_varint((const uint8_t *) "\xFF\xFF\xFF\xFF\x0F", 5, INT32_MAX, &error),
+				 LEP_ERR_BYTES_ORDER);
+	CHECK_STATUS(decode_varint((const uint8_t *) "\xFF\xFF\xFF\xFF\x7F", 5, INT32_MAX, &error),
+				 LEP_ERR_BYTES_ORDER);
+	CHECK_STATUS(
+		decode_varint((const uint8_t *) "\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01", 10, INT32_MAX, &error),
+		LEP_ERR_BYTES_ORDER);
+	CHECK_STATUS(decode_varint((const uint8_t *) "\x80\x80\x80\x80\x00", 5, INT32_MAX, &error),
+				 LEP_ERR_BYTES_ORDER);
+	CHECK_INT_EQ(error.row, 0);
+}
+
+int
+main(void)
+{
+	lep_kernels_choose();
+	TEST(test_golden_factors);
+	TEST(test_golden_seen);
+	TEST(test_examples_of_the_document);
+	TEST(test_factors_come_back);
+	TEST(test_factors_of_wrong_length);
+	TEST(test_too_many_factors);
+	TEST(test_wrong_headers);
+	TEST(test_values_out_of_range);
+	TEST(test_norm_out_of_range);
+	TEST(test_seen_comes_back);
+	TEST(test_seen_of_wrong_length);
+	TEST(test_seen_out_of_range);
+	TEST(test_varints);
+	return unit_done();
+}
