@@ -29,6 +29,7 @@ SELECT lepton_train('r', 'errors_ratings', '{"time_column": "at"}');
 SELECT count(*) FROM errors_ratings;
 -- data
 SELECT errors_state($$SELECT lepton_train('r', 'SELECT user_id, item_id, ''NaN''::numeric AS rating FROM errors_ratings')$$);
+SELECT errors_state($$SELECT lepton_train('r', 'SELECT * FROM (VALUES (1, 1, NULL), (1, 2, 3), (2, 2, ''NaN''::real)) v(user_id, item_id, rating)')$$);
 SELECT errors_state($$SELECT lepton_train('r', 'SELECT user_id, item_id, ''-Infinity''::float8 AS rating FROM errors_ratings')$$);
 SELECT errors_state($$SELECT lepton_train('r', 'SELECT user_id, item_id, 1e39::float8 AS rating FROM errors_ratings')$$);
 SELECT errors_state($$SELECT lepton_train('r', 'SELECT * FROM errors_ratings WHERE false')$$);

@@ -64,7 +64,8 @@ typedef struct SourceReceiver
 	LepId items[LEP_ID_BATCH];
 	double ratings[LEP_ID_BATCH];
 	int64 times[LEP_ID_BATCH];
-	MemoryContext batch_context; /* text ids of the batch, and conversions */
+	int64 row_numbers[LEP_ID_BATCH]; /* of the source, dropped rows counted */
+	MemoryContext batch_context;	 /* text ids of the batch, and conversions */
 } SourceReceiver;
 
 /* ------------------------------------------------------------------ columns */
@@ -263,10 +264,16 @@ static void
 add_batch(SourceReceiver *r)
 {
 	const LepSourceShape *shape = &r->source->shape;
+	int64 before = lep_ratings_rows(r->source->builder);
+	LepError *error = &r->arena->env->error;
+	LepStatus status =
+		lep_ratings_add(r->source->builder, r->users, r->items, shape->has_rating ? r->ratings : NULL,
+						shape->has_time ? r->times : NULL, r->n);
 
-	lpg_check(lep_ratings_add(r->source->builder, r->users, r->items, shape->has_rating ? r->ratings : NULL,
-							  shape->has_time ? r->times : NULL, r->n),
-			  &r->arena->env->error);
+	/* the engine counts the rows that it was given; the user those of the source */
+	if (status != LEP_OK && error->row > before && error->row <= before + r->n)
+		error->row = r->row_numbers[error->row - before - 1];
+	lpg_check(status, error);
 	r->n = 0;
 	MemoryContextReset(r->batch_context);
 }
@@ -332,6 +339,7 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 	if (r->time.attno != 0)
 		r->times[r->n] = get_time(r, slot->tts_values[r->time.attno - 1]);
 	MemoryContextSwitchTo(old);
+	r->row_numbers[r->n] = r->source->n_rows;
 	if (++r->n == LEP_ID_BATCH)
 		add_batch(r);
 	return true;
