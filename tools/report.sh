@@ -33,7 +33,7 @@ count_log() {
 show_failures() {
   local log=$1 which why
   which=$(grep -E '^not ok [0-9-]|\.\.\. FAILED' "$log" | head -40 || true)
-  why=$(grep -nE 'error:|ERROR:|FATAL:|PANIC:|Sanitizer|^#' "$log" | grep -vi '# *skip' | head -40 || true)
+  why=$(grep -nE 'error:|ERROR:|FATAL:|PANIC:|Sanitizer|^# [^ ]*[^a-z_0-9]' "$log" | grep -vi '# *skip' | head -40 || true)
   [ -z "$which" ] || printf '%s\n' "$which"
   if [ -n "$why" ]; then printf '%s\n' "$why"; else tail -30 "$log"; fi
 }

@@ -24,6 +24,7 @@
 #include "storage/lock.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -446,4 +447,7 @@ lpg_registry_lock_training(const LpgTarget *target, bool wait)
 		ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 						errmsg("model \"%s\" is being trained by another session", target->relname),
 						errhint("Try again later, or set option \"wait\" to true.")));
+
+	/* whoever held the lock may have made the model: no stale name must hide it */
+	AcceptInvalidationMessages();
 }
