@@ -66,7 +66,7 @@ LEP_KERNEL(dot_f64)(const float *a, const float *b, int n)
 }
 
 static void
-LEP_KERNEL(axpy_f32)(float w, const float *x, float *y, int n)
+LEP_KERNEL(axpy_f32)(float w, const float *restrict x, float *restrict y, int n)
 {
 	Lanes weight = lanes_set1(w);
 	int i = 0;
@@ -83,7 +83,8 @@ LEP_KERNEL(axpy_f32)(float w, const float *x, float *y, int n)
 
 /* Four rows at a time: four independent chains of additions. */
 static void
-LEP_KERNEL(dot_rows_f32)(const float *rows, int64_t n_rows, int stride, const float *b, float *out)
+LEP_KERNEL(dot_rows_f32)(const float *restrict rows, int64_t n_rows, int stride, const float *restrict b,
+						 float *restrict out)
 {
 	int64_t j = 0;
 
@@ -95,8 +96,10 @@ LEP_KERNEL(dot_rows_f32)(const float *rows, int64_t n_rows, int stride, const fl
 		{
 			Lanes other = lanes_load(b + f);
 
-			UNROLL for (int r = 0; r < 4; r++) sum[r] =
-				lanes_fma(lanes_load(rows + (size_t) r * stride + f), other, sum[r]);
+			UNROLL for (int r = 0; r < 4; r++)
+			{
+				sum[r] = lanes_fma(lanes_load(rows + (size_t) r * stride + f), other, sum[r]);
+			}
 		}
 		lanes_sum4(sum, out + j);
 	}
@@ -106,7 +109,8 @@ LEP_KERNEL(dot_rows_f32)(const float *rows, int64_t n_rows, int stride, const fl
 
 /* Four chunks of y at a time stay in registers over all rows. */
 static void
-LEP_KERNEL(axpy_rows_f32)(const float *w, const float *rows, int n_rows, int stride, float *y)
+LEP_KERNEL(axpy_rows_f32)(const float *restrict w, const float *restrict rows, int n_rows, int stride,
+						  float *restrict y)
 {
 	int f = 0;
 
@@ -114,16 +118,24 @@ LEP_KERNEL(axpy_rows_f32)(const float *w, const float *rows, int n_rows, int str
 	{
 		Lanes sum[4];
 
-		UNROLL for (int c = 0; c < 4; c++) sum[c] = lanes_load(y + f + c * LEP_LANES);
+		UNROLL for (int c = 0; c < 4; c++)
+		{
+			sum[c] = lanes_load(y + f + c * LEP_LANES);
+		}
 		for (int j = 0; j < n_rows; j++)
 		{
 			const float *row = rows + (size_t) j * stride + f;
 			Lanes weight = lanes_set1(w[j]);
 
-			UNROLL for (int c = 0; c < 4; c++) sum[c] =
-				lanes_fma(weight, lanes_load(row + c * LEP_LANES), sum[c]);
+			UNROLL for (int c = 0; c < 4; c++)
+			{
+				sum[c] = lanes_fma(weight, lanes_load(row + c * LEP_LANES), sum[c]);
+			}
 		}
-		UNROLL for (int c = 0; c < 4; c++) lanes_store(y + f + c * LEP_LANES, sum[c]);
+		UNROLL for (int c = 0; c < 4; c++)
+		{
+			lanes_store(y + f + c * LEP_LANES, sum[c]);
+		}
 	}
 	for (; f < stride; f += LEP_LANES)
 	{
@@ -135,20 +147,32 @@ LEP_KERNEL(axpy_rows_f32)(const float *w, const float *rows, int n_rows, int str
 	}
 }
 
-/* LEP_SYRK_ROWS rows of 16 of C += sum over n rows of a's element times b's 16. */
+/*
+ * LEP_SYRK_ROWS rows, 16 columns of C += sum over j < n of the rows' elements,
+ * a + 16 j, times the columns', b + ldb j.
+ */
 ALWAYS_INLINE void
-LEP_KERNEL(syrk_tile)(float *c, size_t ld, const float *a, size_t lda, const float *b, size_t ldb, int n)
+syrk_tile(float *c, size_t ld, const float *a, const float *b, size_t ldb, int n)
 {
 	Lanes sum[LEP_SYRK_ROWS];
 
-	UNROLL for (int r = 0; r < LEP_SYRK_ROWS; r++) sum[r] = lanes_load(c + r * ld);
-	for (int j = 0; j < n; j++, a += lda, b += ldb)
+	UNROLL for (int r = 0; r < LEP_SYRK_ROWS; r++)
+	{
+		sum[r] = lanes_load(c + r * ld);
+	}
+	for (int j = 0; j < n; j++, a += LEP_LANES, b += ldb)
 	{
 		Lanes other = lanes_load(b);
 
-		UNROLL for (int r = 0; r < LEP_SYRK_ROWS; r++) sum[r] = lanes_fma(lanes_set1(a[r]), other, sum[r]);
+		UNROLL for (int r = 0; r < LEP_SYRK_ROWS; r++)
+		{
+			sum[r] = lanes_fma(lanes_set1(a[r]), other, sum[r]);
+		}
 	}
-	UNROLL for (int r = 0; r < LEP_SYRK_ROWS; r++) lanes_store(c + r * ld, sum[r]);
+	UNROLL for (int r = 0; r < LEP_SYRK_ROWS; r++)
+	{
+		lanes_store(c + r * ld, sum[r]);
+	}
 }
 
 /*
@@ -156,7 +180,7 @@ LEP_KERNEL(syrk_tile)(float *c, size_t ld, const float *a, size_t lda, const flo
  * tiles are copied, weighted, to where they are contiguous.
  */
 static void
-LEP_KERNEL(syrk_block)(float *c, size_t ld, const float *x, size_t stride, const float *w, int n)
+syrk_block(float *c, size_t ld, const float *x, size_t stride, const float *w, int n)
 {
 	_Alignas(64) float left[SYRK_BLOCK * LEP_LANES];
 
@@ -173,8 +197,7 @@ LEP_KERNEL(syrk_block)(float *c, size_t ld, const float *x, size_t stride, const
 		for (size_t col = 0; col <= row; col += LEP_LANES)
 		{
 			for (int r = 0; r < LEP_LANES; r += LEP_SYRK_ROWS)
-				LEP_KERNEL(syrk_tile)
-			(c + (row + (size_t) r) * ld + col, ld, left + r, LEP_LANES, x + col, stride, n);
+				syrk_tile(c + (row + (size_t) r) * ld + col, ld, left + r, x + col, stride, n);
 		}
 	}
 }
@@ -186,8 +209,8 @@ LEP_KERNEL(syrk_f32)(float *c, int ld, const float *x, int stride, const float *
 	{
 		int block = n - j < SYRK_BLOCK ? n - j : SYRK_BLOCK;
 
-		LEP_KERNEL(syrk_block)
-		(c, (size_t) ld, x + (size_t) j * (size_t) stride, (size_t) stride, w == NULL ? NULL : w + j, block);
+		syrk_block(c, (size_t) ld, x + (size_t) j * (size_t) stride, (size_t) stride,
+				   w == NULL ? NULL : w + j, block);
 	}
 }
 
@@ -204,7 +227,7 @@ typedef struct SgdConstants
  * updates biases and loss, returns the step.
  */
 ALWAYS_INLINE float
-LEP_KERNEL(sgd_error)(LepSgdBlock *block, int64_t j, SgdConstants constants, float dot)
+sgd_error(LepSgdBlock *block, int64_t j, SgdConstants constants, float dot)
 {
 	float *bu = block->user_bias + block->user[j];
 	float *bi = block->item_bias + block->item[j];
@@ -221,7 +244,7 @@ LEP_KERNEL(sgd_error)(LepSgdBlock *block, int64_t j, SgdConstants constants, flo
 
 /* Rating j of rows of a constant number of chunks: held in registers. */
 ALWAYS_INLINE void
-LEP_KERNEL(sgd_fixed)(LepSgdBlock *block, SgdConstants constants, const int chunks)
+sgd_fixed(LepSgdBlock *block, SgdConstants constants, const int chunks)
 {
 	const size_t stride = (size_t) chunks * LEP_LANES;
 	const Lanes shrink = lanes_set1(constants.shrink);
@@ -246,7 +269,7 @@ LEP_KERNEL(sgd_fixed)(LepSgdBlock *block, SgdConstants constants, const int chun
 			qv[c] = lanes_load(q + c * LEP_LANES);
 			sum = lanes_fma(pv[c], qv[c], sum);
 		}
-		step = lanes_set1(LEP_KERNEL(sgd_error)(block, j, constants, lanes_sum(sum)));
+		step = lanes_set1(sgd_error(block, j, constants, lanes_sum(sum)));
 		UNROLL for (int c = 0; c < chunks; c++)
 		{
 			lanes_store(p + c * LEP_LANES, lanes_fma(step, qv[c], lanes_mul(shrink, pv[c])));
@@ -257,7 +280,7 @@ LEP_KERNEL(sgd_fixed)(LepSgdBlock *block, SgdConstants constants, const int chun
 
 /* Rows of any number of chunks, also none. */
 static void
-LEP_KERNEL(sgd_any)(LepSgdBlock *block, SgdConstants constants)
+sgd_any(LepSgdBlock *block, SgdConstants constants)
 {
 	const size_t stride = (size_t) block->stride;
 	const Lanes shrink = lanes_set1(constants.shrink);
@@ -278,7 +301,7 @@ LEP_KERNEL(sgd_any)(LepSgdBlock *block, SgdConstants constants)
 			LEP_PREFETCH(next_q + f);
 			sum = lanes_fma(lanes_load(p + f), lanes_load(q + f), sum);
 		}
-		step = lanes_set1(LEP_KERNEL(sgd_error)(block, j, constants, lanes_sum(sum)));
+		step = lanes_set1(sgd_error(block, j, constants, lanes_sum(sum)));
 		for (size_t f = 0; f < stride; f += LEP_LANES)
 		{
 			Lanes pv = lanes_load(p + f);
@@ -293,9 +316,9 @@ LEP_KERNEL(sgd_any)(LepSgdBlock *block, SgdConstants constants)
 #define SGD_CASE(chunks)                                                                                     \
 	case chunks:                                                                                             \
 		if (chunks <= LEP_SGD_CHUNKS)                                                                        \
-			LEP_KERNEL(sgd_fixed)(block, constants, chunks);                                                 \
+			sgd_fixed(block, constants, chunks);                                                             \
 		else                                                                                                 \
-			LEP_KERNEL(sgd_any)(block, constants);                                                           \
+			sgd_any(block, constants);                                                                       \
 		break
 
 static void
@@ -319,7 +342,7 @@ LEP_KERNEL(sgd_block)(LepSgdBlock *block)
 		SGD_CASE(7);
 		SGD_CASE(8);
 		default:
-			LEP_KERNEL(sgd_any)(block, constants);
+			sgd_any(block, constants);
 			break;
 	}
 }

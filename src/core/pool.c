@@ -256,7 +256,7 @@ job_open(struct LepPool *pool, int64_t n_tasks, LepTask task, void *arg)
 	pthread_mutex_unlock(&pool->mutex);
 }
 
-/* No worker enters from now on, none takes a task; true if some were never begun. */
+/* Nobody takes a task from now on; true if some were never begun. */
 static bool
 job_cut_short(struct LepPool *pool)
 {

@@ -704,17 +704,21 @@ split_ratings(Training *training)
 {
 	LepTrainResult *result = training->result;
 	LepRatings *ratings = training->ratings;
-	LepStatus status = lep_split(training->env, ratings, &training->candidates[0].options);
+	LepEnv *env = training->env;
+	LepStatus status = lep_split(env, ratings, &training->candidates[0].options);
 
+	if (status == LEP_OK)
+		status = lep_view_moments(env, ratings, LEP_PARTS_TRAIN, &training->train);
+	if (status == LEP_OK)
+		status = lep_view_count(env, ratings, LEP_PARTS_TEST, &result->n_test);
 	if (status != LEP_OK)
 		return status;
-	result->n_train = lep_ratings_count(ratings, LEP_PARTS_TRAIN);
-	result->n_validation = lep_ratings_count(ratings, LEP_PARTS_VALIDATION);
-	result->n_test = lep_ratings_count(ratings, LEP_PARTS_TEST);
-	report_phase(training->env, LEP_PHASE_SORT);
+	result->n_train = training->train.n;
+	result->n_validation = ratings->n_ratings - result->n_train - result->n_test;
+	report_phase(env, LEP_PHASE_SORT);
 	if (training->n_candidates > 1)
 		plan(training->candidates, training->n_candidates, result->n_validation > 0);
-	return lep_view_moments(training->env, ratings, LEP_PARTS_TRAIN, &training->train);
+	return LEP_OK;
 }
 
 static void

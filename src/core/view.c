@@ -8,11 +8,15 @@
 #include "core/view.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "core/pool.h"
 
 /* Ratings between two looks at should_stop, and per task: under 2 ms. */
 #define SLICE (256 * 1024)
+
+/* Bytes of fresh memory that one task touches: under 2 ms, huge pages or not. */
+#define TOUCH_CHUNK (2 * 1024 * 1024)
 
 /* How many entries each row has, as start[row + 1]; zeroed by the caller. */
 static LepStatus
@@ -59,13 +63,15 @@ set_view(LepView *view, int32_t n_rows, const int64_t *start, const int32_t *col
 LepStatus
 lep_view_by_user(LepArena *arena, const LepRatings *ratings, unsigned parts, LepView *view)
 {
-	int64_t n = lep_ratings_count(ratings, parts);
+	int64_t n;
 	int64_t n_done = 0;
 	int64_t *start;
 	int32_t *column;
 	float *rating;
-	LepStatus status;
+	LepStatus status = lep_view_count(arena->env, ratings, parts, &n);
 
+	if (status != LEP_OK)
+		return status;
 	if (n == ratings->n_ratings)
 	{
 		set_view(view, ratings->n_users, ratings->user_start, ratings->item, ratings->rating);
@@ -118,21 +124,56 @@ scatter_by_item(LepEnv *env, const LepRatings *ratings, unsigned parts, int64_t 
 	return LEP_OK;
 }
 
+typedef struct TouchJob
+{
+	char *bytes;
+	int64_t n;
+} TouchJob;
+
+static void
+touch_task(void *arg, int64_t task, int thread)
+{
+	const TouchJob *job = arg;
+	int64_t first = task * TOUCH_CHUNK;
+
+	(void) thread;
+	memset(job->bytes + first, 0, (size_t) (job->n - first < TOUCH_CHUNK ? job->n - first : TOUCH_CHUNK));
+}
+
+/*
+ * Have the system give the pages now, a few at a time.  A scatter in random
+ * order would ask for all of them, and have them cleared, within a few thousand
+ * ratings: 0.2 s for 10 million, between two looks at should_stop.
+ */
+static LepStatus
+touch_pages(LepEnv *env, void *memory, int64_t n_bytes)
+{
+	TouchJob job = { memory, n_bytes };
+
+	return lep_parallel_for(env, (n_bytes + TOUCH_CHUNK - 1) / TOUCH_CHUNK, touch_task, &job);
+}
+
 LepStatus
 lep_view_by_item(LepArena *arena, const LepRatings *ratings, unsigned parts, LepView *view)
 {
-	int64_t n = lep_ratings_count(ratings, parts);
+	int64_t n;
 	int64_t *start;
 	int32_t *column;
 	float *rating;
-	LepStatus status = create_view(arena, ratings->n_items, n, &column, &rating, &start);
+	LepStatus status = lep_view_count(arena->env, ratings, parts, &n);
 
+	if (status == LEP_OK)
+		status = create_view(arena, ratings->n_items, n, &column, &rating, &start);
 	if (status == LEP_OK)
 		status = count_rows(arena->env, ratings, parts, start);
 	if (status != LEP_OK)
 		return status;
 	add_up(start, ratings->n_items);
-	status = scatter_by_item(arena->env, ratings, parts, start, column, rating);
+	status = touch_pages(arena->env, column, n * (int64_t) sizeof(int32_t));
+	if (status == LEP_OK)
+		status = touch_pages(arena->env, rating, n * (int64_t) sizeof(float));
+	if (status == LEP_OK)
+		status = scatter_by_item(arena->env, ratings, parts, start, column, rating);
 	if (status != LEP_OK)
 		return status;
 	for (int32_t i = ratings->n_items; i > 0; i--)
@@ -247,10 +288,38 @@ compute_moments(LepEnv *env, MomentsJob *job, LepMoments *moments)
 	return status;
 }
 
+/* A job over all slices, with memory for their sums in the arena. */
+static LepStatus
+init_job(LepArena *scratch, const LepRatings *ratings, unsigned parts, MomentsJob *job)
+{
+	job->ratings = ratings;
+	job->parts = parts;
+	job->centre = 0;
+	job->squared = false;
+	job->slices = lep_arena_alloc(scratch, (ratings->n_ratings + SLICE - 1) / SLICE, sizeof(SliceSum));
+	return job->slices == NULL ? scratch->env->error.status : LEP_OK;
+}
+
+LepStatus
+lep_view_count(LepEnv *env, const LepRatings *ratings, unsigned parts, int64_t *n)
+{
+	MomentsJob job;
+	LepArena scratch;
+	double sum;
+	LepStatus status;
+
+	lep_arena_init(&scratch, env);
+	status = init_job(&scratch, ratings, parts, &job);
+	if (status == LEP_OK)
+		status = sum_slices(env, &job, n, &sum);
+	lep_arena_drop(&scratch);
+	return status;
+}
+
 LepStatus
 lep_view_moments(LepEnv *env, const LepRatings *ratings, unsigned parts, LepMoments *moments)
 {
-	MomentsJob job = { ratings, parts, 0, false, NULL };
+	MomentsJob job;
 	LepArena scratch;
 	LepStatus status;
 
@@ -258,8 +327,9 @@ lep_view_moments(LepEnv *env, const LepRatings *ratings, unsigned parts, LepMome
 	moments->mean = 0;
 	moments->sd = 0;
 	lep_arena_init(&scratch, env);
-	job.slices = lep_arena_alloc(&scratch, (ratings->n_ratings + SLICE - 1) / SLICE, sizeof(SliceSum));
-	status = job.slices == NULL ? env->error.status : compute_moments(env, &job, moments);
+	status = init_job(&scratch, ratings, parts, &job);
+	if (status == LEP_OK)
+		status = compute_moments(env, &job, moments);
 	lep_arena_drop(&scratch);
 	return status;
 }

@@ -60,6 +60,9 @@ typedef struct LepMoments
 	double sd;	 /* root of the mean squared deviation; 0 for n = 0 */
 } LepMoments;
 
+/* Ratings in some parts: lep_ratings_count() in parallel and stoppable. */
+extern LepStatus lep_view_count(LepEnv *env, const LepRatings *ratings, unsigned parts, int64_t *n);
+
 /* Of the ratings in some parts; in parallel, the same bits always. */
 extern LepStatus
 lep_view_moments(LepEnv *env, const LepRatings *ratings, unsigned parts, LepMoments *moments);

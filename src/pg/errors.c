@@ -238,9 +238,11 @@ lpg_error_bytes(const LepError *error, const char *table, const char *column)
 			detail = psprintf("They are %.0f bytes, where %.0f are needed.", error->value, error->min);
 			break;
 		case LEP_ERR_BYTES_VALUE:
-			detail = psprintf("The number at position " INT64_FORMAT
-							  " is %g, but its magnitude can be %g at most.",
-							  error->row, error->value, error->max);
+			detail = error->row < 0
+						 ? psprintf("Their norm is %g, but it can be %g at most.", error->value, error->max)
+						 : psprintf("The number at position " INT64_FORMAT
+									" is %g, but its magnitude can be %g at most.",
+									error->row, error->value, error->max);
 			break;
 		case LEP_ERR_BYTES_ORDER:
 			detail = psprintf("The number at position " INT64_FORMAT " is out of order or out of range.",

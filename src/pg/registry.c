@@ -30,14 +30,12 @@
 #include "utils/syscache.h"
 #include "utils/varlena.h"
 
+#include "core/format.h"
 #include "core/model.h"
 #include "pg/compat.h"
 #include "pg/jsonread.h"
 #include "pg/keytype.h"
 #include "pg/registry.h"
-
-/* The limit of option factors. */
-#define MAX_FACTORS 1024
 
 RangeVar *
 lpg_registry_parse_name(const char *name)
@@ -381,7 +379,7 @@ lpg_registry_read_version(Relation model, const Datum *values, const bool *nulls
 	version->n_items = read_count(model, values, nulls, LPG_MODEL_N_ITEMS, "n_items");
 
 	details = DatumGetJsonbP(values[LPG_MODEL_DETAILS - 1]);
-	version->n_factors = (int) read_serving(model, details, "n_factors", 0, MAX_FACTORS);
+	version->n_factors = (int) read_serving(model, details, "n_factors", 0, LEP_MAX_FACTORS);
 	version->mean = read_serving(model, details, "mean", -LEP_MAX_NORM, LEP_MAX_NORM);
 	version->min_score = (float) read_serving(model, details, "min", -FLT_MAX, FLT_MAX);
 	version->max_score = (float) read_serving(model, details, "max", -FLT_MAX, FLT_MAX);
