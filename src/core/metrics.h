@@ -17,8 +17,8 @@ typedef struct LepErrorMetrics
 
 /*
  * RMSE and MAE of the clipped predictions on some parts of the ratings.  The
- * sums are taken user by user, in a fixed order, in double precision: the same
- * bits with any number of threads.
+ * sums are taken over blocks of ratings and then over the blocks, in a fixed
+ * order, in double precision: the same bits with any number of threads.
  */
 extern LepStatus lep_metrics_errors(LepEnv *env, const LepModel *model, const LepRatings *ratings,
 									unsigned parts, LepErrorMetrics *metrics);

@@ -66,13 +66,14 @@ typedef struct LepTrainResult
 
 /*
  * Bytes that training will hold at its peak, the ratings included, for the
- * most demanding candidate.
+ * most demanding candidate.  The bytes of text ids are not counted.  0 where
+ * the options cannot be resolved: lep_train says why.
  */
 extern size_t lep_train_memory(const LepRatings *ratings, const LepOptions *given, int n_threads);
 
 /*
  * Core seconds that training will take by the stated formulas, refit included,
- * for all candidates that will run.
+ * for all candidates that will run, every one for all its epochs.  0 as above.
  */
 extern double lep_train_cost(const LepRatings *ratings, const LepOptions *given);
 

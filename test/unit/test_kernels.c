@@ -370,6 +370,29 @@ test_axpy(void)
 	}
 }
 
+/*
+ * Sums a hair off the middle between two floats, by less than a double holds:
+ * rounded to double first they would be at the middle, and go to the wrong side.
+ * 2^-24 (1 + 2^-23) (1 - 2^-23) = 2^-24 - 2^-70.
+ */
+static void
+test_fma_rounds_once(void)
+{
+	const float odd = 1 + 0x1p-23f;
+	const LepKernels *kernels;
+
+	for (int level = 0; (kernels = next_level(&level)) != NULL;)
+	{
+		float w = 0x1p-24f * (1 + 0x1p-23f);
+		float x[4] = { 1 - 0x1p-23f, -(1 - 0x1p-23f), -(1 - 0x1p-23f), 1 - 0x1p-23f };
+		float y[4] = { odd, -odd, odd, -odd };
+
+		kernels->axpy_f32(w, x, y, 4);
+		for (int i = 0; i < 4; i++)
+			CHECK_CLOSE(fabsf(y[i]), odd, 0);
+	}
+}
+
 static void
 test_dot_rows(void)
 {
@@ -693,6 +716,7 @@ main(void)
 	TEST(test_dot_not_finite);
 	TEST(test_dot_accuracy);
 	TEST(test_axpy);
+	TEST(test_fma_rounds_once);
 	TEST(test_dot_rows);
 	TEST(test_axpy_rows);
 	TEST(test_syrk);

@@ -27,6 +27,7 @@ typedef struct RunOptions
 	double test_fraction;
 	double learning_rate; /* 0: the default */
 	int factors;		  /* 0: the default */
+	int epochs;			  /* 0: the default */
 } RunOptions;
 
 static LepFeedback
@@ -85,7 +86,7 @@ static void
 check_learns(LepAlgorithm algorithm, double scale, double shift)
 {
 	SamplePlan plan = plan_for(algorithm);
-	RunOptions options = { algorithm, 1, 0.1, 0, 8 };
+	RunOptions options = { algorithm, 1, 0.1, 0, 8, 0 };
 	Sample sample;
 	Run run;
 
@@ -160,7 +161,7 @@ check_same_run(const Sample *sample, const RunOptions *options, const Run *expec
 static void
 check_same_bits(Sample *sample, LepAlgorithm algorithm)
 {
-	RunOptions options = { algorithm, 1, 0.1, 0, 20 };
+	RunOptions options = { algorithm, 1, 0.1, 0, 20, 5 };
 	Run first;
 
 	run_begin(&first, sample, &options);
@@ -185,7 +186,8 @@ check_same_bits(Sample *sample, LepAlgorithm algorithm)
 static void
 test_same_bits(void)
 {
-	SamplePlan plan = { 150, 120, 0.5, 2, 0.3, 1, 3 };
+	/* enough ratings for a grid of 4 x 4 blocks */
+	SamplePlan plan = { 600, 400, 0.4, 2, 0.3, 1, 3 };
 
 	for (int a = LEP_ALGORITHM_AUTO + 1; a < LEP_N_ALGORITHMS; a++)
 	{
@@ -225,7 +227,7 @@ test_one_row_with_most_ratings(void)
 	{
 		for (int transposed = 0; transposed < 2; transposed++)
 		{
-			RunOptions options = { a, 1, 0.1, 0, 4 };
+			RunOptions options = { a, 1, 0.1, 0, 4, 0 };
 			Sample sample = heavy_sample(transposed);
 			Run first;
 
@@ -249,7 +251,7 @@ test_constant_ratings(void)
 	for (int a = LEP_ALGORITHM_AUTO + 1; a < LEP_N_ALGORITHMS; a++)
 	{
 		SamplePlan plan = { 40, 30, 0.5, 1, 0.1, 0, -2.5 };
-		RunOptions options = { a, 1, 0.1, 0, 4 };
+		RunOptions options = { a, 1, 0.1, 0, 4, 0 };
 		Sample sample = sample_planted(&plan, 4);
 		Run run;
 
@@ -690,7 +692,7 @@ test_popular_counts(void)
 {
 	SampleRow rows[] = { { 1, 10, 1 }, { 2, 10, 1 }, { 3, 10, 1 }, { 4, 20, 1 }, { 1, 20, 5 }, { 2, 30, 1 } };
 	Sample sample = { rows, 6 };
-	RunOptions options = { LEP_ALGORITHM_POPULAR, 1, 0, 0, 0 };
+	RunOptions options = { LEP_ALGORITHM_POPULAR, 1, 0, 0, 0, 0 };
 	Run run;
 
 	run_begin(&run, &sample, &options);

@@ -1,0 +1,478 @@
+/*
+ * test_split.c
+ *		Parts of ratings: against hashes and sorts made here, and by hand.
+ */
+#include "core/rng.h"
+#include "core/split.h"
+#include "unit.h"
+
+#define N_ROWS 20000
+
+typedef struct Row
+{
+	int64_t user;
+	int64_t item;
+	int64_t time;
+} Row;
+
+/* splitmix64: fixed numbers, none of the engine's code */
+static uint64_t
+next_random(uint64_t *state)
+{
+	uint64_t z = (*state += UINT64_C(0x9E3779B97F4A7C15));
+
+	z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+	return z ^ (z >> 31);
+}
+
+static LepRatings *
+build(LepArena *arena, const Row *rows, int64_t n, bool has_time)
+{
+	LepSourceShape shape = { LEP_ID_INT64, LEP_ID_INT64, true, has_time };
+	LepRatingsBuilder *builder = lep_ratings_begin(arena, &shape);
+	LepOptions options;
+	LepRatings *ratings = NULL;
+
+	for (int64_t j = 0; j < n; j++)
+	{
+		LepId user = { .v.i64 = rows[j].user };
+		LepId item = { .v.i64 = rows[j].item };
+		double rating = (double) (j % 5);
+
+		CHECK_OK(lep_ratings_add(builder, &user, &item, &rating, has_time ? &rows[j].time : NULL, 1));
+	}
+	lep_options_init(&options);
+	CHECK_OK(lep_ratings_finish(builder, &options, &ratings));
+	return ratings;
+}
+
+/* Random pairs of 300 users and 400 items; `spread` different times. */
+static void
+make_rows(Row *rows, int64_t n, uint64_t seed, uint64_t spread)
+{
+	uint64_t state = seed;
+
+	for (int64_t j = 0; j < n; j++)
+	{
+		rows[j].user = (int64_t) (next_random(&state) % 300) - 50;
+		rows[j].item = (int64_t) (next_random(&state) % 400) * 1000;
+		rows[j].time = (int64_t) (next_random(&state) % spread) * 86400 - 1000000;
+	}
+}
+
+static LepOptions
+split_options(LepSplit split, double test, double validation)
+{
+	LepOptions options;
+
+	lep_options_init(&options);
+	options.split = split;
+	options.test_fraction = test;
+	options.validation_fraction = validation;
+	options.seed = 42;
+	return options;
+}
+
+/* The hash of a pair of integer ids, from their bytes. */
+static uint64_t
+pair_hash(uint64_t seed, int64_t user, int64_t item)
+{
+	uint64_t hash = seed;
+
+	for (int side = 0; side < 2; side++)
+	{
+		uint64_t value = (uint64_t) (side == 0 ? user : item);
+		unsigned char bytes[8];
+
+		for (int b = 0; b < 8; b++)
+			bytes[b] = (unsigned char) (value >> (8 * b));
+		hash = lep_hash_combine(hash, lep_hash_bytes(bytes, 8));
+	}
+	return hash;
+}
+
+static void
+test_random_is_the_hash(void)
+{
+	static Row rows[N_ROWS];
+	LepEnv env;
+	LepArena arena;
+	LepRatings *ratings;
+	LepOptions options = split_options(LEP_SPLIT_RANDOM, 0.25, 0.125);
+	int64_t n_test = 0;
+	int bad = 0;
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	make_rows(rows, N_ROWS, 1, 10);
+	ratings = build(&arena, rows, N_ROWS, false);
+	CHECK_OK(lep_split(&env, ratings, &options));
+	for (int64_t j = 0; j < ratings->n_ratings; j++)
+	{
+		int64_t user = lep_idmap_id(ratings->users, lep_ratings_user(ratings, j)).v.i64;
+		int64_t item = lep_idmap_id(ratings->items, ratings->item[j]).v.i64;
+		bool test = pair_hash(42, user, item) >> 62 == 0;
+
+		bad += (ratings->part[j] == LEP_PART_TEST) != test;
+		n_test += test;
+	}
+	CHECK_INT_EQ(bad, 0);
+	CHECK_INT_EQ(lep_ratings_count(ratings, LEP_PARTS_TEST), n_test);
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
+/* Four standard deviations of the number of n that are in a part. */
+static double
+four_sigma(double n, double fraction)
+{
+	return 4 * sqrt(n * fraction * (1 - fraction));
+}
+
+static void
+test_random_fractions(void)
+{
+	static Row rows[N_ROWS];
+	static uint8_t first[N_ROWS];
+	LepEnv env;
+	LepArena arena;
+	LepRatings *ratings;
+	LepOptions options = split_options(LEP_SPLIT_RANDOM, 0.1, 0.2);
+	double n;
+	double rest;
+	double both = 0;
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	make_rows(rows, N_ROWS, 2, 10);
+	ratings = build(&arena, rows, N_ROWS, false);
+	n = (double) ratings->n_ratings;
+	CHECK_OK(lep_split(&env, ratings, &options));
+	memcpy(first, ratings->part, (size_t) ratings->n_ratings);
+	rest = (double) lep_ratings_count(ratings, LEP_PARTS_TRAIN | LEP_PARTS_VALIDATION);
+	CHECK_CLOSE(n - rest, 0.1 * n, four_sigma(n, 0.1));
+	CHECK_CLOSE(lep_ratings_count(ratings, LEP_PARTS_VALIDATION), 0.2 * rest, four_sigma(rest, 0.2));
+
+	/* the same again, whatever the parts were before */
+	CHECK_OK(lep_split(&env, ratings, &options));
+	CHECK_BYTES_EQ(ratings->part, first, (size_t) ratings->n_ratings);
+
+	/* another seed holds out others: as many in both tests as by chance */
+	options.seed = 43;
+	CHECK_OK(lep_split(&env, ratings, &options));
+	for (int64_t j = 0; j < ratings->n_ratings; j++)
+		both += first[j] == LEP_PART_TEST && ratings->part[j] == LEP_PART_TEST;
+	CHECK_CLOSE(both, 0.01 * n, four_sigma(n, 0.01));
+
+	/* validation does not depend on being nearly in the test */
+	options.seed = 42;
+	options.test_fraction = 0;
+	CHECK_OK(lep_split(&env, ratings, &options));
+	both = 0;
+	for (int64_t j = 0; j < ratings->n_ratings; j++)
+		both += first[j] == LEP_PART_TEST && ratings->part[j] == LEP_PART_VALIDATION;
+	CHECK_CLOSE(both, 0.2 * (n - rest), four_sigma(n - rest, 0.2));
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
+/* Rows that come and go do not change the part of the others. */
+static void
+test_random_keeps_pairs(void)
+{
+	static Row rows[N_ROWS];
+	LepEnv env;
+	LepArena arena;
+	LepRatings *some;
+	LepRatings *all;
+	LepOptions options = split_options(LEP_SPLIT_RANDOM, 0.3, 0.3);
+	int n_found = 0;
+	int bad = 0;
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	make_rows(rows, N_ROWS, 3, 10);
+	some = build(&arena, rows + N_ROWS - 500, 500, false);
+	all = build(&arena, rows, N_ROWS, false);
+	CHECK_OK(lep_split(&env, some, &options));
+	CHECK_OK(lep_split(&env, all, &options));
+	CHECK(some->n_ratings > 400 && all->n_ratings > 10000);
+	for (int64_t j = 0; j < some->n_ratings; j++)
+	{
+		LepId user = lep_idmap_id(some->users, lep_ratings_user(some, j));
+		LepId item = lep_idmap_id(some->items, some->item[j]);
+		int32_t u = lep_idmap_find(all->users, &user);
+		int32_t i = lep_idmap_find(all->items, &item);
+
+		for (int64_t k = all->user_start[u]; k < all->user_start[u + 1]; k++)
+		{
+			if (all->item[k] != i)
+				continue;
+			n_found++;
+			bad += all->part[k] != some->part[j];
+		}
+	}
+	CHECK_INT_EQ(n_found, some->n_ratings);
+	CHECK_INT_EQ(bad, 0);
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
+static void
+test_fractions_of_nothing_and_all(void)
+{
+	static const LepSplit splits[] = { LEP_SPLIT_RANDOM, LEP_SPLIT_TIME, LEP_SPLIT_LEAVE_LAST };
+	static Row rows[1000];
+	LepEnv env;
+	LepArena arena;
+	LepRatings *ratings;
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	make_rows(rows, 1000, 4, 1000);
+	ratings = build(&arena, rows, 1000, true);
+	for (int k = 0; k < 3; k++)
+	{
+		LepOptions none = split_options(splits[k], 0, 0);
+		LepOptions test_only = split_options(splits[k], 0.2, 0);
+		LepOptions validation_only = split_options(splits[k], 0, 0.2);
+
+		CHECK_OK(lep_split(&env, ratings, &test_only));
+		CHECK(lep_ratings_count(ratings, LEP_PARTS_TEST) > 100);
+		CHECK_INT_EQ(lep_ratings_count(ratings, LEP_PARTS_VALIDATION), 0);
+		CHECK_OK(lep_split(&env, ratings, &validation_only));
+		CHECK_INT_EQ(lep_ratings_count(ratings, LEP_PARTS_TEST), 0);
+		CHECK(lep_ratings_count(ratings, LEP_PARTS_VALIDATION) > 100);
+		CHECK_OK(lep_split(&env, ratings, &none));
+		CHECK_INT_EQ(lep_ratings_count(ratings, LEP_PARTS_TRAIN), ratings->n_ratings);
+	}
+	{
+		LepOptions all = split_options(LEP_SPLIT_RANDOM, 1, 0.5);
+
+		CHECK_OK(lep_split(&env, ratings, &all));
+		CHECK_INT_EQ(lep_ratings_count(ratings, LEP_PARTS_TEST), ratings->n_ratings);
+	}
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
+static int
+compare_newest_first(const void *pa, const void *pb)
+{
+	int64_t a = *(const int64_t *) pa;
+	int64_t b = *(const int64_t *) pb;
+
+	return a > b ? -1 : a < b;
+}
+
+/*
+ * times sorted, newest first: how many of n belong to the part, found by
+ * trying every boundary between two instants.
+ */
+static int64_t
+reference_boundary(const int64_t *times, int64_t n, double wanted)
+{
+	int64_t best = 0;
+
+	for (int64_t size = 1; size < n; size++)
+	{
+		if (times[size - 1] == times[size])
+			continue;
+		if (fabs((double) size - wanted) < fabs((double) best - wanted))
+			best = size;
+	}
+	return best;
+}
+
+static void
+check_time(uint64_t spread, double test, double validation)
+{
+	static Row rows[N_ROWS];
+	static int64_t times[N_ROWS];
+	LepEnv env;
+	LepArena arena;
+	LepRatings *ratings;
+	LepOptions options = split_options(LEP_SPLIT_TIME, test, validation);
+	int64_t n_test;
+	int64_t n_validation;
+	int bad = 0;
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	make_rows(rows, N_ROWS, 5 + spread, spread);
+	ratings = build(&arena, rows, N_ROWS, true);
+	memcpy(times, ratings->time, (size_t) ratings->n_ratings * sizeof(int64_t));
+	qsort(times, (size_t) ratings->n_ratings, sizeof(int64_t), compare_newest_first);
+	n_test = reference_boundary(times, ratings->n_ratings, test * (double) ratings->n_ratings);
+	n_validation = reference_boundary(times + n_test, ratings->n_ratings - n_test,
+									  validation * (double) (ratings->n_ratings - n_test));
+
+	CHECK_OK(lep_split(&env, ratings, &options));
+	CHECK_INT_EQ(lep_ratings_count(ratings, LEP_PARTS_TEST), n_test);
+	CHECK_INT_EQ(lep_ratings_count(ratings, LEP_PARTS_VALIDATION), n_validation);
+	for (int64_t j = 0; j < ratings->n_ratings; j++)
+	{
+		if (ratings->part[j] == LEP_PART_TEST)
+			bad += ratings->time[j] < times[n_test - 1];
+		else if (ratings->part[j] == LEP_PART_VALIDATION)
+			bad += ratings->time[j] < times[n_test + n_validation - 1];
+	}
+	CHECK_INT_EQ(bad, 0);
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
+static void
+test_time_like_reference(void)
+{
+	static const uint64_t spreads[] = { 1, 2, 7, 30, 1000, 1000000000 };
+
+	for (int k = 0; k < 6; k++)
+	{
+		check_time(spreads[k], 0.1, 0.1);
+		check_time(spreads[k], 0.0001, 0.5);
+		check_time(spreads[k], 0.9, 0.99);
+		check_time(spreads[k], 1, 0.1);
+	}
+}
+
+/* Parts as letters in the order of (user, item): t(e)st, (v)alidation, (.) train. */
+static void
+check_parts(const Row *rows, int n, LepOptions options, const char *expected)
+{
+	char parts[32];
+	LepEnv env;
+	LepArena arena;
+	LepRatings *ratings;
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	ratings = build(&arena, rows, n, true);
+	CHECK_OK(lep_split(&env, ratings, &options));
+	CHECK_INT_EQ(ratings->n_ratings, n);
+	for (int j = 0; j < n; j++)
+		parts[j] = ratings->part[j] == LEP_PART_TEST ? 'e' : ratings->part[j] == LEP_PART_TRAIN ? '.' : 'v';
+	parts[n] = '\0';
+	CHECK_STR_EQ(parts, expected);
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
+static void
+test_time_by_hand(void)
+{
+	/* three of instant 30, one of INT64_MAX, two of INT64_MIN, two of 0 */
+	Row rows[] = { { 1, 1, 30 },		{ 1, 2, INT64_MIN }, { 1, 3, 30 }, { 1, 4, 0 },
+				   { 2, 1, INT64_MAX }, { 2, 2, 30 },		 { 2, 3, 0 },  { 2, 4, INT64_MIN } };
+
+	/* of 8: sizes 1, 4, 6 are possible, 8 is not */
+	check_parts(rows, 8, split_options(LEP_SPLIT_TIME, 0.05, 0), "........");
+	check_parts(rows, 8, split_options(LEP_SPLIT_TIME, 0.125, 0), "....e...");
+	check_parts(rows, 8, split_options(LEP_SPLIT_TIME, 0.25, 0), "....e...");
+	check_parts(rows, 8, split_options(LEP_SPLIT_TIME, 0.3125, 0), "....e...");
+	check_parts(rows, 8, split_options(LEP_SPLIT_TIME, 0.375, 0), "e.e.ee..");
+	check_parts(rows, 8, split_options(LEP_SPLIT_TIME, 1, 0), "e.eeeee.");
+	check_parts(rows, 8, split_options(LEP_SPLIT_TIME, 0.125, 0.4), "v.v.ev..");
+	check_parts(rows, 8, split_options(LEP_SPLIT_TIME, 0.5, 0.5), "e.eveev.");
+}
+
+static void
+test_leave_last_by_hand(void)
+{
+	/* users with one, two, three and five ratings; ties in time */
+	Row rows[] = { { 1, 7, 5 }, { 2, 7, 9 },  { 2, 8, 1 }, { 3, 6, 4 }, { 3, 7, 4 }, { 3, 8, 4 },
+				   { 4, 5, 1 }, { 4, 6, 90 }, { 4, 7, 3 }, { 4, 8, 3 }, { 4, 9, -5 } };
+
+	check_parts(rows, 11, split_options(LEP_SPLIT_LEAVE_LAST, 0.1, 0.1), ".e..ve.e.v.");
+	check_parts(rows, 11, split_options(LEP_SPLIT_LEAVE_LAST, 0.1, 0), ".e...e.e...");
+	check_parts(rows, 11, split_options(LEP_SPLIT_LEAVE_LAST, 0, 0.1), ".v...v.v...");
+}
+
+static void
+test_needs_time(void)
+{
+	Row rows[] = { { 1, 7, 5 }, { 2, 8, 9 } };
+	LepEnv env;
+	LepArena arena;
+	LepRatings *ratings;
+	LepOptions by_time = split_options(LEP_SPLIT_TIME, 0.5, 0);
+	LepOptions leave_last = split_options(LEP_SPLIT_LEAVE_LAST, 0.5, 0);
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	ratings = build(&arena, rows, 2, false);
+	CHECK_STATUS(lep_split(&env, ratings, &by_time), LEP_ERR_NEEDS_TIME);
+	CHECK_STR_EQ(env.error.what, "split");
+	CHECK_STR_EQ(env.error.text, "time");
+	CHECK_STATUS(lep_split(&env, ratings, &leave_last), LEP_ERR_NEEDS_TIME);
+	CHECK_STR_EQ(env.error.text, "leave_last");
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
+/* A host that says stop at the n-th time of asking. */
+typedef struct Host
+{
+	int stop_at;
+	int n_asked;
+} Host;
+
+static bool
+host_stop(void *host)
+{
+	Host *h = host;
+
+	return ++h->n_asked == h->stop_at;
+}
+
+static void
+test_stopped(void)
+{
+	static Row rows[1000];
+	LepEnv env;
+	LepArena arena;
+	LepRatings *ratings;
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	make_rows(rows, 1000, 6, 100);
+	ratings = build(&arena, rows, 1000, true);
+	for (int split = LEP_SPLIT_RANDOM; split <= LEP_SPLIT_LEAVE_LAST; split++)
+	{
+		LepOptions options = split_options((LepSplit) split, 0.1, 0.1);
+		Host quiet = { 0, 0 };
+
+		env.should_stop = host_stop;
+		env.host = &quiet;
+		CHECK_OK(lep_split(&env, ratings, &options));
+		CHECK(quiet.n_asked >= 3);
+		for (int k = 1; k <= quiet.n_asked; k++)
+		{
+			Host host = { k, 0 };
+			size_t held = env.bytes_now;
+
+			env.host = &host;
+			CHECK_STATUS(lep_split(&env, ratings, &options), LEP_ERR_STOPPED);
+			CHECK_INT_EQ(env.bytes_now, held);
+		}
+	}
+	env.host = NULL;
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
+int
+main(void)
+{
+	TEST(test_random_is_the_hash);
+	TEST(test_random_fractions);
+	TEST(test_random_keeps_pairs);
+	TEST(test_fractions_of_nothing_and_all);
+	TEST(test_time_like_reference);
+	TEST(test_time_by_hand);
+	TEST(test_leave_last_by_hand);
+	TEST(test_needs_time);
+	TEST(test_stopped);
+	return unit_done();
+}
