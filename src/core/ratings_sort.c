@@ -295,6 +295,16 @@ typedef struct Merge
 	int64_t work; /* since the host was asked */
 } Merge;
 
+/* Copy a string to `end`; where the next one goes. */
+static char *
+append_text(char *end, const char *string)
+{
+	size_t len = strlen(string);
+
+	memcpy(end, string, len + 1);
+	return end + len;
+}
+
 /* "user 7, item 12", each id cut if the two do not fit. */
 static void
 pair_text(const Merge *merge, int32_t u, int32_t i, char text[LEP_ERROR_TEXT_LEN])
@@ -314,10 +324,7 @@ pair_text(const Merge *merge, int32_t u, int32_t i, char text[LEP_ERROR_TEXT_LEN
 	lep_id_text(lep_idmap_kind(merge->items), &item, item_text, item_room + 1);
 	lep_id_text(lep_idmap_kind(merge->users), &user, user_text, room - strlen(item_text) + 1);
 
-	memcpy(text, "user ", sizeof("user "));
-	strcat(text, user_text);
-	strcat(text, ", item ");
-	strcat(text, item_text);
+	append_text(append_text(append_text(append_text(text, "user "), user_text), ", item "), item_text);
 }
 
 /* Write one row for the rows [begin, end) of user u with one item. */
