@@ -1,0 +1,101 @@
+-- calls that must resolve, and what each gives
+\set SHOW_CONTEXT never
+SET client_min_messages = warning;
+CREATE TABLE overloads_ratings AS
+SELECT u AS user_id, i AS item_id, 1 + (u * i + u % 3) % 5 AS rating
+FROM generate_series(1, 30) u, generate_series(1, 25) i WHERE (u * 7 + i * 3) % 5 <> 1;
+CREATE TABLE overloads_products AS SELECT DISTINCT item_id AS id, 'product ' || item_id AS name, 'i' || item_id AS code,
+	md5(item_id::text)::uuid AS key FROM overloads_ratings;
+SELECT version FROM lepton_train('recs', 'overloads_ratings', '{"algorithm": "als", "factors": 4}');
+SELECT version FROM lepton_train('recs_text', 'SELECT user_id, ''i'' || item_id AS item_id, rating FROM overloads_ratings', '{"algorithm": "als", "factors": 4}');
+SELECT version FROM lepton_train('recs_uuid', 'SELECT ''u'' || user_id AS user_id, md5(item_id::text)::uuid AS item_id, rating FROM overloads_ratings', '{"algorithm": "als", "factors": 4}');
+SELECT version FROM lepton_train('recs_keys', 'SELECT md5(user_id::text)::uuid AS user_id, item_id::varchar AS item_id, rating FROM overloads_ratings', '{"algorithm": "als", "factors": 4}');
+
+-- training: literals, typed, untyped parameters
+PREPARE train3 AS SELECT version FROM lepton_train($1, $2, $3);
+EXECUTE train3('recs', 'overloads_ratings', '{"algorithm": "als", "factors": 4}');
+PREPARE train2 AS SELECT version FROM lepton_train($1, $2);
+EXECUTE train2('overloads_auto', 'overloads_ratings');
+DROP TABLE overloads_auto;
+SELECT version FROM lepton_train('recs'::varchar, 'overloads_ratings'::name, '{"algorithm": "als", "factors": 4}'::varchar);
+SELECT version FROM lepton_train('recs', 'overloads_ratings', jsonb_build_object('algorithm', 'als', 'factors', 4));
+
+-- predict: every width of integer, and text that is one
+SELECT count(DISTINCT p) FROM (VALUES
+	(lepton_predict('recs', 5, 7)), (lepton_predict('recs', 5::smallint, 7::smallint)), (lepton_predict('recs', 5::bigint, 7)),
+	(lepton_predict('recs', 5, 7::bigint)), (lepton_predict('recs', '5', '7')), (lepton_predict('recs', 5, '7')),
+	(lepton_predict('recs', '5', 7)), (lepton_predict('recs', '5'::text, '7'::varchar)), (lepton_predict('recs'::varchar, '5'::varchar, 7::smallint)),
+	(lepton_predict('recs'::name, ' 5'::text, 7)), (lepton_predict(item_id => 7, user_id => 5, model => 'recs'))) v(p);
+SELECT lepton_predict('recs_text', 5, 'i7') = lepton_predict('recs_text', '5', 'i7'::varchar) AS same,
+	lepton_predict('recs_uuid', 'u5', md5('7')::uuid) = lepton_predict('recs_uuid', 'u5'::varchar, md5('7')) AS same,
+	lepton_predict('recs_keys', md5('5')::uuid, '7') = lepton_predict('recs_keys', md5('5'), '7') AS same;
+-- NULL users and items are unknown ones
+SELECT lepton_predict('recs', NULL, 7) = lepton_predict('recs', 99, 7) AS same, lepton_predict('recs', 5, NULL) = lepton_predict('recs', 5, 99) AS same,
+	lepton_predict('recs', NULL, NULL) = lepton_predict('recs', 99, 99) AS same, lepton_predict('recs', NULL::bigint, 7) = lepton_predict('recs', NULL::text, 7) AS same;
+
+-- topn: the same, with defaults left out and arguments by name
+CREATE FUNCTION overloads_ids(VARIADIC ids bigint[]) RETURNS bigint[] LANGUAGE sql AS 'SELECT $1';
+SELECT count(DISTINCT l), min(array_length(l, 1)) FROM (VALUES
+	(ARRAY(SELECT item_id FROM lepton_topn('recs', 5))), (ARRAY(SELECT item_id FROM lepton_topn('recs', 5, 10))),
+	(ARRAY(SELECT item_id FROM lepton_topn('recs', 5::smallint, 10::smallint))), (ARRAY(SELECT item_id FROM lepton_topn('recs', 5::bigint, 10::bigint))),
+	(ARRAY(SELECT item_id FROM lepton_topn('recs', '5'))), (ARRAY(SELECT item_id FROM lepton_topn('recs', '5', '10'))),
+	(ARRAY(SELECT item_id FROM lepton_topn('recs', '5'::varchar, 10, true))), (ARRAY(SELECT item_id FROM lepton_topn('recs', 5, 10, NULL::boolean, NULL))),
+	(ARRAY(SELECT item_id FROM lepton_topn('recs', 5, 10, exclude => '{}'))), (ARRAY(SELECT item_id FROM lepton_topn('recs', 5, exclude_seen => true))),
+	(ARRAY(SELECT item_id FROM lepton_topn(n => 10, user_id => 5, model => 'recs')))) v(l);
+SELECT pg_typeof(r.item_id) FROM lepton_topn('recs', 5, 1) r
+UNION ALL SELECT pg_typeof(r.item_id) FROM lepton_topn_text('recs_text', '5', 1) r
+UNION ALL SELECT pg_typeof(r.item_id) FROM lepton_topn_uuid('recs_uuid', 'u5', 1) r;
+SELECT count(*) FROM lepton_topn('recs', NULL) a, lepton_topn_text('recs_text', NULL, 1) b, lepton_topn_uuid('recs_uuid', NULL, 1) c, lepton_topn_text('recs_keys', NULL, 1) d;
+SELECT ARRAY(SELECT item_id FROM lepton_topn_text('recs_keys', md5('5')::uuid, 3)) = ARRAY(SELECT item_id FROM lepton_topn_text('recs_keys', md5('5'), 3)) AS same;
+-- candidates and exclude: literals, integers of any width, NULL
+SELECT count(*) FROM lepton_topn('recs', 5, 10, '{1,2,3}', false);
+SELECT count(*) FROM lepton_topn('recs', 5, 10, ARRAY[1, 2, 3], false);
+SELECT count(*) FROM lepton_topn('recs', 5, 10, ARRAY[1, 2, 3]::smallint[], false);
+SELECT count(*) FROM lepton_topn('recs', 5, 10, ARRAY[1, 2, 3]::bigint[], exclude => ARRAY[1, 2]);
+SELECT count(*) FROM lepton_topn('recs', 5, 10, candidates => ARRAY(SELECT id FROM overloads_products WHERE id < 4), exclude_seen => false, exclude => '{2}');
+SELECT count(*) FROM lepton_topn('recs', 5, 10, candidates => overloads_ids(1, 2, 3), exclude_seen => false);
+SELECT count(*) FROM lepton_topn_text('recs_text', 5, 10, ARRAY['i1', 'i2'], false, ARRAY['i2']);
+SELECT count(*) FROM lepton_topn_text('recs_text', 5, 10, candidates => ARRAY(SELECT code FROM overloads_products), exclude_seen => false);
+SELECT count(*) FROM lepton_topn_uuid('recs_uuid', 'u5', 10, ARRAY[md5('1')::uuid, md5('2')::uuid], false);
+SELECT count(*) FROM lepton_topn('recs', 5, 10, candidates => NULL);
+
+-- parameters without a type, as drivers send them, past the sixth execution, joined to a table
+PREPARE list AS SELECT r.rank, p.name FROM lepton_topn('recs', $1, 10) r JOIN overloads_products p ON p.id = r.item_id ORDER BY r.rank LIMIT 2;
+SELECT parameter_types FROM pg_prepared_statements WHERE name = 'list';
+EXECUTE list('5'); EXECUTE list('6'); EXECUTE list('7'); EXECUTE list('8'); EXECUTE list('9'); EXECUTE list('10'); EXECUTE list('5'); EXECUTE list(NULL);
+SELECT generic_plans > 0 AS generic FROM pg_prepared_statements WHERE name = 'list';
+EXECUTE list('five');
+PREPARE list_all AS SELECT count(*) FROM lepton_topn($1, $2, $3, candidates => $4, exclude_seen => $5) r JOIN overloads_products p ON p.id = r.item_id;
+EXECUTE list_all('recs', '5', '10', '{1,2,3}', 'false');
+PREPARE list_six AS SELECT count(*) FROM lepton_topn($1, $2, $3, $4, $5, $6);
+EXECUTE list_six('recs', '5', '10', '{1,2,3}', 'false', '{3}');
+PREPARE list_text AS SELECT r.rank, p.name FROM lepton_topn_text($1, $2, $3) r JOIN overloads_products p ON p.code = r.item_id ORDER BY r.rank;
+EXECUTE list_text('recs_text', '5', 2);
+PREPARE predict AS SELECT lepton_predict($1, $2, $3) = lepton_predict('recs', 5, 7) AS same;
+EXECUTE predict('recs', '5', '7'); EXECUTE predict('recs', '5', '7'); EXECUTE predict('recs', '5', '7');
+EXECUTE predict('recs', '5', '7'); EXECUTE predict('recs', '5', '7'); EXECUTE predict('recs', '5', '7');
+EXECUTE predict('recs', '6', '7'); EXECUTE predict('recs', '5', '7');
+PREPARE best AS SELECT id FROM overloads_products WHERE id < $2 ORDER BY lepton_predict('recs', $1, id) DESC, id LIMIT 1;
+EXECUTE best('5', 10);
+DEALLOCATE ALL;
+
+-- the wrong function names the right one, and nothing is guessed
+SELECT lepton_topn('recs_text', 5);
+SELECT lepton_topn('recs_uuid', 'u5');
+SELECT lepton_topn_text('recs', 5);
+SELECT lepton_topn_uuid('recs', 5, 3, NULL::uuid[]);
+SELECT lepton_topn_text('recs_uuid', 'u5');
+-- ids of another kind
+SELECT lepton_predict('recs', 'x', 7);
+SELECT lepton_predict('recs', 5, '7.5');
+SELECT lepton_predict('recs', '99999999999999999999', 7);
+SELECT lepton_predict('recs', md5('5')::uuid, 7);
+SELECT lepton_predict('recs_text', 5, 7);
+SELECT lepton_predict('recs_keys', md5('5')::uuid, 7);
+SELECT lepton_predict('recs_uuid', 5, md5('7')::uuid);
+SELECT lepton_predict('recs_uuid', 'u5', 'i7');
+SELECT lepton_topn_text('recs_keys', 5);
+SELECT lepton_topn_text('recs_keys', 'five');
+
+DROP TABLE recs, recs_text, recs_uuid, recs_keys, overloads_ratings, overloads_products;
+DROP FUNCTION overloads_ids(bigint[]);
