@@ -97,7 +97,7 @@ SELECT is(differences(format('SELECT * FROM movielens WHERE in_worker(%s)', pg_b
 	'rows read by workers: the same bytes');
 SET LOCAL max_parallel_workers_per_gather = 0;
 SELECT throws_ok(format('SELECT lepton_train(''none'', ''SELECT * FROM movielens WHERE in_worker(%s)'')', pg_backend_pid()),
-	NULL, NULL, 'and without workers there is no row');
+	'P0002', NULL, 'and without workers there is no row');
 
 SET LOCAL enable_seqscan = off;
 SET LOCAL enable_bitmapscan = off;
