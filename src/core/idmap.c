@@ -28,11 +28,13 @@
 #define MIN_CAPACITY 512		/* slots; holds a first batch */
 #define EMPTY		 UINT32_MAX /* its row would be the capacity - 1: never used */
 
+#define CLEAR_SLOTS (64 * 1024) /* cleared at once */
+
 #define MIN_TEXT_BLOCK 4096
 #define MAX_TEXT_BLOCK (1024 * 1024)
 
-/* Loops ask whether to stop every 64k rows: less than 5 ms. */
-#define STOP_MASK 0xFFFF
+/* Loops ask whether to stop every 256 rows, each of which may fault in a page. */
+#define STOP_MASK 255
 
 typedef struct IdOps
 {
@@ -388,9 +390,9 @@ table_grow(LepIdMap *map, int64_t ids)
 		return env->error.status;
 	map->mask = (uint32_t) (capacity - 1);
 
-	for (int64_t at = 0; at < capacity && status == LEP_OK; at += 1024 * 1024)
+	for (int64_t at = 0; at < capacity && status == LEP_OK; at += CLEAR_SLOTS)
 	{
-		int64_t n = capacity - at < 1024 * 1024 ? capacity - at : 1024 * 1024;
+		int64_t n = capacity - at < CLEAR_SLOTS ? capacity - at : CLEAR_SLOTS;
 
 		memset(map->table + at, 0xFF, (size_t) n * sizeof(uint32_t));
 		if (lep_env_stopped(env))
@@ -513,8 +515,8 @@ bytes_key(const void *data, int32_t len)
 }
 
 /* Bytes that the texts of n rows all begin with ("user_"). */
-static int32_t
-common_prefix(const LepIdMap *map, const SortKey *keys, int32_t n)
+static LepStatus
+common_prefix(const LepIdMap *map, const SortKey *keys, int32_t n, int32_t *prefix)
 {
 	LepId first = map->ops->id(map, keys[0].row);
 	int32_t len = first.v.text.len;
@@ -523,11 +525,14 @@ common_prefix(const LepIdMap *map, const SortKey *keys, int32_t n)
 	{
 		LepId id = map->ops->id(map, keys[k].row);
 
+		if ((k & STOP_MASK) == 0 && lep_env_stopped(map->arena->env))
+			return LEP_ERR_STOPPED;
 		len = len < id.v.text.len ? len : id.v.text.len;
 		while (len > 0 && memcmp(first.v.text.data, id.v.text.data, (size_t) len) != 0)
 			len--;
 	}
-	return len;
+	*prefix = len;
+	return LEP_OK;
 }
 
 /* The keys of the rows to keep, *n of them. */
@@ -535,17 +540,20 @@ static LepStatus
 make_keys(const LepIdMap *map, const uint8_t *keep, SortKey *keys, int32_t *n)
 {
 	int32_t skip = 0;
+	LepStatus status = LEP_OK;
 
 	*n = 0;
 	for (int32_t row = 0; row < map->count; row++)
 	{
+		if ((row & STOP_MASK) == 0 && lep_env_stopped(map->arena->env))
+			return LEP_ERR_STOPPED;
 		if (keep == NULL || keep[row] != 0)
 			keys[(*n)++].row = row;
 	}
 	if (map->kind == LEP_ID_TEXT && *n > 0)
-		skip = common_prefix(map, keys, *n);
+		status = common_prefix(map, keys, *n, &skip);
 
-	for (int32_t k = 0; k < *n; k++)
+	for (int32_t k = 0; k < *n && status == LEP_OK; k++)
 	{
 		LepId id = map->ops->id(map, keys[k].row);
 
@@ -558,7 +566,7 @@ make_keys(const LepIdMap *map, const uint8_t *keep, SortKey *keys, int32_t *n)
 		else
 			keys[k].key = bytes_key(id.v.uuid, 16);
 	}
-	return LEP_OK;
+	return status;
 }
 
 /* Merge from[low, mid) and from[mid, high) into to[low, high). */
@@ -665,7 +673,11 @@ sort_rows(LepIdMap *map, const uint8_t *keep, int32_t *new_row, LepArena *scratc
 	if (status != LEP_OK)
 		return status;
 	for (int32_t row = 0; row < count; row++)
+	{
+		if ((row & STOP_MASK) == 0 && lep_env_stopped(map->arena->env))
+			return LEP_ERR_STOPPED;
 		new_row[row] = -1;
+	}
 	return move_entries(map, keys, n, new_row);
 }
 

@@ -21,7 +21,7 @@
 #include "core/ratings_sort.h"
 
 #define MIN_CHUNK 1024
-#define MAX_CHUNK LEP_STOP_ROWS /* the host is asked after each chunk */
+#define MAX_CHUNK (256 * 1024)
 
 /* Ratings look like counts beyond this maximum, if so many percent are ones. */
 #define COUNTS_MAX	   10
@@ -317,7 +317,7 @@ copy_rows(LepArena *arena, const LepRows *rows, LepRatings *ratings)
 	{
 		float rating = rows->row[j].rating;
 
-		if (j % LEP_STOP_ROWS == 0 && lep_env_stopped(env))
+		if (lep_rows_stop(env, j))
 			return LEP_ERR_STOPPED;
 		ratings->item[j] = rows->row[j].other;
 		ratings->rating[j] = rating;

@@ -32,7 +32,7 @@ side_create(LepArena *scratch, int32_t n, int64_t min, Side *side)
 {
 	side->n = n;
 	side->min = min;
-	side->start = lep_arena_calloc(scratch, (int64_t) n + 2, sizeof(int64_t));
+	side->start = lep_rows_zeros(scratch, (int64_t) n + 2);
 	side->left = lep_arena_alloc(scratch, n, sizeof(int64_t));
 	side->keep = lep_arena_alloc(scratch, n, 1);
 	side->stack = lep_arena_alloc(scratch, n, sizeof(int32_t));
@@ -52,16 +52,19 @@ drop(Side *side, int32_t k)
 }
 
 /* Counts from starts; those with too few go. */
-static void
-side_begin(Side *side)
+static LepStatus
+side_begin(LepEnv *env, Side *side)
 {
 	for (int32_t k = 0; k < side->n; k++)
 	{
+		if (lep_rows_stop(env, k))
+			return LEP_ERR_STOPPED;
 		side->keep[k] = 1;
 		side->left[k] = side->start[k + 1] - side->start[k];
 		if (side->left[k] < side->min)
 			drop(side, k);
 	}
+	return LEP_OK;
 }
 
 /* One rating less for k. */
@@ -77,21 +80,25 @@ lose_one(Side *side, int32_t k)
 static LepStatus
 view_by_item(const LepRows *rows, Side *item, int32_t *user_of)
 {
+	LepEnv *env = rows->scratch->env;
+	LepStatus status;
+
 	for (int64_t j = 0; j < rows->n; j++)
 	{
-		item->start[rows->row[j].other + 2]++;
-		if (j % LEP_STOP_ROWS == 0 && lep_env_stopped(rows->scratch->env))
+		if (lep_rows_stop(env, j))
 			return LEP_ERR_STOPPED;
+		item->start[rows->row[j].other + 2]++;
 	}
-	for (int32_t i = 0; i < item->n; i++)
-		item->start[i + 2] += item->start[i + 1];
+	status = lep_rows_sum_up(env, item->start, (int64_t) item->n + 1);
+	if (status != LEP_OK)
+		return status;
 	for (int32_t u = 0; u < rows->n_users; u++)
 	{
 		for (int64_t j = rows->user_start[u]; j < rows->user_start[u + 1]; j++)
 		{
-			user_of[item->start[rows->row[j].other + 1]++] = u;
-			if (j % LEP_STOP_ROWS == 0 && lep_env_stopped(rows->scratch->env))
+			if (lep_rows_stop(env, j))
 				return LEP_ERR_STOPPED;
+			user_of[item->start[rows->row[j].other + 1]++] = u;
 		}
 	}
 	return LEP_OK;
@@ -142,11 +149,12 @@ find_core(LepRows *rows, Side *user, Side *item)
 		return rows->scratch->env->error.status;
 	user->start = rows->user_start;
 	status = view_by_item(rows, item, user_of);
-	if (status != LEP_OK)
-		return status;
-	side_begin(user);
-	side_begin(item);
-	status = peel(rows, user, item, user_of);
+	if (status == LEP_OK)
+		status = side_begin(rows->scratch->env, user);
+	if (status == LEP_OK)
+		status = side_begin(rows->scratch->env, item);
+	if (status == LEP_OK)
+		status = peel(rows, user, item, user_of);
 	lep_arena_free(rows->scratch, user_of);
 	return status;
 }
@@ -168,7 +176,7 @@ close_up(LepRows *rows, const int32_t *new_user, const int32_t *new_item)
 		{
 			int32_t i = new_item[rows->row[j].other];
 
-			if (j % LEP_STOP_ROWS == 0 && lep_env_stopped(rows->scratch->env))
+			if (lep_rows_stop(rows->scratch->env, j))
 				return LEP_ERR_STOPPED;
 			if (new_user[u] < 0 || i < 0)
 				continue;

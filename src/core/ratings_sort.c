@@ -16,13 +16,31 @@
 #include <math.h>
 #include <string.h>
 
-/* Turn counts in start[1..n] into starts, start[0] = 0. */
-static void
-sum_up(int64_t *start, int64_t n)
+int64_t *
+lep_rows_zeros(LepArena *arena, int64_t n)
+{
+	int64_t *zeros = lep_arena_alloc(arena, n, sizeof(int64_t));
+
+	for (int64_t k = 0; zeros != NULL && k < n; k++)
+	{
+		if (lep_rows_stop(arena->env, k))
+			return NULL;
+		zeros[k] = 0;
+	}
+	return zeros;
+}
+
+LepStatus
+lep_rows_sum_up(LepEnv *env, int64_t *start, int64_t n)
 {
 	start[0] = 0;
 	for (int64_t k = 0; k < n; k++)
+	{
+		if (lep_rows_stop(env, k))
+			return LEP_ERR_STOPPED;
 		start[k + 1] += start[k];
+	}
+	return LEP_OK;
 }
 
 /* After `more` rows of work, is it time to ask, and does the host want a stop? */
@@ -48,11 +66,11 @@ count_rows(LepEnv *env, const LepRowChunk *chunks, const int32_t *new_user, int6
 	{
 		for (int64_t k = 0; k < chunk->n; k++)
 		{
+			if (lep_rows_stop(env, k))
+				return LEP_ERR_STOPPED;
 			user_start[new_user[chunk->user[k]] + 2]++;
 			item_count[chunk->item[k]]++;
 		}
-		if (lep_env_stopped(env))
-			return LEP_ERR_STOPPED;
 	}
 	return LEP_OK;
 }
@@ -78,6 +96,8 @@ scatter_by_item(LepArena *arena, LepRowChunk *chunks, const int32_t *new_user, i
 		{
 			int64_t to = item_next[chunks->item[k]]++;
 
+			if (lep_rows_stop(arena->env, k))
+				return LEP_ERR_STOPPED;
 			by_item->row[to].other = new_user[chunks->user[k]];
 			by_item->row[to].rating = chunks->rating != NULL ? chunks->rating[k] : 1;
 			if (by_item->time != NULL)
@@ -85,8 +105,6 @@ scatter_by_item(LepArena *arena, LepRowChunk *chunks, const int32_t *new_user, i
 		}
 		lep_arena_free(arena, chunks);
 		chunks = next;
-		if (lep_env_stopped(arena->env))
-			return LEP_ERR_STOPPED;
 	}
 	return LEP_OK;
 }
@@ -97,7 +115,6 @@ scatter_by_user(const Sorted *by_item, LepRows *rows)
 {
 	LepEnv *env = rows->scratch->env;
 	int64_t *user_next = rows->user_start + 1;
-	int64_t work = 0;
 
 	for (int32_t i = 0; i < rows->n_items; i++)
 	{
@@ -105,15 +122,40 @@ scatter_by_user(const Sorted *by_item, LepRows *rows)
 		{
 			int64_t to = user_next[by_item->row[j].other]++;
 
+			if (lep_rows_stop(env, j))
+				return LEP_ERR_STOPPED;
 			rows->row[to].other = i;
 			rows->row[to].rating = by_item->row[j].rating;
 			if (rows->time != NULL)
 				rows->time[to] = by_item->time[j];
-			if (stopped_after(env, &work, 1))
-				return LEP_ERR_STOPPED;
 		}
 	}
 	return LEP_OK;
+}
+
+/*
+ * Counts in item_next to start, by new number, and places in item_next, which
+ * stays by the chunks' number.
+ */
+static LepStatus
+item_starts(LepEnv *env, const int32_t *new_item, int32_t n_items, int64_t *item_next, int64_t *start)
+{
+	LepStatus status;
+
+	for (int32_t i = 0; i < n_items; i++)
+	{
+		if (lep_rows_stop(env, i))
+			return LEP_ERR_STOPPED;
+		start[new_item[i] + 1] = item_next[i];
+	}
+	status = lep_rows_sum_up(env, start, n_items);
+	for (int32_t i = 0; i < n_items && status == LEP_OK; i++)
+	{
+		if (lep_rows_stop(env, i))
+			return LEP_ERR_STOPPED;
+		item_next[i] = start[new_item[i]];
+	}
+	return status;
 }
 
 /* The first sort whole: counts, starts, places. */
@@ -122,10 +164,11 @@ sort_by_item(LepArena *arena, LepRowChunk *chunks, const int32_t *new_user, cons
 			 LepRows *rows, Sorted *by_item)
 {
 	LepEnv *env = arena->env;
-	int64_t *item_next = lep_arena_calloc(rows->scratch, rows->n_items, sizeof(int64_t));
+	int64_t *item_next = lep_rows_zeros(rows->scratch, rows->n_items);
 	LepStatus status;
 
-	by_item->start = lep_arena_calloc(rows->scratch, (int64_t) rows->n_items + 1, sizeof(int64_t));
+	if (item_next != NULL)
+		by_item->start = lep_rows_zeros(rows->scratch, (int64_t) rows->n_items + 1);
 	by_item->row = lep_arena_alloc(rows->scratch, rows->n, sizeof(LepRow));
 	if (item_next == NULL || by_item->start == NULL || by_item->row == NULL)
 		return env->error.status;
@@ -136,17 +179,10 @@ sort_by_item(LepArena *arena, LepRowChunk *chunks, const int32_t *new_user, cons
 			return env->error.status;
 	}
 	status = count_rows(env, chunks, new_user, rows->user_start, item_next);
-	if (status != LEP_OK)
-		return status;
-
-	/* starts go by new number, places are looked up by the chunks' number */
-	for (int32_t i = 0; i < rows->n_items; i++)
-		by_item->start[new_item[i] + 1] = item_next[i];
-	sum_up(by_item->start, rows->n_items);
-	for (int32_t i = 0; i < rows->n_items; i++)
-		item_next[i] = by_item->start[new_item[i]];
-
-	status = scatter_by_item(arena, chunks, new_user, item_next, by_item);
+	if (status == LEP_OK)
+		status = item_starts(env, new_item, rows->n_items, item_next, by_item->start);
+	if (status == LEP_OK)
+		status = scatter_by_item(arena, chunks, new_user, item_next, by_item);
 	lep_arena_free(rows->scratch, item_next);
 	return status;
 }
@@ -160,13 +196,14 @@ lep_rows_sort(LepArena *arena, LepRowChunk *chunks, const int32_t *new_user, con
 	LepStatus status;
 
 	/* counted two places up, so that scattering through [u + 1] leaves starts */
-	rows->user_start = lep_arena_calloc(scratch, (int64_t) rows->n_users + 2, sizeof(int64_t));
+	rows->user_start = lep_rows_zeros(scratch, (int64_t) rows->n_users + 2);
 	if (rows->user_start == NULL)
 		return scratch->env->error.status;
 	status = sort_by_item(arena, chunks, new_user, new_item, rows, &by_item);
+	if (status == LEP_OK)
+		status = lep_rows_sum_up(scratch->env, rows->user_start, (int64_t) rows->n_users + 1);
 	if (status != LEP_OK)
 		return status;
-	sum_up(rows->user_start, (int64_t) rows->n_users + 1);
 
 	rows->row = lep_arena_alloc(scratch, rows->n, sizeof(LepRow));
 	rows->time = NULL;

@@ -8,7 +8,7 @@
  * lep_rows_drop_cold (ratings_cold.c): users and items with too few ratings go.
  *
  * All memory is the caller's scratch arena's.  Each asks the host whether to
- * stop at least every few hundred thousand rows.
+ * stop every LEP_STOP_ROWS rows.
  */
 #ifndef LEP_RATINGS_SORT_H
 #define LEP_RATINGS_SORT_H
@@ -17,8 +17,19 @@
 #include "core/idmap.h"
 #include "core/options.h"
 
-/* After so many rows a loop asks whether to stop: less than 10 ms. */
-#define LEP_STOP_ROWS (256 * 1024)
+/*
+ * After so many rows a loop asks whether to stop; a power of two.  So few since
+ * sorting into fresh memory may fault in a page or two for each row at first,
+ * which on a busy virtual machine took 40 us each.
+ */
+#define LEP_STOP_ROWS 128
+
+/* Row j of a loop: is it time to ask, and does the host want a stop? */
+static inline bool
+lep_rows_stop(LepEnv *env, int64_t j)
+{
+	return (j & (LEP_STOP_ROWS - 1)) == 0 && lep_env_stopped(env);
+}
 
 /* Rows as they were read, oldest chunk first; one block of the builder's arena. */
 typedef struct LepRowChunk
@@ -50,6 +61,12 @@ typedef struct LepRows
 	LepRow *row;		 /* [n], other: the item */
 	int64_t *time;		 /* [n], or NULL */
 } LepRows;
+
+/* n zeros in arena; NULL, with the error set, without memory or when stopped. */
+extern int64_t *lep_rows_zeros(LepArena *arena, int64_t n);
+
+/* Turn counts in start[1..n] into starts, start[0] = 0. */
+extern LepStatus lep_rows_sum_up(LepEnv *env, int64_t *start, int64_t n);
 
 /*
  * Sort the rows of all chunks and free each chunk as soon as it has been read.

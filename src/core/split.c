@@ -18,8 +18,8 @@
 
 #include "core/rng.h"
 
-/* Loops ask whether to stop after so many ratings: less than 5 ms. */
-#define STOP_RATINGS (256 * 1024)
+/* Loops ask whether to stop after so many ratings: about a millisecond. */
+#define STOP_RATINGS (16 * 1024)
 
 /* Tells the validation part's hashes from the test part's; any number would do. */
 #define VALIDATION_STREAM UINT64_C(0x76616c6964617465)

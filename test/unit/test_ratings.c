@@ -13,6 +13,9 @@
 #define N_ITEMS 97
 #define N_ROWS	9000
 
+/* Rows of a build that is repeated for each question to the host. */
+#define N_HOST_ROWS 3000
+
 /* A row by numbers; ids are made of them by make_id. */
 typedef struct Row
 {
@@ -863,14 +866,14 @@ host_free(void *host, void *ptr)
 static LepStatus
 build_with(Host *host)
 {
-	static Row rows[N_ROWS];
+	static Row rows[N_HOST_ROWS];
 	LepEnv env;
 	LepArena arena;
 	LepOptions options;
 	LepRatings *ratings = NULL;
 	LepStatus status;
 
-	make_rows(rows, N_ROWS, 3);
+	make_rows(rows, N_HOST_ROWS, 3);
 	unit_env_init(&env);
 	env.should_stop = host_stop;
 	env.alloc = host_alloc;
@@ -878,9 +881,9 @@ build_with(Host *host)
 	env.host = host;
 	lep_arena_init(&arena, &env);
 	lep_options_init(&options);
-	options.min_user_ratings = 20;
-	options.min_item_ratings = 20;
-	status = build(&arena, &all_kinds[1], rows, N_ROWS, &options, &ratings);
+	options.min_user_ratings = 5;
+	options.min_item_ratings = 5;
+	status = build(&arena, &all_kinds[1], rows, N_HOST_ROWS, &options, &ratings);
 	CHECK((status == LEP_OK) == (ratings != NULL));
 	lep_arena_drop(&arena);
 	unit_env_done(&env);
