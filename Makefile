@@ -56,6 +56,7 @@ OBJS = \
 	src/pg/registry.o \
 	src/pg/settings.o \
 	src/pg/source.o \
+	src/pg/statement.o \
 	src/pg/store.o \
 	src/pg/topn.o \
 	src/pg/train.o

@@ -79,6 +79,16 @@ SELECT lepton_predict('privileges_s.m', 1, 1);
 ALTER TABLE privileges_s.m DISABLE ROW LEVEL SECURITY;
 SELECT version FROM lepton_train('privileges_s.m', 'privileges_ratings', '{"algorithm": "baseline"}');
 
+-- a superuser who trains another's model makes its tables for the owner
+SET ROLE regress_lepton_other;
+DELETE FROM privileges_s.m;
+RESET ROLE;
+SELECT version FROM lepton_train('privileges_s.m', 'privileges_ratings', '{"algorithm": "baseline"}');
+SELECT DISTINCT relowner::regrole FROM pg_class WHERE oid IN (SELECT unnest(ARRAY[users, items]) FROM privileges_s.m);
+SET ROLE regress_lepton_other;
+SELECT lepton_predict('privileges_s.m', 1, 1) BETWEEN 1 AND 5 AS predicted;
+RESET ROLE;
+
 -- every object of the extension has a comment
 SELECT pg_describe_object(classid, objid, 0) FROM pg_depend
 WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'

@@ -103,6 +103,10 @@ EXCEPTION WHEN division_by_zero THEN RAISE WARNING 'taken back'; END $$;
 SELECT version FROM serving WHERE is_current;
 
 -- damaged bytes are found, not followed
+BEGIN;
+UPDATE serving_users SET n_ratings = n_ratings + 1 WHERE id = 7 AND version = 3;
+SELECT count(*) FROM lepton_check('serving');
+ROLLBACK;
 UPDATE serving_items SET factors = '\x00' WHERE id = 20;
 SELECT count(*) FROM lepton_check('serving');
 UPDATE serving_items SET factors = decode(repeat('ff', 8 + 32 * 4), 'hex') WHERE id = 20;

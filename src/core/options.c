@@ -54,7 +54,8 @@ static const LepOption option_table[] = {
 
 	INT(factors, TAKEN_BY_FACTORS, 1, 1024, 64, "numbers learned per user and per item"),
 	INT(epochs, TAKEN_BY_FACTORS, 1, 10000, 60, "passes over the ratings, at most"),
-	REAL(regularization, TAKEN_BY_FACTORS, 0, 1e6, 0.08, "pull of the factors towards zero"),
+	REAL(regularization, TAKEN_BY_FACTORS, 0, 1e6, 0.08,
+		 "pull of the factors towards zero; unless given, adapted to how many ratings there are per id"),
 	REAL(bias_regularization, TAKEN_BY_FACTORS | TAKEN_BY_BASELINE, 0, 1e6, 0.02,
 		 "pull of the biases towards zero"),
 	REAL(learning_rate, TAKEN_BY_SGD, 1e-6, 1, 0.03, "step of the first epoch"),
@@ -338,6 +339,14 @@ check_range(int i, double value, LepError *error)
 	if (!(value >= option->min) || !(value <= option->max))
 		return lep_fail(error, LEP_ERR_OPTION_RANGE, option->name, value, option->min, option->max);
 	return LEP_OK;
+}
+
+LepStatus
+lep_options_fail_type(const char *name, LepError *error)
+{
+	int i = find_or_fail(name, error);
+
+	return i < 0 ? LEP_ERR_OPTION_UNKNOWN : fail_type(i, error);
 }
 
 LepStatus

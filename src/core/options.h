@@ -161,6 +161,9 @@ lep_options_set_text(LepOptions *options, const char *name, const char *value, L
 extern LepStatus
 lep_options_set_range(LepOptions *options, const char *name, double low, double high, LepError *error);
 
+/* OPTION_TYPE for a value of a kind that no option takes; OPTION_UNKNOWN where there is no such option. */
+extern LepStatus lep_options_fail_type(const char *name, LepError *error);
+
 /* The value of row i, as a number (bool 0/1, enum its index). */
 extern double lep_option_number(const LepOptions *options, int i);
 

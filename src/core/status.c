@@ -19,7 +19,6 @@ static const char *const status_names[LEP_N_STATUS] = {
 	[LEP_ERR_TOO_FEW] = "too_few",
 	[LEP_ERR_DUPLICATE] = "duplicate",
 	[LEP_ERR_NEEDS_TIME] = "needs_time",
-	[LEP_ERR_EMPTY_TEST] = "empty_test",
 	[LEP_ERR_OPTION_UNKNOWN] = "option_unknown",
 	[LEP_ERR_OPTION_TYPE] = "option_type",
 	[LEP_ERR_OPTION_RANGE] = "option_range",

@@ -30,7 +30,6 @@ typedef enum LepStatus
 	LEP_ERR_TOO_FEW,	  /* what: "users" or "items"; value, min */
 	LEP_ERR_DUPLICATE,	  /* duplicates = error; row: dense user, value: dense item */
 	LEP_ERR_NEEDS_TIME,	  /* what: the option, text: its value */
-	LEP_ERR_EMPTY_TEST,	  /* what: "test" or "validation" part has no row; value: fraction */
 
 	/* options */
 	LEP_ERR_OPTION_UNKNOWN,	  /* text: the name given, what: the nearest */

@@ -1,6 +1,6 @@
 /*
  * cache.h
- *		The items of model versions, laid out for top-N, kept by this session.
+ *		The items of model versions, laid out for top-N, kept by the backend.
  *
  * An entry is known by (model, version, generation); a version's rows never
  * change without a new generation, so an entry is right for ever and leaves only

@@ -93,15 +93,10 @@ raise_data_error(const LepError *e)
 							errmsg("the source has more than one rating of the same pair: %s", e->text),
 							errhint("Set option \"duplicates\" to last, mean, sum or max.")));
 			break;
-		case LEP_ERR_NEEDS_TIME:
+		default:
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 							errmsg("option \"%s\" = \"%s\" needs the time of each rating", e->what, e->text),
 							errhint("Name the source's column of times with option \"time_column\".")));
-			break;
-		default:
-			ereport(ERROR,
-					(errcode(ERRCODE_NO_DATA_FOUND), errmsg("the %s part of the ratings is empty", e->what),
-					 errdetail("A fraction of %g was asked for.", e->value)));
 	}
 }
 
@@ -192,7 +187,6 @@ lpg_error(const LepError *error)
 		case LEP_ERR_TOO_FEW:
 		case LEP_ERR_DUPLICATE:
 		case LEP_ERR_NEEDS_TIME:
-		case LEP_ERR_EMPTY_TEST:
 			raise_data_error(error);
 			break;
 		case LEP_ERR_OPTION_UNKNOWN:
@@ -216,42 +210,47 @@ lpg_error(const LepError *error)
 	elog(ERROR, "unexpected status of the engine: %s", lep_status_name(error->status));
 }
 
-void
-lpg_error_bytes(const LepError *error, const char *table, const char *column)
+/* What is wrong with the bytes; NULL for a status that is not about them. */
+static const char *
+bytes_detail(const LepError *error, const char *column)
 {
-	const char *detail;
-
 	switch (error->status)
 	{
 		case LEP_ERR_BYTES_MAGIC:
-			detail = psprintf("They do not begin as %s do.", column);
-			break;
-		case LEP_ERR_BYTES_VERSION:
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("column \"%s\" of table \"%s\" is in format %.0f, but this lepton knows %.0f at "
-							"most",
-							column, table, error->value, error->max),
-					 errhint("Install the version of lepton that wrote it, or a newer one.")));
-			break;
+			return psprintf("They do not begin as %s do.", column);
 		case LEP_ERR_BYTES_LENGTH:
-			detail = psprintf("They are %.0f bytes, where %.0f are needed.", error->value, error->min);
-			break;
+			return psprintf("Their length is %.0f, where %.0f is needed.", error->value, error->min);
 		case LEP_ERR_BYTES_VALUE:
-			detail = error->row < 0
-						 ? psprintf("Their norm is %g, but it can be %g at most.", error->value, error->max)
-						 : psprintf("The number at position " INT64_FORMAT
-									" is %g, but its magnitude can be %g at most.",
-									error->row, error->value, error->max);
-			break;
+			if (error->row < 0)
+				return psprintf("Their norm is %g, but it can be %g at most.", error->value, error->max);
+			return psprintf("The number at position " INT64_FORMAT
+							" is %g, but its magnitude can be %g at most.",
+							error->row, error->value, error->max);
 		case LEP_ERR_BYTES_ORDER:
-			detail = psprintf("The number at position " INT64_FORMAT " is out of order or out of range.",
-							  error->row);
-			break;
+			return psprintf("The number at position " INT64_FORMAT " is out of order or out of range.",
+							error->row);
 		default:
-			lpg_error(error);
+			return NULL;
 	}
-	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-					errmsg("bytes in column \"%s\" of table \"%s\" are damaged", column, table),
-					errdetail("%s", detail), errhint("Run lepton_check on the model, and train it again.")));
+}
+
+void
+lpg_error_bytes(const LepError *error, const char *table, const char *column)
+{
+	const char *where =
+		table == NULL ? psprintf("\"%s\"", column) : psprintf("column \"%s\" of table \"%s\"", column, table);
+	const char *detail = bytes_detail(error, column);
+
+	if (error->status == LEP_ERR_BYTES_VERSION)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("%s of the bytes in %s is %.0f, but this lepton knows %.0f at most",
+						error->what != NULL && strcmp(error->what, "precision") == 0 ? "precision" : "format",
+						where, error->value, error->max),
+				 errhint("Install the version of lepton that wrote it, or a newer one.")));
+	if (detail == NULL)
+		lpg_error(error);
+	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("bytes in %s are damaged", where),
+					errdetail("%s", detail),
+					table == NULL ? 0 : errhint("Run lepton_check on the model, and train it again.")));
 }

@@ -13,7 +13,7 @@
 /* Raise the error; does not return. */
 extern void lpg_error(const LepError *error) pg_attribute_noreturn();
 
-/* The same for bytes found in a column of a table. */
+/* The same for bytes found in a column of a table; table NULL: in an argument of that name. */
 extern void
 lpg_error_bytes(const LepError *error, const char *table, const char *column) pg_attribute_noreturn();
 

@@ -17,6 +17,7 @@
 bool
 lpg_jsonread_double(const JsonbValue *json, double *value)
 {
+	*value = 0;
 	if (json->type != jbvNumeric)
 		return false;
 	*value =

@@ -15,7 +15,7 @@
  */
 extern bool lpg_jsonread_number(Jsonb *document, const char *object, const char *key, double *value);
 
-/* A jsonb number as double; false if it does not fit. */
+/* A jsonb number as double; false if it does not fit (*value is infinite then) or is no number (0). */
 extern bool lpg_jsonread_double(const JsonbValue *json, double *value);
 
 /* A jsonb number as int64; false if it is not whole or does not fit. */

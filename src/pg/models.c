@@ -15,7 +15,6 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -33,6 +32,7 @@
 #include "pg/compat.h"
 #include "pg/errors.h"
 #include "pg/registry.h"
+#include "pg/statement.h"
 #include "pg/store.h"
 
 /* Called for each version's row of a model. */
@@ -120,6 +120,13 @@ check_row(void *arg, TupleTableSlot *slot)
 	{
 		int32 *seen = lpg_store_read_seen(check->table, slot, &check->version, &n_seen);
 
+		if (n_seen != row.n_ratings)
+			ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+							errmsg("user number %d of version " INT64_FORMAT
+								   " in table \"%s\" has seen " INT64_FORMAT " items, but rated %d",
+								   row.n, check->version.version, RelationGetRelationName(check->table),
+								   n_seen, row.n_ratings),
+							errhint("Train the model again.")));
 		if (seen != NULL)
 			pfree(seen);
 	}
@@ -283,13 +290,6 @@ find_tables(FunctionCallInfo fcinfo, Oid *model_oid)
 }
 
 static void
-run_utility(const char *statement)
-{
-	if (SPI_execute(statement, false, 0) != SPI_OK_UTILITY)
-		elog(ERROR, "could not run: %s", statement);
-}
-
-static void
 fail_no_model(FunctionCallInfo fcinfo)
 {
 	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
@@ -322,10 +322,7 @@ lepton_drop(PG_FUNCTION_ARGS)
 	appendStringInfo(&statement, "DROP TABLE %s", lpg_registry_qualified_name(model));
 	foreach (cell, tables.names)
 		appendStringInfo(&statement, ", %s", (char *) lfirst(cell));
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	run_utility(statement.data);
-	SPI_finish();
+	lpg_statement_run(statement.data);
 	PG_RETURN_VOID();
 }
 
@@ -345,13 +342,9 @@ lepton_set_owner(PG_FUNCTION_ARGS)
 
 	if (!OidIsValid(model))
 		fail_no_model(fcinfo);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
 	foreach (cell, tables.names)
-		run_utility(psprintf("ALTER TABLE %s OWNER TO %s", (char *) lfirst(cell), quote_identifier(owner)));
-	run_utility(
-		psprintf("ALTER TABLE %s OWNER TO %s", lpg_registry_qualified_name(model), quote_identifier(owner)));
-	SPI_finish();
+		lpg_statement_set_owner(lfirst(cell), owner);
+	lpg_statement_set_owner(lpg_registry_qualified_name(model), owner);
 	PG_RETURN_VOID();
 }
 
@@ -375,10 +368,10 @@ lepton_vector(PG_FUNCTION_ARGS)
 	int k;
 
 	if (lep_factors_count(data, len, &k, &error) != LEP_OK)
-		lpg_error_bytes(&error, "argument of lepton_vector", "factors");
+		lpg_error_bytes(&error, NULL, "factors");
 	row = palloc0(lep_row_stride(k) * sizeof(float) + 1);
 	if (lep_factors_decode(data, len, k, row, &error) != LEP_OK)
-		lpg_error_bytes(&error, "argument of lepton_vector", "factors");
+		lpg_error_bytes(&error, NULL, "factors");
 	elements = palloc((k + 1) * sizeof(Datum));
 	for (int i = 0; i < k; i++)
 		elements[i] = Float4GetDatum(row[i]);

@@ -21,20 +21,6 @@
 
 /* ------------------------------------------------------------ jsonb -> options */
 
-/* An option whose value is of a kind that no option has: say what it wants. */
-static LepStatus
-fail_kind(const char *name, LepError *error)
-{
-	LepOptions scratch;
-	int i = lep_option_find(name);
-	bool is_text =
-		i >= 0 && (lep_option(i)->type == LEP_OPTION_TEXT || lep_option(i)->type == LEP_OPTION_ENUM);
-
-	lep_options_init(&scratch);
-	return is_text ? lep_options_set_bool(&scratch, name, true, error)
-				   : lep_options_set_text(&scratch, name, "", error);
-}
-
 static LepStatus
 set_number(LepOptions *options, const char *name, const JsonbValue *value, LepError *error)
 {
@@ -43,8 +29,8 @@ set_number(LepOptions *options, const char *name, const JsonbValue *value, LepEr
 
 	if (lpg_jsonread_int64(value, &whole))
 		return lep_options_set_int(options, name, whole, error);
-	if (!lpg_jsonread_double(value, &real))
-		real = NAN;
+	/* beyond what a double holds it is infinite, which no option's range has in it */
+	(void) lpg_jsonread_double(value, &real);
 	return lep_options_set_real(options, name, real, error);
 }
 
@@ -55,11 +41,11 @@ set_array(LepOptions *options, const char *name, JsonbContainer *array, LepError
 	double range[2];
 
 	if (!JsonContainerIsArray(array) || JsonContainerSize(array) != 2)
-		return fail_kind(name, error);
+		return lep_options_fail_type(name, error);
 	for (uint32 i = 0; i < 2; i++)
 	{
 		if (!lpg_jsonread_double(getIthJsonbValueFromContainer(array, i), &range[i]))
-			return fail_kind(name, error);
+			return lep_options_fail_type(name, error);
 	}
 	return lep_options_set_range(options, name, range[0], range[1], error);
 }
@@ -79,7 +65,7 @@ set_option(LepOptions *options, const char *name, const JsonbValue *value, LepEr
 		case jbvBinary:
 			return set_array(options, name, value->val.binary.data, error);
 		default:
-			return fail_kind(name, error);
+			return lep_options_fail_type(name, error);
 	}
 }
 

@@ -14,7 +14,6 @@
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
 #include "executor/executor.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
@@ -28,42 +27,48 @@
 #include "pg/compat.h"
 #include "pg/keytype.h"
 #include "pg/publish.h"
+#include "pg/statement.h"
 #include "pg/store.h"
 
 /* ------------------------------------------------------------ versions there are */
 
-/* Version numbers of a model, visible to a snapshot. */
+/* A version as its row has it: enough to find its factor rows. */
+typedef struct VersionEntry
+{
+	int64 version;
+	Oid users;
+	Oid items;
+} VersionEntry;
+
+/* The versions of a model that are visible to a snapshot, in no order. */
 typedef struct VersionList
 {
-	int64 *versions; /* in no order */
-	Oid *users;
-	Oid *items;
+	VersionEntry *entries;
 	int n;
 } VersionList;
 
 static VersionList
 list_versions(Relation model, Snapshot snapshot)
 {
-	VersionList list = { NULL, NULL, NULL, 0 };
 	TupleTableSlot *slot = table_slot_create(model, NULL);
 	TableScanDesc scan = table_beginscan(model, snapshot, 0, NULL);
-	int size = 0;
+	int size = 8;
+	VersionList list = { palloc(size * sizeof(VersionEntry)), 0 };
 
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
+		VersionEntry *entry;
+
 		if (list.n == size)
 		{
-			size = size == 0 ? 8 : size * 2;
-			list.versions =
-				size == 8 ? palloc(size * sizeof(int64)) : repalloc(list.versions, size * sizeof(int64));
-			list.users = size == 8 ? palloc(size * sizeof(Oid)) : repalloc(list.users, size * sizeof(Oid));
-			list.items = size == 8 ? palloc(size * sizeof(Oid)) : repalloc(list.items, size * sizeof(Oid));
+			size *= 2;
+			list.entries = repalloc(list.entries, size * sizeof(VersionEntry));
 		}
+		entry = &list.entries[list.n++];
 		slot_getsomeattrs(slot, LPG_MODEL_NATTS);
-		list.versions[list.n] = DatumGetInt64(slot->tts_values[LPG_MODEL_VERSION - 1]);
-		list.users[list.n] = DatumGetObjectId(slot->tts_values[LPG_MODEL_USERS - 1]);
-		list.items[list.n] = DatumGetObjectId(slot->tts_values[LPG_MODEL_ITEMS - 1]);
-		list.n++;
+		entry->version = DatumGetInt64(slot->tts_values[LPG_MODEL_VERSION - 1]);
+		entry->users = DatumGetObjectId(slot->tts_values[LPG_MODEL_USERS - 1]);
+		entry->items = DatumGetObjectId(slot->tts_values[LPG_MODEL_ITEMS - 1]);
 	}
 	table_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
@@ -76,7 +81,7 @@ newest_version(const VersionList *list)
 	int64 newest = 0;
 
 	for (int i = 0; i < list->n; i++)
-		newest = Max(newest, list->versions[i]);
+		newest = Max(newest, list->entries[i].version);
 	return newest;
 }
 
@@ -112,10 +117,10 @@ newest_tables(Relation model, Snapshot snapshot, LpgVersion *version)
 
 	for (int i = 0; i < list.n; i++)
 	{
-		if (list.versions[i] == newest)
+		if (list.entries[i].version == newest)
 		{
-			version->users = list.users[i];
-			version->items = list.items[i];
+			version->users = list.entries[i].users;
+			version->items = list.entries[i].items;
 			return true;
 		}
 	}
@@ -159,13 +164,6 @@ lpg_publish_check_kinds(Oid model, Oid model_type, LepIdKind user_kind, LepIdKin
 
 #define TABLE_OPTIONS "WITH (vacuum_truncate = off, toast.vacuum_truncate = off)"
 
-static void
-run_statement(const char *statement)
-{
-	if (SPI_execute(statement, false, 0) != SPI_OK_UTILITY)
-		elog(ERROR, "could not run: %s", statement);
-}
-
 /* The model's own table; its oid. */
 static Oid
 create_model_table(const LpgPublication *p)
@@ -174,12 +172,13 @@ create_model_table(const LpgPublication *p)
 	char *type = quote_qualified_identifier(
 		get_namespace_name(get_rel_namespace(get_typ_typrelid(p->model_type))), "lepton_model");
 
-	run_statement(psprintf("CREATE TABLE %s OF %s (PRIMARY KEY (version), created_at WITH OPTIONS NOT NULL, "
-						   "is_current WITH OPTIONS NOT NULL, users WITH OPTIONS NOT NULL, "
-						   "items WITH OPTIONS NOT NULL, generation WITH OPTIONS NOT NULL) "
-						   "USING heap " TABLE_OPTIONS,
-						   name, type));
-	run_statement(psprintf("CREATE UNIQUE INDEX ON %s (is_current) WHERE is_current", name));
+	lpg_statement_run(
+		psprintf("CREATE TABLE %s OF %s (PRIMARY KEY (version), created_at WITH OPTIONS NOT NULL, "
+				 "is_current WITH OPTIONS NOT NULL, users WITH OPTIONS NOT NULL, "
+				 "items WITH OPTIONS NOT NULL, generation WITH OPTIONS NOT NULL) "
+				 "USING heap " TABLE_OPTIONS,
+				 name, type));
+	lpg_statement_run(psprintf("CREATE UNIQUE INDEX ON %s (is_current) WHERE is_current", name));
 	return get_relname_relid(p->target.relname, p->target.namespace_);
 }
 
@@ -192,14 +191,15 @@ create_factor_table(const LpgPublication *p, LpgSide side, LepIdKind kind)
 	char *relname = ChooseRelationName(p->target.relname, NULL, label, p->target.namespace_, false);
 	char *name = quote_qualified_identifier(get_namespace_name(p->target.namespace_), relname);
 
-	run_statement(psprintf("CREATE TABLE %s (version pg_catalog.int8 NOT NULL, id %s NOT NULL, "
-						   "n pg_catalog.int4 NOT NULL, n_ratings pg_catalog.int4 NOT NULL, "
-						   "bias pg_catalog.float4 NOT NULL, factors pg_catalog.bytea, %s pg_catalog.bytea, "
-						   "PRIMARY KEY (version, id)) USING heap " TABLE_OPTIONS,
-						   name, lpg_keytype_declaration(kind), extra));
-	run_statement(psprintf("ALTER TABLE %s ALTER COLUMN factors SET STORAGE EXTERNAL, "
-						   "ALTER COLUMN %s SET STORAGE EXTERNAL",
-						   name, extra));
+	lpg_statement_run(
+		psprintf("CREATE TABLE %s (version pg_catalog.int8 NOT NULL, id %s NOT NULL, "
+				 "n pg_catalog.int4 NOT NULL, n_ratings pg_catalog.int4 NOT NULL, "
+				 "bias pg_catalog.float4 NOT NULL, factors pg_catalog.bytea, %s pg_catalog.bytea, "
+				 "PRIMARY KEY (version, id)) USING heap " TABLE_OPTIONS,
+				 name, lpg_keytype_declaration(kind), extra));
+	lpg_statement_run(psprintf("ALTER TABLE %s ALTER COLUMN factors SET STORAGE EXTERNAL, "
+							   "ALTER COLUMN %s SET STORAGE EXTERNAL",
+							   name, extra));
 	return get_relname_relid(relname, p->target.namespace_);
 }
 
@@ -217,42 +217,7 @@ depend_on_model(Oid table, Oid model)
 	recordDependencyOn(&dependent, &owner, DEPENDENCY_AUTO);
 }
 
-/*
- * The model and its factor tables, made where they are missing.  A superuser
- * who trains another's model makes nothing for him that he could not use.
- */
-static void
-ensure_tables(LpgPublication *p, LpgVersion *version)
-{
-	LepIdKind user_kind = lep_idmap_kind(p->ratings->users);
-	LepIdKind item_kind = lep_idmap_kind(p->ratings->items);
-	bool have_tables = false;
-
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	if (!OidIsValid(p->target.model))
-		p->target.model = create_model_table(p);
-	else
-	{
-		Relation model = table_open(p->target.model, AccessShareLock);
-		Snapshot fresh = RegisterSnapshot(GetLatestSnapshot());
-
-		have_tables = newest_tables(model, fresh, version);
-		UnregisterSnapshot(fresh);
-		table_close(model, NoLock);
-	}
-	if (!have_tables)
-	{
-		version->users = create_factor_table(p, LPG_USERS, user_kind);
-		version->items = create_factor_table(p, LPG_ITEMS, item_kind);
-	}
-	SPI_finish();
-	depend_on_model(version->users, p->target.model);
-	depend_on_model(version->items, p->target.model);
-	CommandCounterIncrement();
-}
-
-/* Open the model for writing, if it is still there. */
+/* Open the model for writing, if it is still there and still the caller's. */
 static Relation
 open_model(const LpgPublication *p)
 {
@@ -262,8 +227,50 @@ open_model(const LpgPublication *p)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
 						errmsg("model \"%s\" was dropped while it was being trained", p->target.relname)));
 	lpg_registry_check_model(model, p->model_type);
+	lpg_registry_check_owner(p->target.model);
 	lpg_registry_check_model_code(model);
 	return model;
+}
+
+/* Both factor tables, with the owner of the model, whoever trains it. */
+static void
+create_factor_tables(const LpgPublication *p, Oid owner, LpgVersion *version)
+{
+	version->users = create_factor_table(p, LPG_USERS, lep_idmap_kind(p->ratings->users));
+	version->items = create_factor_table(p, LPG_ITEMS, lep_idmap_kind(p->ratings->items));
+	if (owner != GetUserId())
+	{
+		char *name = GetUserNameFromId(owner, false);
+
+		lpg_statement_set_owner(lpg_registry_qualified_name(version->users), name);
+		lpg_statement_set_owner(lpg_registry_qualified_name(version->items), name);
+	}
+}
+
+/* The model and its factor tables, made where they are missing. */
+static void
+ensure_tables(LpgPublication *p, LpgVersion *version)
+{
+	Oid owner = GetUserId();
+	bool have_tables = false;
+
+	if (!OidIsValid(p->target.model))
+		p->target.model = create_model_table(p);
+	else
+	{
+		Relation model = open_model(p);
+		Snapshot fresh = RegisterSnapshot(GetLatestSnapshot());
+
+		owner = model->rd_rel->relowner;
+		have_tables = newest_tables(model, fresh, version);
+		UnregisterSnapshot(fresh);
+		table_close(model, NoLock);
+	}
+	if (!have_tables)
+		create_factor_tables(p, owner, version);
+	depend_on_model(version->users, p->target.model);
+	depend_on_model(version->items, p->target.model);
+	CommandCounterIncrement();
 }
 
 /* ------------------------------------------------------------------- factor rows */
@@ -506,12 +513,12 @@ delete_old_versions(Relation model, Snapshot snapshot, int64 newest_to_delete)
 	{
 		LpgVersion version;
 
-		if (list.versions[i] > newest_to_delete)
+		if (list.entries[i].version > newest_to_delete)
 			continue;
 		memset(&version, 0, sizeof(version));
-		version.version = list.versions[i];
-		version.users = list.users[i];
-		version.items = list.items[i];
+		version.version = list.entries[i].version;
+		version.users = list.entries[i].users;
+		version.items = list.entries[i].items;
 		delete_factors(model, &version, LPG_USERS, snapshot);
 		delete_factors(model, &version, LPG_ITEMS, snapshot);
 		(void) lpg_store_delete_version(model, version.version, snapshot);
@@ -521,8 +528,8 @@ delete_old_versions(Relation model, Snapshot snapshot, int64 newest_to_delete)
 static int
 compare_descending(const void *a, const void *b)
 {
-	int64 x = *(const int64 *) a;
-	int64 y = *(const int64 *) b;
+	int64 x = ((const VersionEntry *) a)->version;
+	int64 y = ((const VersionEntry *) b)->version;
 
 	return x > y ? -1 : x < y;
 }
@@ -533,8 +540,8 @@ newest_beyond(VersionList *list, int64 keep)
 {
 	if (list->n <= keep)
 		return 0;
-	qsort(list->versions, list->n, sizeof(int64), compare_descending);
-	return list->versions[keep];
+	qsort(list->entries, list->n, sizeof(VersionEntry), compare_descending);
+	return list->entries[keep].version;
 }
 
 void

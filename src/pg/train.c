@@ -174,7 +174,10 @@ notice_assumptions(const Training *t)
 						 errhint("Set option \"feedback\" to \"explicit\" if they are ratings, to "
 								 "\"implicit\" to say that this "
 								 "is right.")));
-	if (cost > SECONDS_WORTH_A_NOTICE)
+	/* not for what is about to be refused for its memory */
+	if (cost > SECONDS_WORTH_A_NOTICE &&
+		(t->env.max_bytes == 0 ||
+		 lep_train_memory(t->ratings, &t->options, lpg_settings_threads()) <= t->env.max_bytes))
 		ereport(NOTICE, (errmsg("training will take about %.0f seconds of one core", cost)));
 }
 

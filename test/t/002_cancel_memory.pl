@@ -85,7 +85,7 @@ for my $round (1 .. 6)
 diag("from cancel to the next answer, ms: @milliseconds");
 diag("bytes in memory contexts after each: @bytes");
 cmp_ok($bytes[-1], '<=', $bytes[0], 'cancelled trainings leave no memory behind');
-is(ask($state), $before, 'nor rows, and this session still serves the version that was there');
+is(ask($state), $before, 'nor rows, and the same backend still serves the version that was there');
 
 # the server ends it by itself
 $err = '';

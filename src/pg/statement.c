@@ -1,0 +1,29 @@
+/*
+ * statement.c
+ *		Utility statements, by SPI.
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "utils/builtins.h"
+
+#include "pg/statement.h"
+
+void
+lpg_statement_run(const char *statement)
+{
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (SPI_execute(statement, false, 0) != SPI_OK_UTILITY)
+		elog(ERROR, "could not run: %s", statement);
+	SPI_finish();
+}
+
+void
+lpg_statement_set_owner(const char *table, const char *owner)
+{
+	char *statement = psprintf("ALTER TABLE %s OWNER TO %s", table, quote_identifier(owner));
+
+	lpg_statement_run(statement);
+	pfree(statement);
+}
