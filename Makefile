@@ -62,7 +62,7 @@ OBJS = \
 	src/pg/train.o
 
 # The install script's parts, in the order in which they build on each other.
-SQL_PARTS = $(addprefix src/sql/,types.sql options.sql train.sql predict.sql topn.sql models.sql)
+SQL_PARTS = $(addprefix src/sql/,types.sql options.sql train.sql predict.sql.in topn.sql topn.sql.in models.sql)
 
 # The version stands in lepton.control and nowhere else in the code.
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" lepton.control)
@@ -101,8 +101,8 @@ endif
 
 lepton.so: src/pg/exports.map
 
-$(INSTALL_SCRIPT_SQL): $(SQL_PARTS) Makefile lepton.control
-	cat $(SQL_PARTS) > $@
+$(INSTALL_SCRIPT_SQL): $(SQL_PARTS) src/sql/join.sh Makefile lepton.control
+	sh src/sql/join.sh $(SQL_PARTS) > $@
 
 -include $(OBJS:.o=.d)
 

@@ -27,7 +27,7 @@ versions() {
 check_ok "Makefile: OBJS are the files of src/core and src/pg, sorted" \
   same <(make -s print-objs) <(printf '%s\n' src/core/*.c src/pg/*.c | sed 's/c$/o/' | LC_ALL=C sort)
 check_ok "Makefile: SQL_PARTS are the files of src/sql" \
-  same <(make -s print-sql-parts | sort) <(printf '%s\n' src/sql/*.sql | sort)
+  same <(make -s print-sql-parts | sort) <(printf '%s\n' src/sql/*.sql src/sql/*.sql.in | sort)
 check_ok "every sql/*.sql has expected/*.out, and the reverse" \
   same <(stems .sql sql/*.sql) <(stems .out expected/*.out)
 check_ok "every isolation spec has its expected output, and the reverse" \
