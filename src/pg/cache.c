@@ -5,11 +5,13 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
 #include "core/kernels.h"
+#include "pg/compat.h"
 #include "pg/cache.h"
 #include "pg/errors.h"
 #include "pg/keytype.h"
@@ -36,14 +38,8 @@ estimate_size(const LpgVersion *version)
 						(Size) version->n_items * BYTES_PER_ID);
 }
 
-bool
-lpg_cache_fits(const LpgVersion *version)
-{
-	return estimate_size(version) <= cache_limit();
-}
-
 static LpgItems *
-find_entry(Oid model, const LpgVersion *version)
+find_entry(Oid model, const LpgVersion *version, LepIdKind kind)
 {
 	dlist_iter iter;
 
@@ -51,8 +47,10 @@ find_entry(Oid model, const LpgVersion *version)
 	{
 		LpgItems *entry = dlist_container(LpgItems, node, iter.cur);
 
-		if (entry->model == model && entry->version == version->version &&
-			entry->generation == version->generation)
+		if (!entry->stale && entry->model == model && entry->version == version->version &&
+			entry->generation == version->generation && entry->table == version->items &&
+			entry->kind == kind && entry->n_items == version->n_items &&
+			entry->n_factors == version->n_factors && entry->mean == version->mean)
 			return entry;
 	}
 	return NULL;
@@ -65,23 +63,75 @@ free_entry(LpgItems *entry)
 	MemoryContextDelete(entry->context);
 }
 
-/* Free entries that nobody holds, the longest unused first, until `needed` fits. */
-static void
-make_room(Size needed)
+/* Bytes that calls in progress hold, and that cannot be freed. */
+static Size
+pinned_size(void)
 {
-	Size held = 0;
-	dlist_mutable_iter iter;
+	dlist_iter iter;
+	Size pinned = 0;
 
-	dlist_foreach_modify (iter, &entries)
+	dlist_foreach (iter, &entries)
 	{
 		LpgItems *entry = dlist_container(LpgItems, node, iter.cur);
 
-		/* from the most recent on: what no longer fits beside those goes */
-		if (entry->pins == 0 && lep_add_size(held + entry->env.bytes_now, needed) > cache_limit())
+		if (entry->pins > 0)
+			pinned = lep_add_size(pinned, entry->env.bytes_now);
+	}
+	return pinned;
+}
+
+bool
+lpg_cache_fits(const LpgVersion *version)
+{
+	return lep_add_size(estimate_size(version), pinned_size()) <= cache_limit();
+}
+
+/* Free entries that nobody holds, stale ones and the longest unused, until `needed` fits. */
+static void
+make_room(Size needed)
+{
+	Size held = pinned_size();
+	dlist_mutable_iter iter;
+
+	/* from the most recent on: what no longer fits beside those goes */
+	dlist_foreach_modify (iter, &entries)
+	{
+		LpgItems *entry = dlist_container(LpgItems, node, iter.cur);
+		Size with_entry = lep_add_size(held, entry->env.bytes_now);
+
+		if (entry->pins > 0)
+			continue;
+		if (entry->stale || lep_add_size(with_entry, needed) > cache_limit())
 			free_entry(entry);
 		else
-			held += entry->env.bytes_now;
+			held = with_entry;
 	}
+}
+
+/*
+ * Rows of a transaction that is taken back may be in what it has loaded.  Only
+ * marked here: whoever holds an entry still lets it go.
+ */
+void
+lpg_cache_at_abort(void)
+{
+	dlist_iter iter;
+
+	dlist_foreach (iter, &entries)
+	{
+		LpgItems *entry = dlist_container(LpgItems, node, iter.cur);
+
+		entry->stale |= entry->uncommitted;
+	}
+}
+
+void
+lpg_cache_at_commit(void)
+{
+	dlist_iter iter;
+
+	dlist_foreach (iter, &entries)
+		dlist_container(LpgItems, node, iter.cur)->uncommitted = false;
 }
 
 /* ------------------------------------------------------------------ loading */
@@ -197,7 +247,7 @@ load_entry(LpgItems *entry, Relation table, const LpgVersion *version, LepIdKind
 }
 
 static LpgItems *
-create_entry(Oid model, const LpgVersion *version)
+create_entry(Oid model, const LpgVersion *version, LepIdKind kind)
 {
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "lepton items", ALLOCSET_DEFAULT_SIZES);
@@ -207,6 +257,13 @@ create_entry(Oid model, const LpgVersion *version)
 	entry->model = model;
 	entry->version = version->version;
 	entry->generation = version->generation;
+	entry->table = version->items;
+	entry->kind = kind;
+	entry->n_items = version->n_items;
+	entry->n_factors = version->n_factors;
+	entry->mean = version->mean;
+	entry->uncommitted = TransactionIdIsValid(GetCurrentTransactionIdIfAny()) ||
+						 TransactionIdIsValid(GetTopTransactionIdIfAny());
 	lpg_env_init(&entry->env, context);
 	lep_arena_init(&entry->arena, &entry->env);
 	return entry;
@@ -222,7 +279,7 @@ load(Relation model, const LpgVersion *version, Relation table, LepIdKind kind, 
 	MemoryContext scratch =
 		AllocSetContextCreate(CurrentMemoryContext, "lepton items loading", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(scratch);
-	LpgItems *entry = create_entry(RelationGetRelid(model), version);
+	LpgItems *entry = create_entry(RelationGetRelid(model), version, kind);
 
 	load_entry(entry, table, version, kind, snapshot);
 	MemoryContextSetParent(entry->context, CacheMemoryContext);
@@ -235,9 +292,9 @@ load(Relation model, const LpgVersion *version, Relation table, LepIdKind kind, 
 /* ---------------------------------------------------------------- interface */
 
 LpgItems *
-lpg_cache_peek(Oid model, const LpgVersion *version)
+lpg_cache_peek(Oid model, const LpgVersion *version, LepIdKind kind)
 {
-	LpgItems *entry = find_entry(model, version);
+	LpgItems *entry = find_entry(model, version, kind);
 
 	if (entry != NULL)
 	{
@@ -250,15 +307,17 @@ lpg_cache_peek(Oid model, const LpgVersion *version)
 LpgItems *
 lpg_cache_get(Relation model, const LpgVersion *version, Relation items, LepIdKind kind, Snapshot snapshot)
 {
-	LpgItems *entry = lpg_cache_peek(RelationGetRelid(model), version);
+	LpgItems *entry = lpg_cache_peek(RelationGetRelid(model), version, kind);
 	Size needed = estimate_size(version);
 
 	if (entry != NULL)
 		return entry;
-	if (needed > cache_limit())
+	if (!lpg_cache_fits(version))
 		ereport(ERROR, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 						errmsg("the items of model \"%s\" take %zu kB, but lepton.cache_size is %d kB",
 							   RelationGetRelationName(model), (needed + 1023) / 1024, lpg_cache_size),
+						errdetail("Other models that the same query reads hold %zu kB of it.",
+								  (pinned_size() + 1023) / 1024),
 						errhint("SET lepton.cache_size to more, or train with fewer factors.")));
 	make_room(needed);
 	entry = load(model, version, items, kind, snapshot);

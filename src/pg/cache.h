@@ -2,10 +2,12 @@
  * cache.h
  *		The items of model versions, laid out for top-N, kept by the backend.
  *
- * An entry is known by (model, version, generation); a version's rows never
- * change without a new generation, so an entry is right for ever and leaves only
- * to make room.  lepton.cache_size bounds the sum of all entries.  The caller
- * has checked access to the model before it asks: the cache knows nothing of it.
+ * An entry is known by the model, the version, its generation, and by all that
+ * decides its shape: rows of a model can be changed by its owner, and nothing in
+ * them may make a reader take an entry for what it is not.  A version's factors
+ * never change without a new generation.  lepton.cache_size bounds the sum of all
+ * entries.  The caller has checked access to the model before it asks: the cache
+ * knows nothing of it.
  */
 #ifndef LPG_CACHE_H
 #define LPG_CACHE_H
@@ -25,12 +27,21 @@ typedef struct LpgItems
 {
 	LepItems *items; /* factors and biases, item number = row of ids */
 	LepIdMap *ids;	 /* item ids; their order is the numbers' order */
-	Oid model;		 /* the key, with the next two */
+
+	/* what an entry is known by */
+	Oid model;
 	int64 version;
 	int64 generation;
+	Oid table;
+	LepIdKind kind;
+	int32 n_items;
+	int n_factors;
+	double mean;
 
-	dlist_node node; /* in the list of entries, last used first */
-	int pins;		 /* calls that hold it: not to be freed */
+	dlist_node node;  /* in the list of entries, last used first */
+	int pins;		  /* calls that hold it: not to be freed */
+	bool uncommitted; /* loaded by a transaction that has written: void if it, or a part of it, aborts */
+	bool stale;		  /* not to be found any more, to be freed when nobody holds it */
 	MemoryContext context;
 	LepEnv env;
 	LepArena arena;
@@ -45,10 +56,14 @@ extern LpgItems *
 lpg_cache_get(Relation model, const LpgVersion *version, Relation items, LepIdKind kind, Snapshot snapshot);
 
 /* The same if it costs nothing: NULL where it is not loaded. */
-extern LpgItems *lpg_cache_peek(Oid model, const LpgVersion *version);
+extern LpgItems *lpg_cache_peek(Oid model, const LpgVersion *version, LepIdKind kind);
 
-/* Would the items of this version fit into lepton.cache_size? */
+/* Would the items of this version fit beside those that are held? */
 extern bool lpg_cache_fits(const LpgVersion *version);
+
+/* Told at the end of each transaction and subtransaction. */
+extern void lpg_cache_at_abort(void);
+extern void lpg_cache_at_commit(void);
 
 extern void lpg_cache_unpin(LpgItems *items);
 

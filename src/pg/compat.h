@@ -13,6 +13,11 @@
 #include "utils/acl.h"
 #include "utils/guc.h"
 
+/* PostgreSQL 16 moved the macros of variable-length values to a header of their own. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
 #if PG_VERSION_NUM < 150000
 #error "lepton needs PostgreSQL 15 or later"
 #endif
@@ -31,23 +36,24 @@
 #define lpg_namespace_aclcheck(nsp, role, m) pg_namespace_aclcheck(nsp, role, m)
 #endif
 
-/* PostgreSQL 16 (commit 19d8e2308bc) added onlySummarizing. */
-#if PG_VERSION_NUM >= 160000
-#define lpg_insert_index_tuples(rri, slot, estate)                                                           \
-	ExecInsertIndexTuples(rri, slot, estate, false, false, NULL, NIL, false)
-#else
-#define lpg_insert_index_tuples(rri, slot, estate)                                                           \
-	ExecInsertIndexTuples(rri, slot, estate, false, false, NULL, NIL)
-#endif
-
-/* PostgreSQL 16 (commit 19d8e2308bc) made update_indexes an enum. */
+/*
+ * PostgreSQL 16 (commit 19d8e2308bc) made the answer of an update an enum, and
+ * lets index entries be made for summarizing indexes only, as after such an
+ * update they must.
+ */
 #if PG_VERSION_NUM >= 160000
 #include "access/tableam.h"
 typedef TU_UpdateIndexes LpgUpdateIndexes;
-#define LPG_NO_INDEX_UPDATE TU_None
+#define LPG_NO_INDEX_UPDATE	 TU_None
+#define LPG_ALL_INDEX_UPDATE TU_All
+#define lpg_insert_index_tuples(rri, slot, estate, update)                                                   \
+	ExecInsertIndexTuples(rri, slot, estate, false, false, NULL, NIL, (update) == TU_Summarizing)
 #else
 typedef bool LpgUpdateIndexes;
-#define LPG_NO_INDEX_UPDATE false
+#define LPG_NO_INDEX_UPDATE	 false
+#define LPG_ALL_INDEX_UPDATE true
+#define lpg_insert_index_tuples(rri, slot, estate, update)                                                   \
+	((void) (update), ExecInsertIndexTuples(rri, slot, estate, false, false, NULL, NIL))
 #endif
 
 /* PostgreSQL 18 (commit 0fbceae841c) added an argument for statistics. */

@@ -16,6 +16,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "pg/compat.h"
 #include "pg/handle.h"
 #include "pg/keytype.h"
 
@@ -26,6 +27,10 @@ static void
 on_xact(XactEvent event, void *arg)
 {
 	validity_epoch++;
+	if (event == XACT_EVENT_ABORT)
+		lpg_cache_at_abort();
+	else if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
+		lpg_cache_at_commit();
 }
 
 /* An aborted subtransaction takes back rows and locks without a new snapshot. */
@@ -33,6 +38,8 @@ static void
 on_subxact(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, void *arg)
 {
 	validity_epoch++;
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		lpg_cache_at_abort();
 }
 
 static void
@@ -125,8 +132,7 @@ resolve(LpgHandle *handle, const char *name)
 	Relation model;
 
 	handle->model = lpg_registry_find(name, handle->model_type);
-	model = table_open(handle->model, NoLock);
-	lpg_registry_check_model(model, handle->model_type);
+	model = lpg_registry_open_model(handle->model, handle->model_type, NoLock);
 	if (!lpg_registry_current(model, GetActiveSnapshot(), &handle->version))
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("model \"%s\" has no current version", name),
@@ -191,7 +197,7 @@ LpgItems *
 lpg_handle_items_if_cached(LpgHandle *handle)
 {
 	if (handle->items == NULL)
-		handle->items = lpg_cache_peek(handle->model, &handle->version);
+		handle->items = lpg_cache_peek(handle->model, &handle->version, handle->sides[LPG_ITEMS].kind);
 	return handle->items;
 }
 

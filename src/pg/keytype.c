@@ -14,6 +14,7 @@
 #include "utils/lsyscache.h"
 #include "utils/uuid.h"
 
+#include "pg/compat.h"
 #include "pg/keytype.h"
 
 /* What the three kinds differ in. */
@@ -73,6 +74,12 @@ const char *
 lpg_keytype_declaration(LepIdKind kind)
 {
 	return key_types[kind].declaration;
+}
+
+Oid
+lpg_keytype_collation(LepIdKind kind)
+{
+	return key_types[kind].collation;
 }
 
 LepId

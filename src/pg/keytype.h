@@ -23,6 +23,9 @@ extern Oid lpg_keytype_stored_type(LepIdKind kind);
 extern const char *lpg_keytype_name(LepIdKind kind);
 extern const char *lpg_keytype_declaration(LepIdKind kind);
 
+/* The collation of that column; InvalidOid where there is none. */
+extern Oid lpg_keytype_collation(LepIdKind kind);
+
 /*
  * The id in a datum of this base type.  Text is detoasted if it must be, in the
  * current memory context, and points into the datum otherwise.

@@ -6,33 +6,33 @@
 #include "postgres.h"
 
 #include "access/detoast.h"
-#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/dependency.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_am_d.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_depend.h"
 #include "catalog/pg_type.h"
+#include "commands/tablecmds.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "core/format.h"
 #include "core/kernels.h"
 #include "pg/compat.h"
 #include "pg/errors.h"
 #include "pg/registry.h"
-#include "pg/statement.h"
 #include "pg/store.h"
 
 /* Called for each version's row of a model. */
@@ -60,7 +60,30 @@ put_version(void *arg, Relation model, TupleTableSlot *slot)
 {
 	ReturnSetInfo *rsinfo = arg;
 
+	if (RelationGetDescr(model)->natts < rsinfo->setDesc->natts)
+		elog(ERROR, "model \"%s\" has fewer columns than its type", RelationGetRelationName(model));
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, slot->tts_values, slot->tts_isnull);
+}
+
+/*
+ * Is this a model that the caller may read?  Asked before the lock, so that
+ * nobody waits for what she may not read, and again with it.
+ */
+static bool
+is_readable_model(Oid relid, Oid model_type)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Form_pg_class form;
+	bool result;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	form = (Form_pg_class) GETSTRUCT(tuple);
+	result = form->reloftype == model_type && form->relkind == RELKIND_RELATION &&
+			 form->relam == HEAP_TABLE_AM_OID && form->relpersistence != RELPERSISTENCE_TEMP &&
+			 !form->relrowsecurity && pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
+	ReleaseSysCache(tuple);
+	return result;
 }
 
 PG_FUNCTION_INFO_V1(lepton_versions);
@@ -73,16 +96,18 @@ Datum
 lepton_versions(PG_FUNCTION_ARGS)
 {
 	Oid relid = PG_GETARG_OID(0);
-	Relation model = try_relation_open(relid, AccessShareLock);
+	Oid model_type = lpg_registry_model_type(fcinfo);
 
 	InitMaterializedSRF(fcinfo, 0);
-	if (model == NULL)
-		return (Datum) 0;
-	if (model->rd_rel->reloftype == lpg_registry_model_type(fcinfo) &&
-		model->rd_rel->relkind == RELKIND_RELATION && !model->rd_rel->relrowsecurity &&
-		pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK)
-		scan_versions(model, put_version, fcinfo->resultinfo);
-	relation_close(model, AccessShareLock);
+	if (is_readable_model(relid, model_type))
+	{
+		Relation model = try_relation_open(relid, AccessShareLock);
+
+		if (model != NULL && is_readable_model(relid, model_type))
+			scan_versions(model, put_version, fcinfo->resultinfo);
+		if (model != NULL)
+			relation_close(model, NoLock);
+	}
 	return (Datum) 0;
 }
 
@@ -192,101 +217,97 @@ lepton_check(PG_FUNCTION_ARGS)
 {
 	Oid model_type = lpg_registry_model_type(fcinfo);
 	Oid relid = lpg_registry_find(text_to_cstring(PG_GETARG_TEXT_PP(0)), model_type);
-	Relation model = table_open(relid, NoLock);
+	Relation model = lpg_registry_open_model(relid, model_type, NoLock);
 
-	lpg_registry_check_model(model, model_type);
 	InitMaterializedSRF(fcinfo, 0);
 	scan_versions(model, check_version, fcinfo->resultinfo);
 	table_close(model, NoLock);
 	return (Datum) 0;
 }
 
-/* -------------------------------------------- statements about a model's three tables */
+/* ------------------------------------------------- what is done to all three tables */
 
-/* Names of the factor tables of all versions, each once. */
-typedef struct TableNames
+/* The tables of a model, the factor tables of all versions first, each once. */
+typedef struct ModelTables
 {
 	MemoryContext context;
-	List *names;  /* of char * */
-	List *relids; /* the same tables */
-} TableNames;
-
-/* Did a training record that the table goes with the model?  Nobody can forge that. */
-static bool
-depends_on_model(Oid table, Oid model)
-{
-	Relation depend = table_open(DependRelationId, AccessShareLock);
-	ScanKeyData keys[2];
-	SysScanDesc scan;
-	HeapTuple tuple;
-	bool found = false;
-
-	ScanKeyInit(&keys[0], Anum_pg_depend_classid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(RelationRelationId));
-	ScanKeyInit(&keys[1], Anum_pg_depend_objid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(table));
-	scan = systable_beginscan(depend, DependDependerIndexId, true, NULL, 2, keys);
-	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
-
-		found = form->refclassid == RelationRelationId && form->refobjid == model &&
-				form->deptype == DEPENDENCY_AUTO;
-	}
-	systable_endscan(scan);
-	table_close(depend, AccessShareLock);
-	return found;
-}
+	List *relids;
+} ModelTables;
 
 /*
- * A forged row must not lead to another's table, not even for a superuser: only
- * tables of the model's owner, or known to belong to the model, are taken.
+ * Does a factor table named in the model's row go with the model?  A forged row
+ * must not lead to another's table, not even for a superuser.
  */
+static bool
+goes_with_model(Oid table, Relation model)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
+	Oid recorded = lpg_registry_recorded_model(table);
+	bool same_owner;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	same_owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner == model->rd_rel->relowner;
+	ReleaseSysCache(tuple);
+	return OidIsValid(recorded) ? recorded == RelationGetRelid(model) : same_owner;
+}
+
+/* Rights before the lock, and again with it. */
+static void
+collect_table(ModelTables *tables, Relation model, Oid relid, LpgSide side)
+{
+	Relation table;
+
+	if (list_member_oid(tables->relids, relid) || !goes_with_model(relid, model))
+		return;
+	table = try_relation_open(relid, AccessExclusiveLock);
+	if (table == NULL)
+		return;
+	if (goes_with_model(relid, model) && table->rd_rel->relkind == RELKIND_RELATION &&
+		lpg_registry_has_columns(table, side))
+	{
+		MemoryContext old = MemoryContextSwitchTo(tables->context);
+
+		tables->relids = lappend_oid(tables->relids, relid);
+		MemoryContextSwitchTo(old);
+	}
+	relation_close(table, NoLock);
+}
+
 static void
 collect_tables(void *arg, Relation model, TupleTableSlot *slot)
 {
-	TableNames *tables = arg;
-	Oid relids[2] = { DatumGetObjectId(slot->tts_values[LPG_MODEL_USERS - 1]),
-					  DatumGetObjectId(slot->tts_values[LPG_MODEL_ITEMS - 1]) };
-	MemoryContext old = MemoryContextSwitchTo(tables->context);
-
-	for (int i = 0; i < 2; i++)
-	{
-		LpgSide side = i == 0 ? LPG_USERS : LPG_ITEMS;
-		Relation table = try_relation_open(relids[i], AccessShareLock);
-
-		if (table == NULL)
-			continue;
-		if (!list_member_oid(tables->relids, relids[i]) && lpg_registry_has_columns(table, side) &&
-			(table->rd_rel->relowner == model->rd_rel->relowner ||
-			 depends_on_model(relids[i], RelationGetRelid(model))))
-		{
-			tables->relids = lappend_oid(tables->relids, relids[i]);
-			tables->names = lappend(tables->names, lpg_registry_qualified_name(relids[i]));
-		}
-		relation_close(table, AccessShareLock);
-	}
-	MemoryContextSwitchTo(old);
+	if (!slot->tts_isnull[LPG_MODEL_USERS - 1])
+		collect_table(arg, model, DatumGetObjectId(slot->tts_values[LPG_MODEL_USERS - 1]), LPG_USERS);
+	if (!slot->tts_isnull[LPG_MODEL_ITEMS - 1])
+		collect_table(arg, model, DatumGetObjectId(slot->tts_values[LPG_MODEL_ITEMS - 1]), LPG_ITEMS);
 }
 
-/* The model and its factor tables, for a statement that only an owner may run. */
-static TableNames
-find_tables(FunctionCallInfo fcinfo, Oid *model_oid)
+/*
+ * The model and its factor tables, all locked: what is done to them next is done
+ * by OID, since a name can come to mean another table while we wait for a lock.
+ * NIL if there is no such model.
+ */
+static List *
+lock_tables(FunctionCallInfo fcinfo)
 {
 	Oid model_type = lpg_registry_model_type(fcinfo);
 	const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	LpgTarget target = lpg_registry_find_target(name, model_type);
-	TableNames tables = { CurrentMemoryContext, NIL, NIL };
+	LpgTarget target = { InvalidOid, InvalidOid, NULL };
+	ModelTables tables = { CurrentMemoryContext, NIL };
 	Relation model;
 
-	*model_oid = target.model;
+	target.model = lpg_registry_find_unlocked(name, model_type);
 	if (!OidIsValid(target.model))
-		return tables;
+		return NIL;
+	target.relname = get_rel_name(target.model);
 	lpg_registry_check_owner(target.model);
 	lpg_registry_lock_training(&target, true);
-	model = relation_open(target.model, AccessShareLock);
+	model = lpg_registry_open_model(target.model, model_type, AccessExclusiveLock);
+	lpg_registry_check_owner(target.model);
 	scan_versions(model, collect_tables, &tables);
 	relation_close(model, NoLock);
-	return tables;
+	return lappend_oid(tables.relids, target.model);
 }
 
 static void
@@ -295,6 +316,16 @@ fail_no_model(FunctionCallInfo fcinfo)
 	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
 					errmsg("model \"%s\" does not exist", text_to_cstring(PG_GETARG_TEXT_PP(0))),
 					errhint("See lepton_models for those there are.")));
+}
+
+/* No query of this very transaction may be reading it. */
+static void
+check_not_in_use(Oid relid)
+{
+	Relation relation = relation_open(relid, NoLock);
+
+	CheckTableNotInUse(relation, "lepton_drop");
+	relation_close(relation, NoLock);
 }
 
 PG_FUNCTION_INFO_V1(lepton_drop);
@@ -307,22 +338,22 @@ PG_FUNCTION_INFO_V1(lepton_drop);
 Datum
 lepton_drop(PG_FUNCTION_ARGS)
 {
-	Oid model;
-	TableNames tables = find_tables(fcinfo, &model);
+	List *relids = lock_tables(fcinfo);
+	ObjectAddresses *objects = new_object_addresses();
 	ListCell *cell;
-	StringInfoData statement;
 
-	if (!OidIsValid(model))
+	if (relids == NIL && !PG_GETARG_BOOL(1))
+		fail_no_model(fcinfo);
+	foreach (cell, relids)
 	{
-		if (!PG_GETARG_BOOL(1))
-			fail_no_model(fcinfo);
-		PG_RETURN_VOID();
+		ObjectAddress object;
+
+		check_not_in_use(lfirst_oid(cell));
+		ObjectAddressSet(object, RelationRelationId, lfirst_oid(cell));
+		add_exact_object_address(&object, objects);
 	}
-	initStringInfo(&statement);
-	appendStringInfo(&statement, "DROP TABLE %s", lpg_registry_qualified_name(model));
-	foreach (cell, tables.names)
-		appendStringInfo(&statement, ", %s", (char *) lfirst(cell));
-	lpg_statement_run(statement.data);
+	performMultipleDeletions(objects, DROP_RESTRICT, 0);
+	free_object_addresses(objects);
 	PG_RETURN_VOID();
 }
 
@@ -330,21 +361,20 @@ PG_FUNCTION_INFO_V1(lepton_set_owner);
 
 /*
  * lepton_set_owner(model text, owner text) -> void
- *		Gives the model and its factor tables to another role, as ALTER TABLE does.
+ *		Gives the model and its factor tables to another role, as ALTER TABLE does
+ *		and with its rights: membership in the role, CREATE of the role on the schema.
  */
 Datum
 lepton_set_owner(PG_FUNCTION_ARGS)
 {
-	Oid model;
-	TableNames tables = find_tables(fcinfo, &model);
-	char *owner = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	Oid owner = get_role_oid(text_to_cstring(PG_GETARG_TEXT_PP(1)), false);
+	List *relids = lock_tables(fcinfo);
 	ListCell *cell;
 
-	if (!OidIsValid(model))
+	if (relids == NIL)
 		fail_no_model(fcinfo);
-	foreach (cell, tables.names)
-		lpg_statement_set_owner(lfirst(cell), owner);
-	lpg_statement_set_owner(lpg_registry_qualified_name(model), owner);
+	foreach (cell, relids)
+		ATExecChangeOwner(lfirst_oid(cell), owner, false, AccessExclusiveLock);
 	PG_RETURN_VOID();
 }
 

@@ -14,6 +14,7 @@
 #include "utils/numeric.h"
 
 #include "core/solver.h"
+#include "pg/compat.h"
 #include "pg/errors.h"
 #include "pg/jsonbuild.h"
 #include "pg/jsonread.h"

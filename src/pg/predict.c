@@ -14,6 +14,7 @@
 
 #include "core/kernels.h"
 #include "core/model.h"
+#include "pg/compat.h"
 #include "pg/handle.h"
 #include "pg/keytype.h"
 

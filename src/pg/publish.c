@@ -86,7 +86,7 @@ newest_version(const VersionList *list)
 }
 
 void
-lpg_publish_check_snapshot(Oid model)
+lpg_publish_check_snapshot(Oid model, Oid model_type)
 {
 	Relation relation;
 	Snapshot fresh;
@@ -95,7 +95,7 @@ lpg_publish_check_snapshot(Oid model)
 
 	if (!IsolationUsesXactSnapshot())
 		return;
-	relation = table_open(model, AccessShareLock);
+	relation = lpg_registry_open_model(model, model_type, AccessShareLock);
 	fresh = RegisterSnapshot(GetLatestSnapshot());
 	there = list_versions(relation, fresh);
 	seen = list_versions(relation, GetActiveSnapshot());
@@ -146,11 +146,10 @@ check_kind(Relation model, const LpgVersion *version, LpgSide side, LepIdKind ki
 void
 lpg_publish_check_kinds(Oid model, Oid model_type, LepIdKind user_kind, LepIdKind item_kind)
 {
-	Relation relation = table_open(model, AccessShareLock);
+	Relation relation = lpg_registry_open_model(model, model_type, AccessShareLock);
 	Snapshot fresh = RegisterSnapshot(GetLatestSnapshot());
 	LpgVersion version;
 
-	lpg_registry_check_model(relation, model_type);
 	if (newest_tables(relation, fresh, &version))
 	{
 		check_kind(relation, &version, LPG_USERS, user_kind);
@@ -164,11 +163,24 @@ lpg_publish_check_kinds(Oid model, Oid model_type, LepIdKind user_kind, LepIdKin
 
 #define TABLE_OPTIONS "WITH (vacuum_truncate = off, toast.vacuum_truncate = off)"
 
+/* A table of the model's schema, as it is written in statements. */
+static char *
+name_in_schema(const LpgPublication *p, const char *relname)
+{
+	char *schema = get_namespace_name(p->target.namespace_);
+
+	if (schema == NULL)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_SCHEMA),
+						errmsg("the schema of model \"%s\" was dropped while it was being trained",
+							   p->target.relname)));
+	return quote_qualified_identifier(schema, relname);
+}
+
 /* The model's own table; its oid. */
 static Oid
 create_model_table(const LpgPublication *p)
 {
-	char *name = quote_qualified_identifier(get_namespace_name(p->target.namespace_), p->target.relname);
+	char *name = name_in_schema(p, p->target.relname);
 	char *type = quote_qualified_identifier(
 		get_namespace_name(get_rel_namespace(get_typ_typrelid(p->model_type))), "lepton_model");
 
@@ -189,7 +201,7 @@ create_factor_table(const LpgPublication *p, LpgSide side, LepIdKind kind)
 	const char *label = side == LPG_USERS ? "users" : "items";
 	const char *extra = side == LPG_USERS ? "seen" : "neighbors";
 	char *relname = ChooseRelationName(p->target.relname, NULL, label, p->target.namespace_, false);
-	char *name = quote_qualified_identifier(get_namespace_name(p->target.namespace_), relname);
+	char *name = name_in_schema(p, relname);
 
 	lpg_statement_run(
 		psprintf("CREATE TABLE %s (version pg_catalog.int8 NOT NULL, id %s NOT NULL, "
@@ -219,14 +231,10 @@ depend_on_model(Oid table, Oid model)
 
 /* Open the model for writing, if it is still there and still the caller's. */
 static Relation
-open_model(const LpgPublication *p)
+open_model(const LpgPublication *p, LOCKMODE lockmode)
 {
-	Relation model = try_relation_open(p->target.model, RowExclusiveLock);
+	Relation model = lpg_registry_open_model(p->target.model, p->model_type, lockmode);
 
-	if (model == NULL)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-						errmsg("model \"%s\" was dropped while it was being trained", p->target.relname)));
-	lpg_registry_check_model(model, p->model_type);
 	lpg_registry_check_owner(p->target.model);
 	lpg_registry_check_model_code(model);
 	return model;
@@ -258,7 +266,7 @@ ensure_tables(LpgPublication *p, LpgVersion *version)
 		p->target.model = create_model_table(p);
 	else
 	{
-		Relation model = open_model(p);
+		Relation model = open_model(p, RowExclusiveLock);
 		Snapshot fresh = RegisterSnapshot(GetLatestSnapshot());
 
 		owner = model->rd_rel->relowner;
@@ -268,8 +276,6 @@ ensure_tables(LpgPublication *p, LpgVersion *version)
 	}
 	if (!have_tables)
 		create_factor_tables(p, owner, version);
-	depend_on_model(version->users, p->target.model);
-	depend_on_model(version->items, p->target.model);
 	CommandCounterIncrement();
 }
 
@@ -392,6 +398,10 @@ write_factors(const LpgPublication *p, Relation model, const LpgVersion *version
 	table = lpg_registry_open_factors(model, version, LPG_ITEMS, RowExclusiveLock, &kind);
 	write_side(table, version->version, &items);
 	table_close(table, NoLock);
+
+	/* both have been checked: they are this model's */
+	depend_on_model(version->users, p->target.model);
+	depend_on_model(version->items, p->target.model);
 }
 
 /* ------------------------------------------------------------------ version's row */
@@ -436,7 +446,7 @@ lpg_publish_factors(LpgPublication *p, Datum *values, bool *nulls)
 
 	memset(&version, 0, sizeof(version));
 	ensure_tables(p, &version);
-	model = open_model(p);
+	model = open_model(p, RowExclusiveLock);
 	fresh = RegisterSnapshot(GetLatestSnapshot());
 	list = list_versions(model, fresh);
 	UnregisterSnapshot(fresh);
@@ -471,7 +481,7 @@ clear_current(Relation model, Snapshot snapshot)
 						   changed, true);
 		simple_table_tuple_update(model, &tid, changed, snapshot, &update_indexes);
 		if (update_indexes != LPG_NO_INDEX_UPDATE)
-			list_free(lpg_insert_index_tuples(rri, changed, estate));
+			list_free(lpg_insert_index_tuples(rri, changed, estate, update_indexes));
 	}
 	table_endscan(scan);
 	ExecCloseIndices(rri);
@@ -544,10 +554,15 @@ newest_beyond(VersionList *list, int64 keep)
 	return list->entries[keep].version;
 }
 
+/*
+ * ShareRowExclusiveLock for this last, short step: an UPDATE of the model's rows
+ * by hand would else make ours fail, and take the training with it.  The
+ * snapshot comes after the lock.
+ */
 void
 lpg_publish_version(LpgPublication *p, Datum *values, bool *nulls)
 {
-	Relation model = open_model(p);
+	Relation model = open_model(p, ShareRowExclusiveLock);
 	Snapshot fresh = RegisterSnapshot(GetLatestSnapshot());
 	VersionList list = list_versions(model, fresh);
 	int64 beyond = newest_beyond(&list, p->keep - 1);

@@ -32,7 +32,7 @@ typedef struct LpgPublication
  * ERROR unless the current transaction can see the newest version of an existing
  * model (serialization failure otherwise); call with the training lock held.
  */
-extern void lpg_publish_check_snapshot(Oid model);
+extern void lpg_publish_check_snapshot(Oid model, Oid model_type);
 
 /* ERROR if an existing model has ids of other kinds than these. */
 extern void lpg_publish_check_kinds(Oid model, Oid model_type, LepIdKind user_kind, LepIdKind item_kind);

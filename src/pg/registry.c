@@ -6,13 +6,16 @@
 
 #include <float.h>
 
+#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_am_d.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_depend.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "common/hashfn.h"
@@ -24,6 +27,7 @@
 #include "storage/lock.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -98,33 +102,49 @@ fail_not_a_model(Oid relid)
 					errhint("Choose another name for the model, or see lepton_models for those there are.")));
 }
 
-/* Is checked again with the lock held: names and kinds can change before it. */
-static Oid
-lookup_model(const char *name, Oid model_type, LOCKMODE lockmode, bool missing_ok)
+static void
+fail_no_model(const char *name)
 {
-	RangeVar *rangevar = lpg_registry_parse_name(name);
-	Oid relid = RangeVarGetRelidExtended(rangevar, lockmode, RVR_MISSING_OK, NULL, NULL);
+	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("model \"%s\" does not exist", name),
+					errhint("Train it with lepton_train('%s', source), or see lepton_models.", name)));
+}
 
-	if (!OidIsValid(relid))
-	{
-		if (missing_ok)
-			return InvalidOid;
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("model \"%s\" does not exist", name),
-						errhint("Train it with lepton_train('%s', source), or see lepton_models.", name)));
-	}
-	if (!is_model(relid, model_type))
+Oid
+lpg_registry_find_unlocked(const char *name, Oid model_type)
+{
+	Oid relid = RangeVarGetRelid(lpg_registry_parse_name(name), NoLock, true);
+
+	if (OidIsValid(relid) && !is_model(relid, model_type))
 		fail_not_a_model(relid);
 	return relid;
+}
+
+/* Before the lock: nobody waits for, or holds up, what she may not read. */
+static void
+check_readable(const RangeVar *rangevar, Oid relid, Oid old_relid, void *model_type)
+{
+	AclResult aclresult;
+
+	if (!OidIsValid(relid) || relid == old_relid)
+		return;
+	if (!is_model(relid, *(Oid *) model_type))
+		fail_not_a_model(relid);
+	aclresult = pg_class_aclcheck(relid, GetUserId(), ACL_SELECT);
+	if (aclresult != ACLCHECK_OK)
+		aclcheck_error(aclresult, OBJECT_TABLE, get_rel_name(relid));
 }
 
 Oid
 lpg_registry_find(const char *name, Oid model_type)
 {
-	Oid relid = lookup_model(name, model_type, AccessShareLock, false);
-	AclResult aclresult = pg_class_aclcheck(relid, GetUserId(), ACL_SELECT);
+	RangeVar *rangevar = lpg_registry_parse_name(name);
+	Oid relid =
+		RangeVarGetRelidExtended(rangevar, AccessShareLock, RVR_MISSING_OK, check_readable, &model_type);
 
-	if (aclresult != ACLCHECK_OK)
-		aclcheck_error(aclresult, OBJECT_TABLE, get_rel_name(relid));
+	if (!OidIsValid(relid))
+		fail_no_model(name);
+	/* rights may have gone while we waited for the lock */
+	check_readable(rangevar, relid, InvalidOid, &model_type);
 	return relid;
 }
 
@@ -134,13 +154,13 @@ lpg_registry_find_target(const char *name, Oid model_type)
 	LpgTarget target;
 	RangeVar *rangevar = lpg_registry_parse_name(name);
 
-	target.model = lookup_model(name, model_type, NoLock, true);
+	target.model = lpg_registry_find_unlocked(name, model_type);
 	if (OidIsValid(target.model))
 	{
 		target.namespace_ = get_rel_namespace(target.model);
 		target.relname = get_rel_name(target.model);
 		if (target.relname == NULL)
-			ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("model \"%s\" does not exist", name)));
+			fail_no_model(name);
 	}
 	else
 	{
@@ -154,8 +174,9 @@ lpg_registry_find_target(const char *name, Oid model_type)
 	return target;
 }
 
-void
-lpg_registry_check_model(Relation model, Oid model_type)
+/* ERROR unless the relation is a model: plain, permanent, of our type. */
+static void
+check_model(Relation model, Oid model_type)
 {
 	const char *name = RelationGetRelationName(model);
 
@@ -178,6 +199,17 @@ lpg_registry_check_model(Relation model, Oid model_type)
 						errmsg("model \"%s\" has %d columns, but %d are needed", name,
 							   RelationGetDescr(model)->natts, LPG_MODEL_NATTS),
 						errhint("Run ALTER EXTENSION lepton UPDATE.")));
+}
+
+Relation
+lpg_registry_open_model(Oid relid, Oid model_type, LOCKMODE lockmode)
+{
+	Relation model = try_relation_open(relid, lockmode);
+
+	if (model == NULL)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("the model was dropped meanwhile")));
+	check_model(model, model_type);
+	return model;
 }
 
 void
@@ -229,7 +261,8 @@ find_wrong_column(Relation table, LpgSide side)
 			return i;
 		if (OidIsValid(types[i])
 				? att->atttypid != types[i]
-				: !lpg_keytype_kind(att->atttypid, &kind) || lpg_keytype_stored_type(kind) != att->atttypid)
+				: !lpg_keytype_kind(att->atttypid, &kind) || lpg_keytype_stored_type(kind) != att->atttypid ||
+					  lpg_keytype_collation(kind) != att->attcollation)
 			return i;
 	}
 	return -1;
@@ -299,6 +332,45 @@ lpg_registry_check_model_code(Relation model)
 	check_no_code(model, model);
 }
 
+Oid
+lpg_registry_recorded_model(Oid table)
+{
+	Relation depend = table_open(DependRelationId, AccessShareLock);
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple tuple;
+	Oid model = InvalidOid;
+
+	ScanKeyInit(&keys[0], Anum_pg_depend_classid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(RelationRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_objid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(table));
+	scan = systable_beginscan(depend, DependDependerIndexId, true, NULL, 2, keys);
+	while (!OidIsValid(model) && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (form->refclassid == RelationRelationId && form->deptype == DEPENDENCY_AUTO)
+			model = form->refobjid;
+	}
+	systable_endscan(scan);
+	table_close(depend, AccessShareLock);
+	return model;
+}
+
+/*
+ * Whoever may write into one model of an owner must not open his others with a
+ * row of it: a table that a training has tied to another model is refused.  After
+ * a restore none is tied, until the next training.
+ */
+static void
+check_recorded_model(Relation model, Relation table)
+{
+	Oid recorded = lpg_registry_recorded_model(RelationGetRelid(table));
+
+	if (OidIsValid(recorded) && recorded != RelationGetRelid(model))
+		fail_factors(model, table, "It belongs to another model.");
+}
+
 void
 lpg_registry_check_factors(Relation model, Relation table, LpgSide side, LepIdKind *kind)
 {
@@ -312,6 +384,7 @@ lpg_registry_check_factors(Relation model, Relation table, LpgSide side, LepIdKi
 						errdetail("Factors are read with the rights of the model's owner."),
 						errhint("Change the owner of all three tables with lepton_set_owner('%s', owner).",
 								lpg_registry_qualified_name(RelationGetRelid(model)))));
+	check_recorded_model(model, table);
 	check_columns(model, table, side, kind);
 	check_no_code(model, table);
 }

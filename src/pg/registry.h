@@ -111,8 +111,18 @@ extern Oid lpg_registry_find(const char *name, Oid model_type);
 /* The same, wherever CREATE TABLE would make it if it is not there; no lock. */
 extern LpgTarget lpg_registry_find_target(const char *name, Oid model_type);
 
-/* ERROR unless the relation is a model: plain, permanent, of our type. */
-extern void lpg_registry_check_model(Relation model, Oid model_type);
+/* The model of that name, no lock, no rights checked; InvalidOid if there is none. */
+extern Oid lpg_registry_find_unlocked(const char *name, Oid model_type);
+
+/*
+ * Open a model with this lock; ERROR unless it is there and is what a model must
+ * be: plain, permanent, of our type, without row security.  Every scan of a
+ * model begins here.  Closed by table_close(rel, NoLock).
+ */
+extern Relation lpg_registry_open_model(Oid relid, Oid model_type, LOCKMODE lockmode);
+
+/* The model that a training has tied the table to, or InvalidOid. */
+extern Oid lpg_registry_recorded_model(Oid table);
 
 /* ERROR unless the current user owns the model. */
 extern void lpg_registry_check_owner(Oid model);

@@ -9,6 +9,7 @@
 #include "access/relation.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "catalog/objectaddress.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -16,6 +17,7 @@
 #include "nodes/parsenodes.h"
 #include "parser/parser.h"
 #include "tcop/dest.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/fmgrprotos.h"
@@ -78,7 +80,12 @@ list_columns(TupleDesc desc)
 
 	initStringInfo(&list);
 	for (int i = 0; i < desc->natts; i++)
-		appendStringInfo(&list, "%s\"%s\"", i == 0 ? "" : ", ", NameStr(TupleDescAttr(desc, i)->attname));
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (!att->attisdropped)
+			appendStringInfo(&list, "%s\"%s\"", list.len == 0 ? "" : ", ", NameStr(att->attname));
+	}
 	return list.data;
 }
 
@@ -411,12 +418,30 @@ check_select(const char *query)
 			 errhint("Give a name such as 'shop.ratings', or 'SELECT user_id, item_id, rating FROM ...'.")));
 }
 
+/*
+ * Before the lock: nobody waits for a relation of which she may read nothing.
+ * What exactly she may read, the SELECT will find.
+ */
+static void
+check_readable(const RangeVar *rangevar, Oid relid, Oid old_relid, void *arg)
+{
+	AclResult aclresult;
+
+	if (!OidIsValid(relid) || relid == old_relid)
+		return;
+	aclresult = pg_class_aclcheck(relid, GetUserId(), ACL_SELECT);
+	if (aclresult != ACLCHECK_OK)
+		aclresult = pg_attribute_aclcheck_all(relid, GetUserId(), ACL_SELECT, ACLMASK_ANY);
+	if (aclresult != ACLCHECK_OK)
+		aclcheck_error(aclresult, get_relkind_objtype(get_rel_relkind(relid)), rangevar->relname);
+}
+
 /* "SELECT the columns that are read FROM the relation". */
 static char *
 select_from_relation(const char *name, const LepOptions *options)
 {
 	RangeVar *rangevar = makeRangeVarFromNameList(lpg_qualified_name_list(name));
-	Oid relid = RangeVarGetRelid(rangevar, AccessShareLock, false);
+	Oid relid = RangeVarGetRelidExtended(rangevar, AccessShareLock, 0, check_readable, NULL);
 	Relation relation = relation_open(relid, NoLock);
 	TupleDesc desc = RelationGetDescr(relation);
 	const char *columns[] = { options->user_column, options->item_column, options->rating_column,

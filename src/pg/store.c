@@ -289,7 +289,8 @@ flush_batch(LpgWriter *writer)
 	for (int i = 0; i < writer->n; i++)
 	{
 		if (writer->rri->ri_NumIndices > 0)
-			list_free(lpg_insert_index_tuples(writer->rri, writer->slots[i], writer->estate));
+			list_free(
+				lpg_insert_index_tuples(writer->rri, writer->slots[i], writer->estate, LPG_ALL_INDEX_UPDATE));
 		ExecClearTuple(writer->slots[i]);
 		ResetPerTupleExprContext(writer->estate);
 	}

@@ -23,6 +23,7 @@
 
 #include "core/kernels.h"
 #include "core/topn.h"
+#include "pg/compat.h"
 #include "pg/errors.h"
 #include "pg/handle.h"
 #include "pg/keytype.h"

@@ -107,7 +107,7 @@ lock_target(Training *t)
 		*target = lpg_registry_find_target(t->name, t->publication.model_type);
 	} while (target->model != before);
 	if (OidIsValid(target->model))
-		lpg_publish_check_snapshot(target->model);
+		lpg_publish_check_snapshot(target->model, t->publication.model_type);
 }
 
 /* ------------------------------------------------------------------------ engine */
@@ -417,12 +417,16 @@ train_and_publish(FunctionCallInfo fcinfo, Datum options)
 {
 	Training *t = palloc0(sizeof(Training));
 	TupleDesc desc;
-	Datum values[LPG_MODEL_NATTS];
-	bool nulls[LPG_MODEL_NATTS];
+	Datum *values;
+	bool *nulls;
 	HeapTuple row;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE || desc->natts < LPG_MODEL_NATTS)
 		elog(ERROR, "lepton_train is declared with another result than lepton_model");
+	/* the type may have grown attributes that this library does not know: they are NULL */
+	values = palloc0(desc->natts * sizeof(Datum));
+	nulls = palloc(desc->natts * sizeof(bool));
+	memset(nulls, true, desc->natts * sizeof(bool));
 	t->name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	t->source_text = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	t->publication.model_type = lpg_registry_model_type(fcinfo);

@@ -14,6 +14,7 @@ FROM pg_catalog.pg_class c
 	LEFT JOIN LATERAL (SELECT * FROM @extschema@.lepton_versions(c.oid) w WHERE w.is_current) v ON true
 WHERE c.reloftype OPERATOR(pg_catalog.=) '@extschema@.lepton_model'::pg_catalog.regtype
 	AND c.relkind OPERATOR(pg_catalog.=) 'r'
+	AND c.relpersistence OPERATOR(pg_catalog.<>) 't'
 	AND pg_catalog.has_table_privilege(c.oid, 'SELECT');
 COMMENT ON VIEW @extschema@.lepton_models IS 'the models that the current user may read, with their current versions';
 GRANT SELECT ON @extschema@.lepton_models TO PUBLIC;
