@@ -28,6 +28,7 @@ OBJS = \
 	src/core/metrics.o \
 	src/core/model.o \
 	src/core/options.o \
+	src/core/plan.o \
 	src/core/pool.o \
 	src/core/popular.o \
 	src/core/ratings.o \

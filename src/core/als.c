@@ -35,7 +35,7 @@
  * gets factors of zero and its bias alone.
  *
  * An epoch solves for all users, then all items.  Rows are independent, so any
- * number of threads gives the same bits.  A row with more than HEAVY ratings is
+ * number of threads gives the same bits.  A row with more than als->heavy ratings is
  * summed by all threads in N_SLOTS fixed shares.
  *
  * Defaults, found on validation parts of MovieLens 100K: 32 factors, 0.09 there
@@ -71,9 +71,9 @@
 /* How many rows ahead to fetch. */
 #define FETCH_AHEAD 8
 
-/* Ratings of a row from which it is split, and of one share of it. */
-#define HEAVY 8192
-#define SHARE 4096
+/* Ratings of a row from which it is split into shares of half of that; see heavy_limit. */
+#define MAX_HEAVY 8192
+#define MIN_HEAVY 1024
 
 /* Sums of a heavy row that are kept side by side. */
 #define N_SLOTS 8
@@ -115,6 +115,8 @@ typedef struct Als
 	uint64_t seed;
 	LepMoments moments;
 	double inverse_sd; /* 0 for constant ratings */
+	int64_t heavy;	   /* a row with more ratings is split */
+	int64_t share;	   /* ratings of a share */
 
 	Side users;
 	Side items;
@@ -132,6 +134,15 @@ typedef struct Als
 
 	LepModel *model; /* being exported to */
 } Als;
+
+/* So that no task is longer than some ms: a rating costs k^2. */
+static int64_t
+heavy_limit(int n_factors)
+{
+	int64_t limit = (INT64_C(1) << 31) / ((int64_t) n_factors * n_factors);
+
+	return limit > MAX_HEAVY ? MAX_HEAVY : limit < MIN_HEAVY ? MIN_HEAVY : limit;
+}
 
 /* A row costs its Cholesky factor too: as much as so many ratings. */
 static int64_t
@@ -276,6 +287,8 @@ als_start(LepArena *arena, const LepRatings *ratings, unsigned parts, const LepO
 	if (als == NULL)
 		return arena->env->error.status;
 	als->n_factors = (int) options->factors;
+	als->heavy = heavy_limit(als->n_factors);
+	als->share = als->heavy / 2;
 	als->stride = lep_row_stride(als->n_factors);
 	als->regularization = options->regularization;
 	als->bias_regularization = options->bias_regularization;
@@ -414,7 +427,7 @@ solve_rows(void *arg, int64_t task, int thread)
 	{
 		int64_t n = view->start[row + 1] - view->start[row];
 
-		if (n == 0 || n > HEAVY)
+		if (n == 0 || n > als->heavy)
 			continue;
 		clear_normal(als, &scratch->normal);
 		add_entries(als, scratch, view->start[row], view->start[row + 1], &scratch->normal);
@@ -430,9 +443,9 @@ solve_rows(void *arg, int64_t task, int thread)
 static int64_t
 share_of(const Als *als, int64_t slot, int64_t *end)
 {
-	int64_t start = als->heavy_start + (als->wave * N_SLOTS + slot) * SHARE;
+	int64_t start = als->heavy_start + (als->wave * N_SLOTS + slot) * als->share;
 
-	*end = start + SHARE < als->heavy_end ? start + SHARE : als->heavy_end;
+	*end = start + als->share < als->heavy_end ? start + als->share : als->heavy_end;
 	return start;
 }
 
@@ -463,7 +476,7 @@ for_shares(LepEnv *env, Als *als, LepTask task)
 {
 	int64_t n = als->heavy_end - als->heavy_start;
 
-	for (als->wave = 0; als->wave * N_SLOTS * SHARE < n; als->wave++)
+	for (als->wave = 0; als->wave * N_SLOTS * als->share < n; als->wave++)
 	{
 		LepStatus status = lep_parallel_for(env, N_SLOTS, task, als);
 
@@ -520,7 +533,7 @@ half_step(LepEnv *env, Als *als, Side *solved, const Side *fixed, double *loss)
 		*loss += als->task_loss[t];
 	for (int32_t row = 0; status == LEP_OK && row < view->n_rows; row++)
 	{
-		if (view->start[row + 1] - view->start[row] > HEAVY)
+		if (view->start[row + 1] - view->start[row] > als->heavy)
 			status = solve_heavy_row(env, als, row, loss);
 	}
 	return status;

@@ -600,6 +600,8 @@ merge_keys(const LepIdMap *map, const SortKey *from, SortKey *to, const int64_t 
 static LepStatus
 sort_keys(const LepIdMap *map, SortKey **keys, SortKey *spare, int64_t n)
 {
+	int64_t work = 0;
+
 	for (int64_t width = 1; width < n; width *= 2)
 	{
 		SortKey *from = *keys;
@@ -613,6 +615,13 @@ sort_keys(const LepIdMap *map, SortKey **keys, SortKey *spare, int64_t n)
 
 			if (status != LEP_OK)
 				return status;
+			work += high - low;
+			if (work > STOP_MASK)
+			{
+				work = 0;
+				if (lep_env_stopped(map->arena->env))
+					return LEP_ERR_STOPPED;
+			}
 		}
 		*keys = spare;
 		spare = from;

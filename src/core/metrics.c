@@ -304,6 +304,27 @@ rank_by_batches(LepEnv *env, LepArena *scratch, RankingJob *job, RankingSum *tot
 	return LEP_OK;
 }
 
+/* The last place in job->order whose item has the bias of the item at o. */
+static int64_t
+last_of_bias(const RankingJob *job, int64_t o)
+{
+	const float *bias = job->model->item_bias;
+	float b = bias[job->order[o]];
+	int64_t low = o;
+	int64_t high = job->ratings->n_items - 1;
+
+	while (low < high)
+	{
+		int64_t middle = low + (high - low + 1) / 2;
+
+		if (bias[job->order[middle]] == b)
+			low = middle;
+		else
+			high = middle - 1;
+	}
+	return low;
+}
+
 /*
  * Lists without factors: scores fall (or stay) along job->order, so reading may
  * end at the first item that is strictly below a full list.  Not at the first
@@ -322,6 +343,12 @@ read_list(const RankingJob *job, int32_t u, ListEntry *list)
 
 		if (len == job->max_len && score < list[len - 1].score)
 			break;
+		if (len == job->max_len && !beats(score, i, &list[len - 1]))
+		{
+			/* the rest of this bias has higher numbers: ties en masse must not be walked */
+			o = last_of_bias(job, o);
+			continue;
+		}
 		if (!has_item(job->ratings, u, i, job->seen_parts))
 			len = list_offer(list, len, job->max_len, score, i);
 	}
@@ -380,7 +407,11 @@ sort_items(LepEnv *env, const float *bias, int32_t *order, int32_t n_items)
 	for (int32_t i = 0; i < n_items; i++)
 		order[i] = i;
 	for (int64_t node = (int64_t) n_items / 2 - 1; node >= 0; node--)
+	{
+		if (node % 8192 == 0 && lep_env_stopped(env))
+			return LEP_ERR_STOPPED;
 		sift_down(order, node, n_items, bias);
+	}
 	for (int64_t n = (int64_t) n_items - 1; n > 0; n--)
 	{
 		int32_t last = order[0];

@@ -467,7 +467,7 @@ lep_options_set_range(LepOptions *options, const char *name, double low, double 
 	if (status != LEP_OK)
 		return status;
 	if (!(low < high))
-		return lep_fail(error, LEP_ERR_OPTION_RANGE, name, high, low, option_table[i].max);
+		return lep_fail(error, LEP_ERR_OPTION_RANGE, option_table[i].name, high, low, option_table[i].max);
 	range = value_of(options, i);
 	range[0] = low;
 	range[1] = high;

@@ -14,7 +14,6 @@
  */
 #include "core/ratings.h"
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -116,18 +115,16 @@ convert_ratings(LepRatingsBuilder *builder, const double *ratings, int n, float 
 
 	for (int j = 0; j < n; j++)
 	{
-		float rating = (float) ratings[j];
-
-		if (!isfinite(rating))
+		if (!(fabs(ratings[j]) <= LEP_MAX_RATING))
 		{
 			if (isfinite(ratings[j]))
-				lep_fail(error, LEP_ERR_RATING_RANGE, "rating", ratings[j], 0, FLT_MAX);
+				lep_fail(error, LEP_ERR_RATING_RANGE, "rating", ratings[j], 0, LEP_MAX_RATING);
 			else
 				lep_fail(error, LEP_ERR_NOT_FINITE, "rating", ratings[j], 0, 0);
 			error->row = builder->n_rows + j + 1;
 			return error->status;
 		}
-		converted[j] = rating + 0.0f;
+		converted[j] = (float) ratings[j] + 0.0f;
 	}
 	return LEP_OK;
 }

@@ -18,6 +18,12 @@
 #include "core/idmap.h"
 #include "core/options.h"
 
+/*
+ * Largest magnitude of a rating: what is learned of such ratings still keeps
+ * within LEP_MAX_NORM.
+ */
+#define LEP_MAX_RATING 1e12
+
 /* Which part of the data a rating belongs to; see split.h. */
 typedef enum LepPart
 {
@@ -76,7 +82,7 @@ extern LepRatingsBuilder *lep_ratings_begin(LepArena *arena, const LepSourceShap
 /*
  * Add n <= LEP_ID_BATCH rows.  ratings and times may be NULL where the shape
  * says that there are none.  LEP_ERR_NOT_FINITE for a NaN or infinite rating,
- * LEP_ERR_RATING_RANGE for one that a float cannot hold.
+ * LEP_ERR_RATING_RANGE for one beyond LEP_MAX_RATING.
  */
 extern LepStatus lep_ratings_add(LepRatingsBuilder *builder, const LepId *users, const LepId *items,
 								 const double *ratings, const int64_t *times, int n);

@@ -9,7 +9,7 @@
  * This is the (a, b)-core of the bipartite graph; it is unique, since taking
  * away never makes another user or item have more.
  *
- * Scratch memory: 4 bytes a rating, 21 a user and an item.  One thread;
+ * Scratch memory: 4 bytes a rating, 13 a user and 21 an item.  One thread;
  * contract in ratings_sort.h.
  */
 #include "core/ratings_sort.h"
@@ -32,13 +32,13 @@ side_create(LepArena *scratch, int32_t n, int64_t min, Side *side)
 {
 	side->n = n;
 	side->min = min;
-	side->start = lep_rows_zeros(scratch, (int64_t) n + 2);
+	side->start = NULL;
 	side->left = lep_arena_alloc(scratch, n, sizeof(int64_t));
 	side->keep = lep_arena_alloc(scratch, n, 1);
 	side->stack = lep_arena_alloc(scratch, n, sizeof(int32_t));
 	side->n_stack = 0;
 	side->n_gone = 0;
-	if (side->start == NULL || side->left == NULL || side->keep == NULL || side->stack == NULL)
+	if (side->left == NULL || side->keep == NULL || side->stack == NULL)
 		return scratch->env->error.status;
 	return LEP_OK;
 }
@@ -83,6 +83,9 @@ view_by_item(const LepRows *rows, Side *item, int32_t *user_of)
 	LepEnv *env = rows->scratch->env;
 	LepStatus status;
 
+	item->start = lep_rows_zeros(rows->scratch, (int64_t) item->n + 2);
+	if (item->start == NULL)
+		return env->error.status;
 	for (int64_t j = 0; j < rows->n; j++)
 	{
 		if (lep_rows_stop(env, j))
@@ -112,7 +115,7 @@ peel(const LepRows *rows, Side *user, Side *item, const int32_t *user_of)
 
 	while (user->n_stack > 0 || item->n_stack > 0)
 	{
-		while (user->n_stack > 0)
+		if (user->n_stack > 0)
 		{
 			int32_t u = user->stack[--user->n_stack];
 

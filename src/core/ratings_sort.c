@@ -12,7 +12,8 @@
  */
 #include "core/ratings_sort.h"
 
-#include <float.h>
+#include "core/ratings.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -387,10 +388,10 @@ merge_run(Merge *merge, int32_t u, int64_t begin, int64_t end)
 	if (status != LEP_OK)
 		return status;
 	rating = merged_rating(rows, merge->rule, begin, end);
-	if (!isfinite((float) rating))
+	if (!(fabs(rating) <= LEP_MAX_RATING))
 	{
 		pair_text(merge, u, i, text);
-		status = lep_fail(error, LEP_ERR_RATING_RANGE, NULL, rating, 0, FLT_MAX);
+		status = lep_fail(error, LEP_ERR_RATING_RANGE, NULL, rating, 0, LEP_MAX_RATING);
 		lep_error_set_text(error, text);
 		return status;
 	}

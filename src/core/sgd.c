@@ -479,7 +479,11 @@ sgd_start(LepArena *arena, const LepRatings *ratings, unsigned parts, const LepO
 	if (status != LEP_OK)
 		return status;
 	for (int32_t u = 0; u < ratings->n_users; u++)
+	{
+		if (u % 65536 == 0 && lep_env_stopped(env))
+			return LEP_ERR_STOPPED;
 		sgd->user_at[sgd->users.place[u]] = u;
+	}
 	status = init_factors(arena, sgd);
 	return status == LEP_OK ? fill_blocks(env, sgd) : status;
 }

@@ -18,6 +18,7 @@ static const char *const status_names[LEP_N_STATUS] = {
 	[LEP_ERR_NO_RATINGS] = "no_ratings",
 	[LEP_ERR_TOO_FEW] = "too_few",
 	[LEP_ERR_DUPLICATE] = "duplicate",
+	[LEP_ERR_EMPTY_TRAIN] = "empty_train",
 	[LEP_ERR_NEEDS_TIME] = "needs_time",
 	[LEP_ERR_OPTION_UNKNOWN] = "option_unknown",
 	[LEP_ERR_OPTION_TYPE] = "option_type",

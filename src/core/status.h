@@ -23,12 +23,13 @@ typedef enum LepStatus
 
 	/* data */
 	LEP_ERR_NOT_FINITE,	  /* what: "rating" or "rated_at", value */
-	LEP_ERR_RATING_RANGE, /* value is beyond what a real holds; max */
+	LEP_ERR_RATING_RANGE, /* value is beyond what is taken; max */
 	LEP_ERR_TOO_MANY,	  /* what: "users", "items", "ratings"; max */
 	LEP_ERR_ID_TOO_LONG,  /* what: "user", "item"; value: bytes, max */
 	LEP_ERR_NO_RATINGS,	  /* no usable row was left */
 	LEP_ERR_TOO_FEW,	  /* what: "users" or "items"; value, min */
 	LEP_ERR_DUPLICATE,	  /* duplicates = error; row: dense user, value: dense item */
+	LEP_ERR_EMPTY_TRAIN,  /* all ratings are held out; value: how many there are */
 	LEP_ERR_NEEDS_TIME,	  /* what: the option, text: its value */
 
 	/* options */

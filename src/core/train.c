@@ -12,13 +12,6 @@
  * or when the model is not sane.  It is begun again with half the step, at most
  * MAX_RETRIES times.
  *
- * auto.  Candidates are those of solver.c that learn from the feedback at hand
- * and take every option that was given.  Their cost is estimated, going
- * through them in order, and those whose cost no longer fits into time_limit
- * are left out; if none fits, the cheapest runs.  Without a validation part
- * nothing could tell them apart: then the first that fits is taken.  Time that
- * passes plays no role: the choice is a function of data and options.
- *
  * Memory.  Models are in the caller's arena; those that lose are freed at once.
  * A solver's state has an arena of its own that ends with the fit.
  */
@@ -29,6 +22,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/plan.h"
 #include "core/pool.h"
 #include "core/split.h"
 #include "core/view.h"
@@ -38,18 +32,6 @@
 
 /* Length of lists in the ranking metrics. */
 #define RANKING_K 10
-
-/* Bytes per id of an id map, text aside. */
-#define ID_BYTES 24
-
-/* An algorithm and what it would be run with. */
-typedef struct Candidate
-{
-	const LepSolver *solver;
-	LepOptions options; /* resolved */
-	bool planned;
-	double cost; /* core seconds, refit included */
-} Candidate;
 
 /* One fit: the input above, what came out below. */
 typedef struct Fit
@@ -79,7 +61,7 @@ typedef struct Training
 	LepEnv *env;
 	LepRatings *ratings;
 	LepTrainResult *result;
-	Candidate candidates[LEP_MAX_TRIALS];
+	LepCandidate candidates[LEP_MAX_TRIALS];
 	int n_candidates;
 	LepMoments train; /* of the train part */
 	Fit best;
@@ -92,224 +74,6 @@ wall_seconds(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (double) now.tv_sec + 1e-9 * (double) now.tv_nsec;
-}
-
-static int
-max_epochs(const LepSolver *solver, const LepOptions *options)
-{
-	return solver->iterative ? (int) options->epochs : 1;
-}
-
-static LepShape
-shape_of(const LepRatings *ratings, double fraction)
-{
-	LepShape shape = { ratings->n_users, ratings->n_items, 0 };
-
-	shape.n_ratings = (int64_t) ceil(fraction * (double) ratings->n_ratings);
-	return shape;
-}
-
-/* The share of the ratings that the fit before the refit sees, by the options. */
-static double
-train_fraction(const LepOptions *options)
-{
-	return (1 - options->test_fraction) * (1 - options->validation_fraction);
-}
-
-/* Epochs at most, on the train part and then on everything. */
-static double
-candidate_cost(const LepRatings *ratings, const Candidate *candidate)
-{
-	const LepOptions *options = &candidate->options;
-	LepShape train = shape_of(ratings, train_fraction(options));
-	LepShape all = shape_of(ratings, 1);
-	double epochs = max_epochs(candidate->solver, options);
-	double cost = epochs * candidate->solver->cost(&train, options);
-
-	if (options->refit)
-		cost += epochs * candidate->solver->cost(&all, options);
-	return cost;
-}
-
-/* Fill in an algorithm; fails where it cannot take what was given. */
-static LepStatus
-add_candidate(const LepRatings *ratings, const LepOptions *given, const LepSolver *solver,
-			  Candidate *candidate, LepError *error)
-{
-	LepShape shape = shape_of(ratings, 1);
-	LepStatus status;
-
-	if ((solver->feedback >> ratings->feedback & 1) == 0)
-	{
-		lep_fail(error, LEP_ERR_OPTION_FEEDBACK, lep_feedback_name(ratings->feedback), 0, 0, 0);
-		lep_error_set_text(error, lep_algorithm_name(solver->algorithm));
-		return LEP_ERR_OPTION_FEEDBACK;
-	}
-	status = lep_options_resolve(given, solver->algorithm, &candidate->options, error);
-	if (status != LEP_OK)
-		return status;
-	if (solver->adapt != NULL)
-		solver->adapt(&shape, &candidate->options);
-	candidate->solver = solver;
-	candidate->planned = false;
-	candidate->cost = candidate_cost(ratings, candidate);
-	return LEP_OK;
-}
-
-/* What time_limit allows, or the cheapest; only the first if they cannot be compared. */
-static void
-plan(Candidate *candidates, int n, bool comparable)
-{
-	double planned = 0;
-	int n_planned = 0;
-	int cheapest = 0;
-
-	for (int c = 0; c < n; c++)
-	{
-		if (candidates[c].cost < candidates[cheapest].cost)
-			cheapest = c;
-		candidates[c].planned = (comparable || n_planned == 0) &&
-								planned + candidates[c].cost <= candidates[c].options.time_limit;
-		if (!candidates[c].planned)
-			continue;
-		planned += candidates[c].cost;
-		n_planned++;
-	}
-	if (n_planned == 0)
-		candidates[cheapest].planned = true;
-}
-
-/*
- * The algorithms in question: the one that was asked for, which then runs
- * whatever it costs, or those of auto.  Fails with the first's reason if there
- * is none.
- */
-static LepStatus
-find_candidates(const LepRatings *ratings, const LepOptions *given, Candidate *candidates, int *n,
-				LepError *error)
-{
-	LepStatus first_failure = LEP_OK;
-	LepError first_error;
-	const LepSolver *solver = lep_solver_get((LepAlgorithm) given->algorithm);
-
-	*n = 0;
-	if (solver != NULL)
-	{
-		LepStatus status = add_candidate(ratings, given, solver, &candidates[0], error);
-
-		candidates[0].planned = true;
-		*n = status == LEP_OK;
-		return status;
-	}
-	for (int i = 0; (solver = lep_solver_candidate(i)) != NULL && *n < LEP_MAX_TRIALS; i++)
-	{
-		LepStatus status = add_candidate(ratings, given, solver, &candidates[*n], error);
-
-		if (status == LEP_OK)
-			(*n)++;
-		else if (status != LEP_ERR_OPTION_FEEDBACK && first_failure == LEP_OK)
-		{
-			first_failure = status;
-			first_error = *error;
-		}
-	}
-	/* a single one has nothing to be weighed against */
-	if (*n == 1)
-		candidates[0].planned = true;
-	if (*n > 0)
-		return LEP_OK;
-	*error = first_error;
-	return first_failure;
-}
-
-static size_t
-model_size(const LepRatings *ratings, const Candidate *candidate)
-{
-	return lep_model_size(ratings->n_users, ratings->n_items,
-						  lep_solver_factors(candidate->solver, &candidate->options));
-}
-
-/* The ratings themselves, with their id maps (text ids aside). */
-static size_t
-ratings_size(const LepRatings *ratings)
-{
-	size_t row =
-		sizeof(int32_t) + sizeof(float) + sizeof(uint8_t) + (ratings->time != NULL ? sizeof(int64_t) : 0);
-	size_t ids = (size_t) ratings->n_users + (size_t) ratings->n_items;
-	size_t bytes = lep_mul_size((size_t) ratings->n_ratings, row);
-
-	bytes = lep_add_size(bytes, ((size_t) ratings->n_users + 1) * sizeof(int64_t));
-	return lep_add_size(bytes, ids * ID_BYTES);
-}
-
-static size_t
-larger(size_t a, size_t b)
-{
-	return a > b ? a : b;
-}
-
-/*
- * Bytes beside the ratings.  A fit with validation holds two models and the
- * solver's state, and the best model of the candidates before it; a refit one
- * model and a state on all ratings.
- */
-static size_t
-work_size(const LepRatings *ratings, const Candidate *candidates, int n, int n_threads)
-{
-	size_t peak = 0;
-	size_t held = 0;
-
-	for (int c = 0; c < n; c++)
-	{
-		const LepSolver *solver = candidates[c].solver;
-		const LepOptions *options = &candidates[c].options;
-		LepShape train = shape_of(ratings, train_fraction(options));
-		LepShape all = shape_of(ratings, 1);
-		size_t model = model_size(ratings, &candidates[c]);
-		size_t models =
-			options->validation_fraction > 0 && solver->iterative ? lep_mul_size(model, 2) : model;
-		size_t fit = lep_add_size(models, solver->memory(&train, options, n_threads));
-		size_t refit = lep_add_size(model, solver->memory(&all, options, n_threads));
-
-		if (!candidates[c].planned)
-			continue;
-		peak = larger(peak, lep_add_size(held, fit));
-		if (options->refit)
-			peak = larger(peak, refit);
-		held = larger(held, model);
-	}
-	return peak;
-}
-
-size_t
-lep_train_memory(const LepRatings *ratings, const LepOptions *given, int n_threads)
-{
-	Candidate candidates[LEP_MAX_TRIALS];
-	LepError error;
-	int n;
-
-	if (find_candidates(ratings, given, candidates, &n, &error) != LEP_OK)
-		return 0;
-	if (n > 1)
-		plan(candidates, n, candidates[0].options.validation_fraction > 0);
-	return lep_add_size(ratings_size(ratings), work_size(ratings, candidates, n, n_threads));
-}
-
-double
-lep_train_cost(const LepRatings *ratings, const LepOptions *given)
-{
-	Candidate candidates[LEP_MAX_TRIALS];
-	LepError error;
-	double cost = 0;
-	int n;
-
-	if (find_candidates(ratings, given, candidates, &n, &error) != LEP_OK)
-		return 0;
-	if (n > 1)
-		plan(candidates, n, candidates[0].options.validation_fraction > 0);
-	for (int c = 0; c < n; c++)
-		cost += candidates[c].planned ? candidates[c].cost : 0;
-	return cost;
 }
 
 static LepStatus
@@ -495,7 +259,7 @@ init_fit(const Training *training, Fit *fit, const LepSolver *solver, const LepO
 	fit->solver = solver;
 	fit->options = *options;
 	fit->parts = LEP_PARTS_TRAIN;
-	fit->max_epochs = max_epochs(solver, options);
+	fit->max_epochs = lep_plan_epochs(solver, options);
 	fit->phase = LEP_PHASE_TRAIN;
 	fit->max_rmse = MAX_RMSE_RATIO * training->train.sd;
 	fit->validation.rmse = NAN;
@@ -512,7 +276,7 @@ is_better(const Fit *a, const Fit *b)
 
 /* Fit a candidate; it becomes the best or is thrown away. */
 static LepStatus
-try_candidate(Training *training, const Candidate *candidate, LepTrial *trial)
+try_candidate(Training *training, const LepCandidate *candidate, LepTrial *trial)
 {
 	LepArena *arena = training->arena;
 	Fit fit;
@@ -526,7 +290,11 @@ try_candidate(Training *training, const Candidate *candidate, LepTrial *trial)
 		return training->env->error.status;
 	status = fit_model(arena, training->ratings, &fit);
 	if (status != LEP_OK)
+	{
+		lep_arena_free(arena, fit.curve);
+		free_model(arena, &fit.model);
 		return status;
+	}
 	trial->ran = true;
 	trial->validation_rmse = fit.validation.rmse;
 	trial->epochs = fit.epochs;
@@ -554,7 +322,7 @@ try_candidates(Training *training)
 
 	for (int c = 0; c < training->n_candidates; c++)
 	{
-		const Candidate *candidate = &training->candidates[c];
+		const LepCandidate *candidate = &training->candidates[c];
 		LepTrial *trial = &result->trials[result->n_trials++];
 		LepStatus status;
 
@@ -581,13 +349,13 @@ test_references(Training *training)
 	LepTrainResult *result = training->result;
 	LepRatings *ratings = training->ratings;
 	const LepSolver *solver = lep_solver_reference(ratings->feedback);
-	Candidate reference;
+	LepCandidate reference;
 	LepOptions options;
 	Fit fit;
 	LepStatus status;
 
 	lep_options_init(&options);
-	status = add_candidate(ratings, &options, solver, &reference, &training->env->error);
+	status = lep_plan_candidate(ratings, &options, solver, &reference, &training->env->error);
 	if (status != LEP_OK)
 		return status;
 	init_fit(training, &fit, solver, &reference.options);
@@ -656,6 +424,7 @@ refit_best(Training *training)
 {
 	LepTrainResult *result = training->result;
 	Fit *best = &training->best;
+	LepMoments all;
 	Fit fit;
 	LepStatus status;
 
@@ -668,6 +437,11 @@ refit_best(Training *training)
 	fit.parts = LEP_PARTS_ALL;
 	fit.max_epochs = best->epochs;
 	fit.phase = LEP_PHASE_REFIT;
+	/* what was held out may spread wider than the train part: that is no divergence */
+	status = lep_view_moments(training->env, training->ratings, LEP_PARTS_ALL, &all);
+	if (status != LEP_OK)
+		return status;
+	fit.max_rmse = MAX_RMSE_RATIO * all.sd;
 	status = fit_model(training->arena, training->ratings, &fit);
 	best->model = fit.model;
 	best->options = fit.options;
@@ -714,10 +488,12 @@ split_ratings(Training *training)
 	if (status != LEP_OK)
 		return status;
 	result->n_train = training->train.n;
+	if (result->n_train == 0)
+		return lep_fail(&env->error, LEP_ERR_EMPTY_TRAIN, NULL, (double) ratings->n_ratings, 0, 0);
 	result->n_validation = ratings->n_ratings - result->n_train - result->n_test;
 	report_phase(env, LEP_PHASE_SORT);
 	if (training->n_candidates > 1)
-		plan(training->candidates, training->n_candidates, result->n_validation > 0);
+		lep_plan_choose(training->candidates, training->n_candidates, result->n_validation > 0);
 	return LEP_OK;
 }
 
@@ -778,10 +554,10 @@ lep_train(LepArena *arena, LepRatings *ratings, const LepOptions *given, LepTrai
 	training.env = env;
 	training.ratings = ratings;
 	training.result = result;
-	status = find_candidates(ratings, given, training.candidates, &training.n_candidates, &env->error);
+	status = lep_plan_candidates(ratings, given, training.candidates, &training.n_candidates, &env->error);
 	if (status != LEP_OK)
 		return status;
-	result->memory_estimate = lep_train_memory(ratings, given, env->n_threads);
+	result->memory_estimate = lep_plan_memory(ratings, given, env->n_threads);
 	if (env->max_bytes > 0 && result->memory_estimate > env->max_bytes)
 		return lep_fail(&env->error, LEP_ERR_MEMORY_LIMIT, NULL, (double) result->memory_estimate, 0,
 						(double) env->max_bytes);

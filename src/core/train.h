@@ -12,9 +12,8 @@
 #define LEP_TRAIN_H
 
 #include "core/metrics.h"
+#include "core/plan.h"
 #include "core/solver.h"
-
-#define LEP_MAX_TRIALS 8
 
 typedef struct LepCurvePoint
 {
@@ -63,19 +62,6 @@ typedef struct LepTrainResult
 	double refit_seconds;
 	size_t memory_estimate; /* bytes, ratings included */
 } LepTrainResult;
-
-/*
- * Bytes that training will hold at its peak, the ratings included, for the
- * most demanding candidate.  The bytes of text ids are not counted.  0 where
- * the options cannot be resolved: lep_train says why.
- */
-extern size_t lep_train_memory(const LepRatings *ratings, const LepOptions *given, int n_threads);
-
-/*
- * Core seconds that training will take by the stated formulas, refit included,
- * for all candidates that will run, every one for all its epochs.  0 as above.
- */
-extern double lep_train_cost(const LepRatings *ratings, const LepOptions *given);
 
 /*
  * Train; result and model are in the arena.  given: options as given, not

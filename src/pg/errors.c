@@ -93,6 +93,12 @@ raise_data_error(const LepError *e)
 							errmsg("the source has more than one rating of the same pair: %s", e->text),
 							errhint("Set option \"duplicates\" to last, mean, sum or max.")));
 			break;
+		case LEP_ERR_EMPTY_TRAIN:
+			ereport(ERROR,
+					(errcode(ERRCODE_NO_DATA_FOUND),
+					 errmsg("all of the %.0f ratings are held out, and none is left to train on", e->value),
+					 errhint("Set smaller options \"test_fraction\" and \"validation_fraction\".")));
+			break;
 		default:
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 							errmsg("option \"%s\" = \"%s\" needs the time of each rating", e->what, e->text),
@@ -186,6 +192,7 @@ lpg_error(const LepError *error)
 		case LEP_ERR_NO_RATINGS:
 		case LEP_ERR_TOO_FEW:
 		case LEP_ERR_DUPLICATE:
+		case LEP_ERR_EMPTY_TRAIN:
 		case LEP_ERR_NEEDS_TIME:
 			raise_data_error(error);
 			break;

@@ -162,7 +162,7 @@ read_source(Training *t)
 static void
 notice_assumptions(const Training *t)
 {
-	double cost = lep_train_cost(t->ratings, &t->options);
+	double cost = lep_plan_cost(t->ratings, &t->options);
 
 	if (t->options.feedback == LEP_FEEDBACK_AUTO && t->ratings->feedback == LEP_FEEDBACK_IMPLICIT)
 		ereport(NOTICE, (errmsg("ratings of the source are taken as implicit feedback"),
@@ -177,7 +177,7 @@ notice_assumptions(const Training *t)
 	/* not for what is about to be refused for its memory */
 	if (cost > SECONDS_WORTH_A_NOTICE &&
 		(t->env.max_bytes == 0 ||
-		 lep_train_memory(t->ratings, &t->options, lpg_settings_threads()) <= t->env.max_bytes))
+		 lep_plan_memory(t->ratings, &t->options, lpg_settings_threads()) <= t->env.max_bytes))
 		ereport(NOTICE, (errmsg("training will take about %.0f seconds of one core", cost)));
 }
 

@@ -292,7 +292,7 @@ test_auto_keeps_to_the_time_limit(void)
 	case_begin(&c, &medium);
 	CHECK_OK(train(&c));
 	sgd = c.result.trials[0].cost;
-	CHECK_CLOSE(lep_train_cost(c.ratings, &c.options),
+	CHECK_CLOSE(lep_plan_cost(c.ratings, &c.options),
 				c.result.trials[0].cost + c.result.trials[1].cost + c.result.trials[2].cost, 1e-12);
 	set_number(&c, "time_limit", sgd + c.result.trials[2].cost * 1.01);
 	CHECK_OK(train(&c));
@@ -340,7 +340,7 @@ test_refusals(void)
 	case_end(&c);
 
 	case_begin(&c, &medium);
-	c.env.max_bytes = lep_train_memory(c.ratings, &c.options, 1) - 1;
+	c.env.max_bytes = lep_plan_memory(c.ratings, &c.options, 1) - 1;
 	CHECK_STATUS(train(&c), LEP_ERR_MEMORY_LIMIT);
 	CHECK_CLOSE(c.env.error.value, (double) c.env.max_bytes + 1, 0);
 	CHECK_CLOSE(c.env.error.max, (double) c.env.max_bytes, 0);
@@ -412,7 +412,7 @@ check_memory(const char *algorithm, bool refit)
 	set_refit(&c, refit);
 	if (strcmp(algorithm, "baseline") != 0)
 		set_number(&c, "epochs", 2);
-	estimate = (double) lep_train_memory(c.ratings, &c.options, 1);
+	estimate = (double) lep_plan_memory(c.ratings, &c.options, 1);
 	c.env.bytes_peak = c.env.bytes_now;
 	CHECK_OK(train(&c));
 	CHECK_CLOSE((double) c.result.memory_estimate, estimate, 0);
@@ -560,6 +560,61 @@ test_regularization_follows_the_data(void)
 	case_end(&c);
 }
 
+/*
+ * A rating far off that the fit did not see makes the refit's error large,
+ * whatever the step: that is no divergence.
+ */
+static void
+test_an_outlier_held_out_is_no_divergence(void)
+{
+	SamplePlan plan = { 300, 100, 0.3, 2, 0.3, 1, 3 };
+	Sample sample = sample_planted(&plan, 31);
+	int n_held_out = 0;
+
+	sample.rows[sample.n / 2].rating = 5000;
+	for (int seed = 1; seed <= 10; seed++)
+	{
+		Case c;
+
+		case_begin_sample(&c, &sample, LEP_FEEDBACK_EXPLICIT);
+		set_text(&c, "algorithm", "sgd");
+		set_number(&c, "factors", 8);
+		set_number(&c, "seed", seed);
+		CHECK_OK(train(&c));
+		for (int64_t j = 0; j < c.ratings->n_ratings; j++)
+			n_held_out += c.ratings->rating[j] == 5000 && c.ratings->part[j] != LEP_PART_TRAIN;
+		case_end(&c);
+	}
+	CHECK(n_held_out > 0 && n_held_out < 10);
+	sample_free(&sample);
+}
+
+/* Fractions that leave no rating to train on are an error of their own, by every algorithm. */
+static void
+test_nothing_left_to_train_on(void)
+{
+	SampleRow rows[] = { { 1, 1, 5 }, { 1, 2, 3 }, { 2, 1, 4 }, { 2, 2, 1 } };
+	Sample sample = { rows, 4 };
+	int n_empty = 0;
+
+	for (int seed = 1; seed <= 20; seed++)
+	{
+		Case c;
+		LepStatus status;
+
+		case_begin_sample(&c, &sample, LEP_FEEDBACK_EXPLICIT);
+		set_number(&c, "seed", seed);
+		set_number(&c, "test_fraction", 0.9);
+		set_number(&c, "validation_fraction", 0.9);
+		set_text(&c, "algorithm", seed % 2 == 0 ? "sgd" : "baseline");
+		status = train(&c);
+		CHECK(status == LEP_OK || status == LEP_ERR_EMPTY_TRAIN);
+		n_empty += status == LEP_ERR_EMPTY_TRAIN;
+		case_end(&c);
+	}
+	CHECK(n_empty > 0);
+}
+
 int
 main(void)
 {
@@ -581,5 +636,7 @@ main(void)
 	TEST(test_stops_anywhere);
 	TEST(test_implicit_feedback);
 	TEST(test_regularization_follows_the_data);
+	TEST(test_an_outlier_held_out_is_no_divergence);
+	TEST(test_nothing_left_to_train_on);
 	return unit_done();
 }

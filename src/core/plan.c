@@ -1,0 +1,226 @@
+/*
+ * plan.c
+ *		Candidates, what they cost and what they need; see plan.h.
+ */
+#include "core/plan.h"
+
+#include <math.h>
+
+/* Bytes per id of an id map, text aside. */
+#define ID_BYTES 24
+
+int
+lep_plan_epochs(const LepSolver *solver, const LepOptions *options)
+{
+	return solver->iterative ? (int) options->epochs : 1;
+}
+
+static LepShape
+shape_of(const LepRatings *ratings, double fraction)
+{
+	LepShape shape = { ratings->n_users, ratings->n_items, 0 };
+
+	shape.n_ratings = (int64_t) ceil(fraction * (double) ratings->n_ratings);
+	return shape;
+}
+
+/*
+ * The share of the ratings that the fit before the refit sees, by the options.
+ * Only a random split keeps to its fractions: else all may stay.
+ */
+static double
+train_fraction(const LepOptions *options)
+{
+	if (options->split != LEP_SPLIT_RANDOM)
+		return 1;
+	return (1 - options->test_fraction) * (1 - options->validation_fraction);
+}
+
+/* Epochs at most, on the train part and then on everything. */
+static double
+candidate_cost(const LepRatings *ratings, const LepCandidate *candidate)
+{
+	const LepOptions *options = &candidate->options;
+	LepShape train = shape_of(ratings, train_fraction(options));
+	LepShape all = shape_of(ratings, 1);
+	double epochs = lep_plan_epochs(candidate->solver, options);
+	double cost = epochs * candidate->solver->cost(&train, options);
+
+	if (options->refit)
+		cost += epochs * candidate->solver->cost(&all, options);
+	return cost;
+}
+
+LepStatus
+lep_plan_candidate(const LepRatings *ratings, const LepOptions *given, const LepSolver *solver,
+				   LepCandidate *candidate, LepError *error)
+{
+	LepShape shape = shape_of(ratings, 1);
+	LepStatus status;
+
+	if ((solver->feedback >> ratings->feedback & 1) == 0)
+	{
+		lep_fail(error, LEP_ERR_OPTION_FEEDBACK, lep_feedback_name(ratings->feedback), 0, 0, 0);
+		lep_error_set_text(error, lep_algorithm_name(solver->algorithm));
+		return LEP_ERR_OPTION_FEEDBACK;
+	}
+	status = lep_options_resolve(given, solver->algorithm, &candidate->options, error);
+	if (status != LEP_OK)
+		return status;
+	if (solver->adapt != NULL)
+		solver->adapt(&shape, &candidate->options);
+	candidate->solver = solver;
+	candidate->planned = false;
+	candidate->cost = candidate_cost(ratings, candidate);
+	return LEP_OK;
+}
+
+void
+lep_plan_choose(LepCandidate *candidates, int n, bool comparable)
+{
+	double planned = 0;
+	int n_planned = 0;
+	int cheapest = 0;
+
+	for (int c = 0; c < n; c++)
+	{
+		if (candidates[c].cost < candidates[cheapest].cost)
+			cheapest = c;
+		candidates[c].planned = (comparable || n_planned == 0) &&
+								planned + candidates[c].cost <= candidates[c].options.time_limit;
+		if (!candidates[c].planned)
+			continue;
+		planned += candidates[c].cost;
+		n_planned++;
+	}
+	if (n_planned == 0)
+		candidates[cheapest].planned = true;
+}
+
+LepStatus
+lep_plan_candidates(const LepRatings *ratings, const LepOptions *given, LepCandidate *candidates, int *n,
+					LepError *error)
+{
+	LepStatus first_failure = LEP_OK;
+	LepError first_error;
+	const LepSolver *solver = lep_solver_get((LepAlgorithm) given->algorithm);
+
+	*n = 0;
+	if (solver != NULL)
+	{
+		LepStatus status = lep_plan_candidate(ratings, given, solver, &candidates[0], error);
+
+		candidates[0].planned = true;
+		*n = status == LEP_OK;
+		return status;
+	}
+	for (int i = 0; (solver = lep_solver_candidate(i)) != NULL && *n < LEP_MAX_TRIALS; i++)
+	{
+		LepStatus status = lep_plan_candidate(ratings, given, solver, &candidates[*n], error);
+
+		if (status == LEP_OK)
+			(*n)++;
+		else if (first_failure == LEP_OK || first_failure == LEP_ERR_OPTION_FEEDBACK)
+		{
+			first_failure = status;
+			first_error = *error;
+		}
+	}
+	/* a single one has nothing to be weighed against */
+	if (*n == 1)
+		candidates[0].planned = true;
+	if (*n > 0)
+		return LEP_OK;
+	*error = first_error;
+	return first_failure;
+}
+
+static size_t
+model_size(const LepRatings *ratings, const LepCandidate *candidate)
+{
+	return lep_model_size(ratings->n_users, ratings->n_items,
+						  lep_solver_factors(candidate->solver, &candidate->options));
+}
+
+/* The ratings themselves, with their id maps (text ids aside). */
+static size_t
+ratings_size(const LepRatings *ratings)
+{
+	size_t row =
+		sizeof(int32_t) + sizeof(float) + sizeof(uint8_t) + (ratings->time != NULL ? sizeof(int64_t) : 0);
+	size_t ids = (size_t) ratings->n_users + (size_t) ratings->n_items;
+	size_t bytes = lep_mul_size((size_t) ratings->n_ratings, row);
+
+	bytes = lep_add_size(bytes, ((size_t) ratings->n_users + 1) * sizeof(int64_t));
+	return lep_add_size(bytes, ids * ID_BYTES);
+}
+
+static size_t
+larger(size_t a, size_t b)
+{
+	return a > b ? a : b;
+}
+
+/*
+ * Bytes beside the ratings.  A fit with validation holds two models and the
+ * solver's state, and the best model of the candidates before it; a refit one
+ * model and a state on all ratings.
+ */
+static size_t
+work_size(const LepRatings *ratings, const LepCandidate *candidates, int n, int n_threads)
+{
+	size_t peak = 0;
+	size_t held = 0;
+
+	for (int c = 0; c < n; c++)
+	{
+		const LepSolver *solver = candidates[c].solver;
+		const LepOptions *options = &candidates[c].options;
+		LepShape train = shape_of(ratings, train_fraction(options));
+		LepShape all = shape_of(ratings, 1);
+		size_t model = model_size(ratings, &candidates[c]);
+		size_t models =
+			options->validation_fraction > 0 && solver->iterative ? lep_mul_size(model, 2) : model;
+		size_t fit = lep_add_size(models, solver->memory(&train, options, n_threads));
+		size_t refit = lep_add_size(model, solver->memory(&all, options, n_threads));
+
+		if (!candidates[c].planned)
+			continue;
+		peak = larger(peak, lep_add_size(held, fit));
+		if (options->refit)
+			peak = larger(peak, refit);
+		held = larger(held, model);
+	}
+	return peak;
+}
+
+size_t
+lep_plan_memory(const LepRatings *ratings, const LepOptions *given, int n_threads)
+{
+	LepCandidate candidates[LEP_MAX_TRIALS];
+	LepError error;
+	int n;
+
+	if (lep_plan_candidates(ratings, given, candidates, &n, &error) != LEP_OK)
+		return 0;
+	if (n > 1)
+		lep_plan_choose(candidates, n, candidates[0].options.validation_fraction > 0);
+	return lep_add_size(ratings_size(ratings), work_size(ratings, candidates, n, n_threads));
+}
+
+double
+lep_plan_cost(const LepRatings *ratings, const LepOptions *given)
+{
+	LepCandidate candidates[LEP_MAX_TRIALS];
+	LepError error;
+	double cost = 0;
+	int n;
+
+	if (lep_plan_candidates(ratings, given, candidates, &n, &error) != LEP_OK)
+		return 0;
+	if (n > 1)
+		lep_plan_choose(candidates, n, candidates[0].options.validation_fraction > 0);
+	for (int c = 0; c < n; c++)
+		cost += candidates[c].planned ? candidates[c].cost : 0;
+	return cost;
+}
