@@ -11,11 +11,63 @@
  *
  * Whatever scaling a solver uses inside is undone here, so that nobody who
  * reads a model needs to know of it.
+ *
+ * Three things a model may have besides.  Variances: how far a rating is
+ * expected to lie from its score, noise + user_variance[u] + item_variance[i].
+ * Times: what the score was in an earlier stretch of time, for those who ask
+ * for it; the score above is that of the newest.  Intervals and levels: how
+ * residuals and ratings were distributed in ratings that the model had not
+ * seen, from which intervals and medians are read.
  */
 #ifndef LEP_MODEL_H
 #define LEP_MODEL_H
 
 #include "core/env.h"
+
+/*
+ * Stretches of time, oldest first.  In bin t user u has bias
+ *
+ *	user_bias[u] + bias[t] + shift_t . user_factors[u]
+ *
+ * and factors user_factors[u] + lift_t; items are as always.  All of the newest
+ * bin's are 0.
+ */
+typedef struct LepTimes
+{
+	int n_bins;		/* at least 1 */
+	int64_t *first; /* [n_bins] instant that the bin begins with; [0]: what is older belongs there too */
+	float *bias;	/* [n_bins] */
+	float *shift;	/* [n_bins * stride], padded rows; NULL for n_factors 0 */
+	float *lift;	/* [n_bins * stride] */
+} LepTimes;
+
+/*
+ * How ratings that were held out lay around their predictions: quantile[j] is
+ * the (j + 0.5) / LEP_N_QUANTILES quantile of |rating - prediction| / sd, where
+ * sd is the root of the variance above, or 1 for a model without.
+ */
+#define LEP_N_QUANTILES 200
+
+typedef struct LepIntervals
+{
+	int64_t n; /* ratings they were taken from; 0: there are none */
+	float quantile[LEP_N_QUANTILES];
+} LepIntervals;
+
+/*
+ * The values that ratings have, ascending, and where the median of a rating
+ * passes from each to the next: a prediction p has median value[l] for
+ * cut[l - 1] <= p < cut[l].  n = 0: ratings have no such values, and the median
+ * is the mean.
+ */
+#define LEP_MAX_LEVELS 64
+
+typedef struct LepLevels
+{
+	int n;
+	float value[LEP_MAX_LEVELS];
+	float cut[LEP_MAX_LEVELS - 1];
+} LepLevels;
 
 typedef struct LepModel
 {
@@ -30,6 +82,11 @@ typedef struct LepModel
 	float *item_bias;	 /* [n_items] */
 	float *user_factors; /* [n_users * stride], padded rows; NULL for n_factors 0 */
 	float *item_factors; /* [n_items * stride] */
+
+	double noise;		  /* variance of a rating around its score, of the sums below 0 */
+	float *user_variance; /* [n_users], at least 0; NULL: not known */
+	float *item_variance; /* [n_items]; NULL exactly where user_variance is */
+	LepTimes *times;	  /* NULL: no effect of time */
 } LepModel;
 
 /*

@@ -34,7 +34,9 @@ typedef struct LepTrial
 
 typedef struct LepTrainResult
 {
-	LepModel model; /* what to publish */
+	LepModel model;			/* what to publish */
+	LepIntervals intervals; /* explicit feedback, from the validation part */
+	LepLevels levels;		/* likewise; n = 0 unless option point is median */
 	LepAlgorithm algorithm;
 	LepOptions options; /* resolved for the algorithm */
 	int epochs;			/* what the published model was trained for */
