@@ -16,6 +16,7 @@ OBJS = \
 	src/core/als.o \
 	src/core/baseline.o \
 	src/core/cpu.o \
+	src/core/dense.o \
 	src/core/env.o \
 	src/core/format.o \
 	src/core/idmap.o \

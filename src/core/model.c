@@ -78,6 +78,55 @@ lep_model_create(LepArena *arena, int32_t n_users, int32_t n_items, int n_factor
 	return status;
 }
 
+LepStatus
+lep_model_add_variances(LepArena *arena, LepModel *model)
+{
+	LepStatus status = create_floats(arena, model->n_users, 1, &model->user_variance);
+
+	return status == LEP_OK ? create_floats(arena, model->n_items, 1, &model->item_variance) : status;
+}
+
+LepStatus
+lep_model_add_times(LepArena *arena, int n_bins, LepModel *model)
+{
+	LepTimes *times = lep_arena_calloc(arena, 1, sizeof(LepTimes));
+	LepStatus status;
+
+	if (times == NULL)
+		return arena->env->error.status;
+	model->times = times;
+	times->n_bins = n_bins;
+	times->first = lep_arena_calloc(arena, n_bins, sizeof(int64_t));
+	if (times->first == NULL)
+		return arena->env->error.status;
+	status = create_floats(arena, n_bins, 1, &times->bias);
+	if (status == LEP_OK && model->stride > 0)
+		status = create_floats(arena, n_bins, model->stride, &times->shift);
+	if (status == LEP_OK && model->stride > 0)
+		status = create_floats(arena, n_bins, model->stride, &times->lift);
+	return status;
+}
+
+void
+lep_model_free(LepArena *arena, LepModel *model)
+{
+	if (model->times != NULL)
+	{
+		lep_arena_free(arena, model->times->first);
+		lep_arena_free(arena, model->times->bias);
+		lep_arena_free(arena, model->times->shift);
+		lep_arena_free(arena, model->times->lift);
+	}
+	lep_arena_free(arena, model->times);
+	lep_arena_free(arena, model->user_variance);
+	lep_arena_free(arena, model->item_variance);
+	lep_arena_free(arena, model->user_bias);
+	lep_arena_free(arena, model->item_bias);
+	lep_arena_free(arena, model->user_factors);
+	lep_arena_free(arena, model->item_factors);
+	memset(model, 0, sizeof(*model));
+}
+
 size_t
 lep_model_size(int32_t n_users, int32_t n_items, int n_factors)
 {
@@ -128,6 +177,18 @@ lep_model_score(const LepModel *model, int32_t u, int32_t i)
 					 user_row, item_row, stride);
 }
 
+/* Finite and at least 0. */
+static bool
+variances_are_sane(const float *variance, int64_t first, int64_t end)
+{
+	for (int64_t r = first; variance != NULL && r < end; r++)
+	{
+		if (!(variance[r] >= 0 && variance[r] <= FLT_MAX))
+			return false;
+	}
+	return true;
+}
+
 /*
  * Rows [first, end) of one side.  Comparisons are written so that a NaN fails
  * them; squares of floats cannot overflow a double.
@@ -153,8 +214,12 @@ rows_are_sane(const float *bias, const float *factors, int stride, int64_t first
 static bool
 scalars_are_sane(const LepModel *model)
 {
+	const LepTimes *times = model->times;
+
 	return fabs(model->mean) <= LEP_MAX_NORM && isfinite(model->min_score) && isfinite(model->max_score) &&
-		   model->min_score <= model->max_score;
+		   model->min_score <= model->max_score && model->noise >= 0 && isfinite(model->noise) &&
+		   (times == NULL || (rows_are_sane(times->bias, times->shift, model->stride, 0, times->n_bins) &&
+							  rows_are_sane(times->bias, times->lift, model->stride, 0, times->n_bins)));
 }
 
 bool
@@ -162,7 +227,9 @@ lep_model_is_sane(const LepModel *model)
 {
 	return scalars_are_sane(model) &&
 		   rows_are_sane(model->user_bias, model->user_factors, model->stride, 0, model->n_users) &&
-		   rows_are_sane(model->item_bias, model->item_factors, model->stride, 0, model->n_items);
+		   rows_are_sane(model->item_bias, model->item_factors, model->stride, 0, model->n_items) &&
+		   variances_are_sane(model->user_variance, 0, model->n_users) &&
+		   variances_are_sane(model->item_variance, 0, model->n_items);
 }
 
 typedef struct CheckJob
@@ -184,7 +251,8 @@ check_task(void *arg, int64_t task, int thread)
 
 	(void) thread;
 	if (!rows_are_sane(users ? model->user_bias : model->item_bias,
-					   users ? model->user_factors : model->item_factors, model->stride, first, end))
+					   users ? model->user_factors : model->item_factors, model->stride, first, end) ||
+		!variances_are_sane(users ? model->user_variance : model->item_variance, first, end))
 		__atomic_store_n(&job->broken, 1, __ATOMIC_RELAXED);
 }
 

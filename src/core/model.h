@@ -99,6 +99,15 @@ lep_model_create(LepArena *arena, int32_t n_users, int32_t n_items, int n_factor
 /* bytes that lep_model_create takes, SIZE_MAX on overflow */
 extern size_t lep_model_size(int32_t n_users, int32_t n_items, int n_factors);
 
+/*
+ * Room for variances, and for the times of at most n_bins bins.  Same errors.
+ */
+extern LepStatus lep_model_add_variances(LepArena *arena, LepModel *model);
+extern LepStatus lep_model_add_times(LepArena *arena, int n_bins, LepModel *model);
+
+/* Give the model's arrays back to the arena that they are from. */
+extern void lep_model_free(LepArena *arena, LepModel *model);
+
 /* Copy biases, factors, mean and scale between models of the same shape. */
 extern void lep_model_copy(LepModel *to, const LepModel *from);
 

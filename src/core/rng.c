@@ -151,6 +151,41 @@ lep_rng_normal(LepRng *rng)
 }
 
 /*
+ * G. Marsaglia, W. W. Tsang, "A simple method for generating gamma variables",
+ * ACM TOMS 26 (2000), doi 10.1145/358407.358414: d (1 + c x)^3 of a normal x,
+ * accepted by comparison with a uniform; for shape < 1 the deviate of shape + 1
+ * times U^(1 / shape).
+ */
+double
+lep_rng_gamma(LepRng *rng, double shape)
+{
+	double boost = 1;
+	double d;
+	double c;
+
+	if (shape < 1)
+	{
+		boost = lep_exp(lep_log(1 - lep_rng_uniform(rng)) / shape);
+		shape += 1;
+	}
+	d = shape - 1.0 / 3;
+	c = 1 / sqrt(9 * d);
+	for (;;)
+	{
+		double x = lep_rng_normal(rng);
+		double v = 1 + c * x;
+		double u;
+
+		if (v <= 0)
+			continue;
+		v = v * v * v;
+		u = 1 - lep_rng_uniform(rng);
+		if (lep_log(u) < 0.5 * x * x + d - d * v + d * lep_log(v))
+			return boost * d * v;
+	}
+}
+
+/*
  * A bijection of 64 bits in which each bit of x changes each bit of the result
  * half of the time: variant 13 of D. Stafford's finalisers for MurmurHash3, as
  * used by SplitMix64.

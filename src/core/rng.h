@@ -42,6 +42,9 @@ extern uint64_t lep_rng_below(LepRng *rng, uint64_t n);
 /* standard normal deviate */
 extern double lep_rng_normal(LepRng *rng);
 
+/* gamma deviate of this shape and scale 1; shape > 0 */
+extern double lep_rng_gamma(LepRng *rng, double shape);
+
 /* The generator itself: the block at a counter under a key. */
 extern void lep_philox(const uint64_t counter[4], const uint64_t key[2], uint64_t out[4]);
 

@@ -87,16 +87,6 @@ create_model(LepArena *arena, const LepRatings *ratings, const Fit *fit, LepMode
 	return status;
 }
 
-static void
-free_model(LepArena *arena, LepModel *model)
-{
-	lep_arena_free(arena, model->user_bias);
-	lep_arena_free(arena, model->item_bias);
-	lep_arena_free(arena, model->user_factors);
-	lep_arena_free(arena, model->item_factors);
-	memset(model, 0, sizeof(*model));
-}
-
 static LepStatus
 fail_diverged(LepEnv *env, const Fit *fit, int epoch)
 {
@@ -223,7 +213,7 @@ fit_model(LepArena *arena, const LepRatings *ratings, Fit *fit)
 		fit->options.learning_rate /= 2;
 		status = LEP_OK;
 	}
-	free_model(arena, &fit->spare);
+	lep_model_free(arena, &fit->spare);
 	return status;
 }
 
@@ -292,7 +282,7 @@ try_candidate(Training *training, const LepCandidate *candidate, LepTrial *trial
 	if (status != LEP_OK)
 	{
 		lep_arena_free(arena, fit.curve);
-		free_model(arena, &fit.model);
+		lep_model_free(arena, &fit.model);
 		return status;
 	}
 	trial->ran = true;
@@ -306,7 +296,7 @@ try_candidate(Training *training, const LepCandidate *candidate, LepTrial *trial
 		fit = previous;
 	}
 	lep_arena_free(arena, loser->curve);
-	free_model(arena, &loser->model);
+	lep_model_free(arena, &loser->model);
 	return LEP_OK;
 }
 
@@ -370,7 +360,7 @@ test_references(Training *training)
 	else
 		status =
 			lep_metrics_errors(training->env, &fit.model, ratings, LEP_PARTS_TEST, &result->test_baseline);
-	free_model(training->arena, &fit.model);
+	lep_model_free(training->arena, &fit.model);
 	return status;
 }
 
@@ -388,7 +378,7 @@ test_mean(Training *training)
 	model.min_score = training->best.min_score;
 	model.max_score = training->best.max_score;
 	status = lep_metrics_errors(training->env, &model, ratings, LEP_PARTS_TEST, &training->result->test_mean);
-	free_model(training->arena, &model);
+	lep_model_free(training->arena, &model);
 	return status;
 }
 
@@ -432,7 +422,7 @@ refit_best(Training *training)
 	result->refitted = best->options.refit && result->n_train < training->ratings->n_ratings;
 	if (!result->refitted)
 		return LEP_OK;
-	free_model(training->arena, &best->model);
+	lep_model_free(training->arena, &best->model);
 	init_fit(training, &fit, best->solver, &best->options);
 	fit.parts = LEP_PARTS_ALL;
 	fit.max_epochs = best->epochs;

@@ -1,0 +1,36 @@
+/*
+ * dense.h
+ *		Small dense matrices in double precision: Cholesky, triangular solves,
+ *		eigenvectors.
+ *
+ * For the few matrices of a whole training (priors, compressions), not for one
+ * per row: those are linalg.h's, in single precision on the kernels.  Matrices
+ * are n x n, row-major, leading dimension n.  No allocation; every operation is
+ * an IEEE addition, multiplication, division or square root in a fixed order,
+ * so the bits are the same everywhere.  Any thread may call.
+ */
+#ifndef LEP_DENSE_H
+#define LEP_DENSE_H
+
+#include <stdbool.h>
+
+/*
+ * Cholesky factor in place: a = L L', L in the lower triangle, which is all
+ * that is read.  False, with a destroyed, where a pivot is not positive and
+ * finite.  O(n^3 / 3).
+ */
+extern bool lep_dense_cholesky(double *a, int n);
+
+/* Solve L x = b, and L' x = b, in place. */
+extern void lep_dense_solve_lower(const double *l, int n, double *b);
+extern void lep_dense_solve_upper(const double *l, int n, double *b);
+
+/*
+ * Eigenvalues, descending, and eigenvectors of a symmetric matrix: on return
+ * row j of a is the unit eigenvector of value[j].  scratch: n numbers.  False,
+ * with a destroyed, where the matrix is not finite or the iteration does not
+ * converge.  About 9 n^3 operations.
+ */
+extern bool lep_dense_eigen(double *a, int n, double *value, double *scratch);
+
+#endif /* LEP_DENSE_H */
