@@ -104,6 +104,9 @@ all install installcheck:
 	@echo "no PostgreSQL development files: PG_CONFIG is $(PG_CONFIG)" >&2; exit 1
 endif
 
+# PGXS would make topn.sql anew from a topn.sql.in that is younger
+%.sql: %.sql.in
+
 lepton.so: src/pg/exports.map
 
 $(INSTALL_SCRIPT_SQL): $(SQL_PARTS) src/sql/join.sh Makefile lepton.control
