@@ -20,6 +20,7 @@ OBJS = \
 	src/core/env.o \
 	src/core/format.o \
 	src/core/idmap.o \
+	src/core/interval.o \
 	src/core/kernels.o \
 	src/core/kernels_avx2.o \
 	src/core/kernels_avx512.o \
@@ -40,12 +41,14 @@ OBJS = \
 	src/core/solver.o \
 	src/core/split.o \
 	src/core/status.o \
+	src/core/times.o \
 	src/core/topn.o \
 	src/core/train.o \
 	src/core/view.o \
 	src/pg/cache.o \
 	src/pg/errors.o \
 	src/pg/handle.o \
+	src/pg/interval.o \
 	src/pg/jsonbuild.o \
 	src/pg/jsonread.o \
 	src/pg/keytype.o \
@@ -60,6 +63,7 @@ OBJS = \
 	src/pg/source.o \
 	src/pg/statement.o \
 	src/pg/store.o \
+	src/pg/times.o \
 	src/pg/topn.o \
 	src/pg/train.o
 
@@ -100,6 +104,9 @@ else
 all install installcheck:
 	@echo "no PostgreSQL development files: PG_CONFIG is $(PG_CONFIG)" >&2; exit 1
 endif
+
+# PGXS would make topn.sql anew from a topn.sql.in that is younger
+%.sql: %.sql.in
 
 lepton.so: src/pg/exports.map
 

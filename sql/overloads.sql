@@ -29,6 +29,14 @@ SELECT count(DISTINCT p) FROM (VALUES
 SELECT lepton_predict('recs_text', 5, 'i7') = lepton_predict('recs_text', '5', 'i7'::varchar) AS same,
 	lepton_predict('recs_uuid', 'u5', md5('7')::uuid) = lepton_predict('recs_uuid', 'u5'::varchar, md5('7')) AS same,
 	lepton_predict('recs_keys', md5('5')::uuid, '7') = lepton_predict('recs_keys', md5('5'), '7') AS same;
+-- at a time, and with an interval
+SELECT count(DISTINCT p) FROM (VALUES
+	(lepton_predict('recs', 5, 7)), (lepton_predict('recs', 5, 7, now())), (lepton_predict('recs', '5', '7', '2020-01-01')), (lepton_predict('recs', 5::smallint, '7', current_date)),
+	(lepton_predict('recs', 5, 7, NULL)), (lepton_predict('recs', 5, 7, at => localtimestamp)), (lepton_predict(at => now(), item_id => 7, user_id => '5'::text, model => 'recs'::name)),
+	((lepton_predict_interval('recs', 5, 7)).prediction), ((lepton_predict_interval('recs', '5', '7', 0.5)).prediction), ((lepton_predict_interval('recs', 5::bigint, '7', level => 0.5::real)).prediction),
+	((lepton_predict_interval('recs', '5'::varchar, 7::smallint, '0.9')).prediction)) v(p);
+SELECT lepton_predict('recs_uuid', 'u5', md5('7')::uuid, now()) = lepton_predict('recs_uuid', 'u5'::varchar, md5('7')) AS same,
+	(lepton_predict_interval('recs_keys', md5('5')::uuid, '7')).prediction = lepton_predict('recs_keys', md5('5'), '7') AS same;
 -- NULL users and items are unknown ones
 SELECT lepton_predict('recs', NULL, 7) = lepton_predict('recs', 99, 7) AS same, lepton_predict('recs', 5, NULL) = lepton_predict('recs', 5, 99) AS same,
 	lepton_predict('recs', NULL, NULL) = lepton_predict('recs', 99, 99) AS same, lepton_predict('recs', NULL::bigint, 7) = lepton_predict('recs', NULL::text, 7) AS same;
@@ -47,6 +55,13 @@ UNION ALL SELECT pg_typeof(r.item_id) FROM lepton_topn_text('recs_text', '5', 1)
 UNION ALL SELECT pg_typeof(r.item_id) FROM lepton_topn_uuid('recs_uuid', 'u5', 1) r;
 SELECT count(*) FROM lepton_topn('recs', NULL) a, lepton_topn_text('recs_text', NULL, 1) b, lepton_topn_uuid('recs_uuid', NULL, 1) c, lepton_topn_text('recs_keys', NULL, 1) d;
 SELECT ARRAY(SELECT item_id FROM lepton_topn_text('recs_keys', md5('5')::uuid, 3)) = ARRAY(SELECT item_id FROM lepton_topn_text('recs_keys', md5('5'), 3)) AS same;
+-- lists at a time
+SELECT count(DISTINCT l), min(array_length(l, 1)) FROM (VALUES
+	(ARRAY(SELECT item_id FROM lepton_topn('recs', 5))), (ARRAY(SELECT item_id FROM lepton_topn_at('recs', 5, now()))), (ARRAY(SELECT item_id FROM lepton_topn_at('recs', '5', '2020-01-01'))),
+	(ARRAY(SELECT item_id FROM lepton_topn_at('recs', 5::bigint, current_date, 10, true))), (ARRAY(SELECT item_id FROM lepton_topn_at('recs', 5, NULL, 10::smallint, exclude => '{}'))),
+	(ARRAY(SELECT item_id FROM lepton_topn_at('recs', 5, now(), 10, candidates => ARRAY(SELECT id FROM overloads_products)))), (ARRAY(SELECT item_id FROM lepton_topn_at(at => now(), user_id => 5, model => 'recs')))) v(l);
+SELECT (SELECT count(*) FROM lepton_topn_at_text('recs_text', 5, now(), 3)) AS text, (SELECT count(*) FROM lepton_topn_at_uuid('recs_uuid', 'u5', now(), 3)) AS uuid,
+	(SELECT count(*) FROM lepton_topn_at_text('recs_keys', md5('5')::uuid, now(), 3)) AS uuid_users, (SELECT count(*) FROM lepton_topn_at('recs', NULL, now())) AS nobody;
 -- candidates and exclude: literals, integers of any width, NULL
 SELECT count(*) FROM lepton_topn('recs', 5, 10, '{1,2,3}', false);
 SELECT count(*) FROM lepton_topn('recs', 5, 10, ARRAY[1, 2, 3], false);
@@ -71,6 +86,10 @@ PREPARE list_six AS SELECT count(*) FROM lepton_topn($1, $2, $3, $4, $5, $6);
 EXECUTE list_six('recs', '5', '10', '{1,2,3}', 'false', '{3}');
 PREPARE list_text AS SELECT r.rank, p.name FROM lepton_topn_text($1, $2, $3) r JOIN overloads_products p ON p.code = r.item_id ORDER BY r.rank;
 EXECUTE list_text('recs_text', '5', 2);
+PREPARE list_at AS SELECT count(*) FROM lepton_topn_at($1, $2, $3, $4);
+EXECUTE list_at('recs', '5', '2020-01-01', '3');
+PREPARE predict_at AS SELECT lepton_predict($1, $2, $3, $4) = lepton_predict('recs', 5, 7) AS same;
+EXECUTE predict_at('recs', '5', '7', '2020-01-01');
 PREPARE predict AS SELECT lepton_predict($1, $2, $3) = lepton_predict('recs', 5, 7) AS same;
 EXECUTE predict('recs', '5', '7'); EXECUTE predict('recs', '5', '7'); EXECUTE predict('recs', '5', '7');
 EXECUTE predict('recs', '5', '7'); EXECUTE predict('recs', '5', '7'); EXECUTE predict('recs', '5', '7');

@@ -50,7 +50,11 @@ typedef struct LepTimes
 
 typedef struct LepIntervals
 {
-	int64_t n; /* ratings they were taken from; 0: there are none */
+	int64_t n;	   /* ratings they were taken from; 0: there are none */
+	double spread; /* root of the mean of ((rating - prediction) / sd)^2 */
+	/* what stands in the sums below for the variance of a user or item that is unknown */
+	double user_prior;
+	double item_prior;
 	float quantile[LEP_N_QUANTILES];
 } LepIntervals;
 

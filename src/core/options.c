@@ -14,6 +14,7 @@ static const char *const feedback_words[] = { "auto", "explicit", "implicit", NU
 static const char *const split_words[] = { "random", "time", "leave_last", NULL };
 static const char *const duplicates_words[] = { "auto", "last", "mean", "sum", "max", "error", NULL };
 static const char *const unknown_words[] = { "bias", "null", "error", NULL };
+static const char *const point_words[] = { "mean", "median", NULL };
 
 #define TAKEN_BY_SGD	  (1u << LEP_ALGORITHM_SGD)
 #define TAKEN_BY_ALS	  (1u << LEP_ALGORITHM_ALS)
@@ -85,6 +86,9 @@ static const LepOption option_table[] = {
 	RANGE(rating_scale, "what was seen", "lowest and highest prediction"),
 	ENUM(unknown, unknown_words, LEP_UNKNOWN_BIAS,
 		 "prediction for an unknown user or item: the known side's bias, null, or error"),
+	ENUM(point, point_words, LEP_POINT_MEAN,
+		 "what a prediction is: the expected rating (mean), or the value that as many lie above as below "
+		 "(median)"),
 	BOOL(exclude_seen, true, "leave what the user has rated out of her lists, unless a call says otherwise"),
 
 	INT(keep, 0, 1, 1000000, 2, "versions of the model to keep, the new one included"),
@@ -122,6 +126,7 @@ static const size_t option_offsets[] = {
 	AT(refit),
 	AT(rating_scale),
 	AT(unknown),
+	AT(point),
 	AT(exclude_seen),
 	AT(keep),
 	AT(wait),

@@ -56,6 +56,12 @@ typedef enum LepUnknown
 	LEP_UNKNOWN_ERROR
 } LepUnknown;
 
+typedef enum LepPoint
+{
+	LEP_POINT_MEAN,
+	LEP_POINT_MEDIAN
+} LepPoint;
+
 typedef enum LepOptionType
 {
 	LEP_OPTION_INT,	 /* int64_t */
@@ -106,6 +112,7 @@ typedef struct LepOptions
 	/* serving */
 	double rating_scale[2]; /* what predictions are clipped to; if given */
 	int unknown;			/* LepUnknown */
+	int point;				/* LepPoint */
 	bool exclude_seen;
 
 	/* the model table */

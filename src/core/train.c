@@ -22,6 +22,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/interval.h"
 #include "core/plan.h"
 #include "core/pool.h"
 #include "core/split.h"
@@ -382,6 +383,27 @@ test_mean(Training *training)
 	return status;
 }
 
+/* How ratings that the best model has not seen lie around its predictions. */
+static LepStatus
+describe_residuals(Training *training)
+{
+	LepTrainResult *result = training->result;
+	const Fit *best = &training->best;
+	LepStatus status;
+
+	if (training->ratings->feedback == LEP_FEEDBACK_IMPLICIT || result->n_validation == 0)
+		return LEP_OK;
+	status = lep_intervals_measure(training->env, &best->model, training->ratings, LEP_PARTS_VALIDATION,
+								   &result->intervals);
+	if (status == LEP_OK && best->options.point == LEP_POINT_MEDIAN)
+		status = lep_levels_measure(training->env, &best->model, training->ratings, LEP_PARTS_VALIDATION,
+									&result->levels);
+	if (status == LEP_OK && result->levels.n > 0)
+		status = lep_levels_error(training->env, &best->model, training->ratings, LEP_PARTS_TEST,
+								  &result->levels, &result->median_mae);
+	return status;
+}
+
 /* Judge the best model on the test part, beside the references. */
 static LepStatus
 test_best(Training *training)
@@ -459,6 +481,7 @@ clear_result(LepTrainResult *result)
 	result->test_mean = no_errors;
 	result->test_baseline = no_errors;
 	result->validation = no_errors;
+	result->median_mae = NAN;
 	result->ranking = no_ranking;
 	result->ranking_popular = no_ranking;
 }
@@ -517,6 +540,8 @@ run_training(Training *training)
 		status = try_candidates(training);
 	begin = wall_seconds();
 	result->fit_seconds = begin - end;
+	if (status == LEP_OK)
+		status = describe_residuals(training);
 	if (status == LEP_OK)
 		status = test_best(training);
 	end = wall_seconds();

@@ -50,6 +50,7 @@ typedef struct LepTrainResult
 	LepErrorMetrics test_mean;	   /* of the train part's mean */
 	LepErrorMetrics test_baseline; /* of the regularised biases */
 	LepErrorMetrics validation;
+	double median_mae;		   /* of the medians, on the test part; NaN: there are no levels */
 	LepRankingMetrics ranking; /* k = 0: not computed (explicit feedback) */
 	LepRankingMetrics ranking_popular;
 

@@ -154,6 +154,9 @@ lpg_handle_refresh(LpgHandle *handle, text *name)
 		return false;
 
 	handle->name = NULL;
+	handle->times = NULL;
+	handle->has_read_times = false;
+	handle->interval = NULL;
 	release_items(handle);
 	MemoryContextReset(handle->context);
 	old = MemoryContextSwitchTo(handle->context);
@@ -174,7 +177,7 @@ lpg_handle_lookup(LpgHandle *handle, LpgSide side, const LepId *id, float *facto
 	LpgHandleSide *s = &handle->sides[side];
 	Relation table = table_open(s->table, NoLock);
 	TupleTableSlot *slot = lpg_store_lookup(s->lookup, table, GetActiveSnapshot(), id);
-	LpgFound found = { false, 0, 0, NULL };
+	LpgFound found = { false, 0, 0, 0, NULL };
 	LpgFactorRow row;
 
 	if (slot != NULL)
@@ -186,6 +189,7 @@ lpg_handle_lookup(LpgHandle *handle, LpgSide side, const LepId *id, float *facto
 		found.known = true;
 		found.n = row.n;
 		found.bias = row.bias;
+		found.variance = row.variance;
 		found.factors = row.factors;
 		lpg_store_lookup_done(s->lookup);
 	}
@@ -215,6 +219,52 @@ lpg_handle_items(LpgHandle *handle)
 		table_close(model, NoLock);
 	}
 	return handle->items;
+}
+
+/* The version's details: in the current context, since they may be large. */
+static Jsonb *
+read_details(LpgHandle *handle)
+{
+	Relation model = table_open(handle->model, NoLock);
+	Jsonb *details = lpg_registry_details(model, GetActiveSnapshot(), handle->version.version);
+
+	table_close(model, NoLock);
+	if (details == NULL)
+		lpg_registry_fail_row(handle->name, "details");
+	return details;
+}
+
+const LpgTimes *
+lpg_handle_times(LpgHandle *handle)
+{
+	if (!handle->has_read_times)
+	{
+		Jsonb *details = read_details(handle);
+
+		handle->times = lpg_times_read(details, handle->name, handle->version.n_factors, handle->context);
+		handle->has_read_times = true;
+		pfree(details);
+	}
+	return handle->times;
+}
+
+const LpgInterval *
+lpg_handle_interval(LpgHandle *handle)
+{
+	if (handle->interval == NULL)
+	{
+		Jsonb *details = read_details(handle);
+
+		handle->interval = lpg_interval_read(details, handle->name, handle->context);
+		pfree(details);
+		if (handle->interval == NULL)
+			ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+							errmsg("model \"%s\" has no prediction intervals", handle->name),
+							errdetail("They are measured on ratings that are held out for validation, and "
+									  "not for implicit feedback."),
+							errhint("Train it from ratings, with option \"validation_fraction\" above 0.")));
+	}
+	return handle->interval;
 }
 
 Oid

@@ -17,8 +17,10 @@
 #include "utils/snapshot.h"
 
 #include "pg/cache.h"
+#include "pg/interval.h"
 #include "pg/registry.h"
 #include "pg/store.h"
+#include "pg/times.h"
 
 /* One factor table of the handle's version. */
 typedef struct LpgHandleSide
@@ -50,6 +52,9 @@ typedef struct LpgHandle
 	LpgVersion version;
 	LpgHandleSide sides[2]; /* by LpgSide */
 	LpgItems *items;		/* pinned, or NULL */
+	LpgTimes *times;		/* NULL: none, or not read yet */
+	bool has_read_times;
+	LpgInterval *interval; /* NULL: not read yet */
 } LpgHandle;
 
 /* Register the callbacks that notice changes; called once, by _PG_init. */
@@ -70,6 +75,7 @@ typedef struct LpgFound
 	bool known; /* false: all below is 0 or NULL */
 	int32 n;
 	float bias;
+	float variance; /* 0 where it is not known */
 	float *factors; /* the caller's buffer, or NULL */
 } LpgFound;
 
@@ -86,6 +92,12 @@ extern LpgItems *lpg_handle_items(LpgHandle *handle);
 
 /* Hold the items if they are in the cache already. */
 extern LpgItems *lpg_handle_items_if_cached(LpgHandle *handle);
+
+/* The version's bins of time; NULL where it has none.  Read when first asked for. */
+extern const LpgTimes *lpg_handle_times(LpgHandle *handle);
+
+/* What intervals are made of; ERROR where the version has none.  Read when first asked for. */
+extern const LpgInterval *lpg_handle_interval(LpgHandle *handle);
 
 /* Type of argument i of the function being called, as declared. */
 extern Oid lpg_argument_type(FunctionCallInfo fcinfo, int i);

@@ -91,6 +91,32 @@ lpg_json_range(LpgJson *json, const char *key, double low, double high)
 	appendStringInfoChar(json->buffer, ']');
 }
 
+/* Each the shortest text that reads back as the same float. */
+void
+lpg_json_floats(LpgJson *json, const char *key, const float *values, int n)
+{
+	lpg_json_key(json, key);
+	appendStringInfoChar(json->buffer, '[');
+	for (int i = 0; i < n; i++)
+	{
+		char text[FLOAT_SHORTEST_DECIMAL_LEN];
+
+		float_to_shortest_decimal_buf(values[i], text);
+		appendStringInfo(json->buffer, i > 0 ? ", %s" : "%s", isfinite(values[i]) ? text : "null");
+	}
+	appendStringInfoChar(json->buffer, ']');
+}
+
+void
+lpg_json_int64s(LpgJson *json, const char *key, const int64 *values, int n)
+{
+	lpg_json_key(json, key);
+	appendStringInfoChar(json->buffer, '[');
+	for (int i = 0; i < n; i++)
+		appendStringInfo(json->buffer, i > 0 ? ", " INT64_FORMAT : INT64_FORMAT, values[i]);
+	appendStringInfoChar(json->buffer, ']');
+}
+
 Datum
 lpg_json_datum(StringInfo buffer)
 {

@@ -31,6 +31,9 @@ extern void lpg_json_bool(LpgJson *json, const char *key, bool value);
 extern void lpg_json_text(LpgJson *json, const char *key, const char *value);
 extern void lpg_json_range(LpgJson *json, const char *key, double low, double high);
 
+extern void lpg_json_floats(LpgJson *json, const char *key, const float *values, int n);
+extern void lpg_json_int64s(LpgJson *json, const char *key, const int64 *values, int n);
+
 /* The jsonb of complete text. */
 extern Datum lpg_json_datum(StringInfo buffer);
 

@@ -32,8 +32,10 @@
 #include "core/kernels.h"
 #include "pg/compat.h"
 #include "pg/errors.h"
+#include "pg/interval.h"
 #include "pg/registry.h"
 #include "pg/store.h"
+#include "pg/times.h"
 
 /* Called for each version's row of a model. */
 typedef void (*VersionVisitor)(void *arg, Relation model, TupleTableSlot *slot);
@@ -192,6 +194,17 @@ check_side(Check *check, Relation model, LpgSide side)
 	table_close(check->table, NoLock);
 }
 
+/* What is read of details only when it is asked for. */
+static void
+check_details(Relation model, Datum details, const LpgVersion *version)
+{
+	const char *name = RelationGetRelationName(model);
+	Jsonb *json = DatumGetJsonbP(details);
+
+	(void) lpg_interval_read(json, name, CurrentMemoryContext);
+	(void) lpg_times_read(json, name, version->n_factors, CurrentMemoryContext);
+}
+
 static void
 check_version(void *arg, Relation model, TupleTableSlot *slot)
 {
@@ -200,6 +213,7 @@ check_version(void *arg, Relation model, TupleTableSlot *slot)
 	memset(&check, 0, sizeof(check));
 	check.rsinfo = arg;
 	lpg_registry_read_version(model, slot->tts_values, slot->tts_isnull, &check.version);
+	check_details(model, slot->tts_values[LPG_MODEL_DETAILS - 1], &check.version);
 	check.factors = palloc0(lep_row_stride(check.version.n_factors) * sizeof(float) + 1);
 	check_side(&check, model, LPG_USERS);
 	check_side(&check, model, LPG_ITEMS);

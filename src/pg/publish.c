@@ -203,12 +203,12 @@ create_factor_table(const LpgPublication *p, LpgSide side, LepIdKind kind)
 	char *relname = ChooseRelationName(p->target.relname, NULL, label, p->target.namespace_, false);
 	char *name = name_in_schema(p, relname);
 
-	lpg_statement_run(
-		psprintf("CREATE TABLE %s (version pg_catalog.int8 NOT NULL, id %s NOT NULL, "
-				 "n pg_catalog.int4 NOT NULL, n_ratings pg_catalog.int4 NOT NULL, "
-				 "bias pg_catalog.float4 NOT NULL, factors pg_catalog.bytea, %s pg_catalog.bytea, "
-				 "PRIMARY KEY (version, id)) USING heap " TABLE_OPTIONS,
-				 name, lpg_keytype_declaration(kind), extra));
+	lpg_statement_run(psprintf("CREATE TABLE %s (version pg_catalog.int8 NOT NULL, id %s NOT NULL, "
+							   "n pg_catalog.int4 NOT NULL, n_ratings pg_catalog.int4 NOT NULL, "
+							   "bias pg_catalog.float4 NOT NULL, variance pg_catalog.float4, factors "
+							   "pg_catalog.bytea, %s pg_catalog.bytea, "
+							   "PRIMARY KEY (version, id)) USING heap " TABLE_OPTIONS,
+							   name, lpg_keytype_declaration(kind), extra));
 	lpg_statement_run(psprintf("ALTER TABLE %s ALTER COLUMN factors SET STORAGE EXTERNAL, "
 							   "ALTER COLUMN %s SET STORAGE EXTERNAL",
 							   name, extra));
@@ -290,6 +290,7 @@ typedef struct SideRows
 	int n_factors;
 	int stride;
 	const float *bias;
+	const float *variance; /* NULL: not known */
 	const float *factors;
 	const LepRatings *ratings;
 	int32 *n_ratings; /* of items; NULL for users */
@@ -346,6 +347,11 @@ write_side(Relation table, int64 version, const SideRows *rows)
 		values[LPG_FACTORS_N_RATINGS - 1] = Int32GetDatum(count_ratings(rows, n));
 		values[LPG_FACTORS_BIAS - 1] = Float4GetDatum(rows->bias[n]);
 		memset(nulls, false, LPG_FACTORS_BIAS * sizeof(bool));
+		if (rows->variance != NULL)
+		{
+			values[LPG_FACTORS_VARIANCE - 1] = Float4GetDatum(rows->variance[n]);
+			nulls[LPG_FACTORS_VARIANCE - 1] = false;
+		}
 		if (rows->n_factors > 0)
 		{
 			bytea *factors = encode_factors(rows, n);
@@ -384,11 +390,25 @@ static void
 write_factors(const LpgPublication *p, Relation model, const LpgVersion *version)
 {
 	const LepModel *m = &p->result->model;
-	SideRows users = { LPG_USERS,	 p->ratings->users, m->n_users, m->n_factors, m->stride,
-					   m->user_bias, m->user_factors,	p->ratings, NULL };
-	SideRows items = { LPG_ITEMS,		p->ratings->items, m->n_items,
-					   m->n_factors,	m->stride,		   m->item_bias,
-					   m->item_factors, p->ratings,		   count_item_ratings(p->ratings) };
+	SideRows users = { .side = LPG_USERS,
+					   .ids = p->ratings->users,
+					   .n_rows = m->n_users,
+					   .n_factors = m->n_factors,
+					   .stride = m->stride,
+					   .bias = m->user_bias,
+					   .variance = m->user_variance,
+					   .factors = m->user_factors,
+					   .ratings = p->ratings };
+	SideRows items = { .side = LPG_ITEMS,
+					   .ids = p->ratings->items,
+					   .n_rows = m->n_items,
+					   .n_factors = m->n_factors,
+					   .stride = m->stride,
+					   .bias = m->item_bias,
+					   .variance = m->item_variance,
+					   .factors = m->item_factors,
+					   .ratings = p->ratings,
+					   .n_ratings = count_item_ratings(p->ratings) };
 	LepIdKind kind;
 	Relation table;
 

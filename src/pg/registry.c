@@ -234,7 +234,7 @@ fail_factors(Relation model, Relation table, const char *reason)
 static const char *
 column_name(int i, LpgSide side)
 {
-	static const char *const names[] = { "version", "id", "n", "n_ratings", "bias", "factors" };
+	static const char *const names[] = { "version", "id", "n", "n_ratings", "bias", "variance", "factors" };
 
 	if (i < LPG_FACTORS_EXTRA - 1)
 		return names[i];
@@ -245,8 +245,8 @@ column_name(int i, LpgSide side)
 static int
 find_wrong_column(Relation table, LpgSide side)
 {
-	static const Oid types[LPG_FACTORS_NATTS] = { INT8OID,	 InvalidOid, INT4OID, INT4OID,
-												  FLOAT4OID, BYTEAOID,	 BYTEAOID };
+	static const Oid types[LPG_FACTORS_NATTS] = { INT8OID,	 InvalidOid, INT4OID,  INT4OID,
+												  FLOAT4OID, FLOAT4OID,	 BYTEAOID, BYTEAOID };
 	TupleDesc desc = RelationGetDescr(table);
 	LepIdKind kind;
 
@@ -405,13 +405,19 @@ lpg_registry_open_factors(Relation model, const LpgVersion *version, LpgSide sid
 	return table;
 }
 
-static void
-fail_row(Relation model, const char *what)
+void
+lpg_registry_fail_row(const char *model, const char *what)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED),
-			 errmsg("the row of a version in model \"%s\" is damaged", RelationGetRelationName(model)),
+			 errmsg("the row of a version in model \"%s\" is damaged", model),
 			 errdetail("Its %s is missing or out of range.", what), errhint("Train the model again.")));
+}
+
+static void
+fail_row(Relation model, const char *what)
+{
+	lpg_registry_fail_row(RelationGetRelationName(model), what);
 }
 
 /* A count from 0 to the most rows that a side can have. */
@@ -436,6 +442,30 @@ read_serving(Relation model, Jsonb *details, const char *key, double min, double
 	return value;
 }
 
+/* Values and cuts of option point, median; none where it is mean or ratings have too many values. */
+static void
+read_levels(Relation model, Jsonb *details, LepLevels *levels)
+{
+	JsonbValue value;
+	bool good;
+
+	levels->n = 0;
+	if (!lpg_jsonread_find(details, "serving", "levels", &value))
+		return;
+	good = lpg_jsonread_floats(&value, "value", LEP_MAX_LEVELS, levels->value, &levels->n);
+	if (good && levels->n > 0)
+	{
+		int n_cuts;
+
+		good = lpg_jsonread_floats(&value, "cut", LEP_MAX_LEVELS - 1, levels->cut, &n_cuts) &&
+			   n_cuts == levels->n - 1;
+	}
+	for (int l = 1; good && l < levels->n; l++)
+		good = levels->value[l - 1] < levels->value[l] && (l < 2 || levels->cut[l - 2] <= levels->cut[l - 1]);
+	if (!good)
+		fail_row(model, "details -> serving -> levels");
+}
+
 void
 lpg_registry_read_version(Relation model, const Datum *values, const bool *nulls, LpgVersion *version)
 {
@@ -458,6 +488,7 @@ lpg_registry_read_version(Relation model, const Datum *values, const bool *nulls
 	version->max_score = (float) read_serving(model, details, "max", -FLT_MAX, FLT_MAX);
 	version->unknown = (LepUnknown) read_serving(model, details, "unknown", 0, LEP_UNKNOWN_ERROR);
 	version->exclude_seen = read_serving(model, details, "exclude_seen", 0, 1) != 0;
+	read_levels(model, details, &version->levels);
 }
 
 bool
@@ -479,6 +510,25 @@ lpg_registry_current(Relation model, Snapshot snapshot, LpgVersion *version)
 	table_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
 	return found;
+}
+
+Jsonb *
+lpg_registry_details(Relation model, Snapshot snapshot, int64 version)
+{
+	TupleTableSlot *slot = table_slot_create(model, NULL);
+	TableScanDesc scan = table_beginscan(model, snapshot, 0, NULL);
+	Jsonb *details = NULL;
+
+	while (details == NULL && table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		slot_getsomeattrs(slot, LPG_MODEL_NATTS);
+		if (!slot->tts_isnull[LPG_MODEL_VERSION - 1] && !slot->tts_isnull[LPG_MODEL_DETAILS - 1] &&
+			DatumGetInt64(slot->tts_values[LPG_MODEL_VERSION - 1]) == version)
+			details = DatumGetJsonbPCopy(slot->tts_values[LPG_MODEL_DETAILS - 1]);
+	}
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	return details;
 }
 
 /* "lept": sets our locks apart from others of the kind. */

@@ -29,6 +29,7 @@
 #include "utils/snapshot.h"
 
 #include "core/idmap.h"
+#include "core/model.h"
 #include "core/options.h"
 
 /* Attributes of the composite type lepton_model; only ever added at the end. */
@@ -59,6 +60,7 @@ enum
 	LPG_FACTORS_N,
 	LPG_FACTORS_N_RATINGS,
 	LPG_FACTORS_BIAS,
+	LPG_FACTORS_VARIANCE, /* NULL: not known */
 	LPG_FACTORS_FACTORS,
 	LPG_FACTORS_EXTRA, /* seen of users, neighbors of items */
 	LPG_FACTORS_NATTS = LPG_FACTORS_EXTRA
@@ -87,6 +89,7 @@ typedef struct LpgVersion
 	float max_score;
 	LepUnknown unknown;
 	bool exclude_seen;
+	LepLevels levels; /* n = 0: predictions are means */
 } LpgVersion;
 
 /* A model's name, resolved as far as it can be. */
@@ -150,6 +153,15 @@ extern bool lpg_registry_current(Relation model, Snapshot snapshot, LpgVersion *
 /* Read a version from a model row's values; ERROR where they make no sense. */
 extern void
 lpg_registry_read_version(Relation model, const Datum *values, const bool *nulls, LpgVersion *version);
+
+/*
+ * The column details of a version's row, in the current context; NULL if the
+ * snapshot does not see the row, or if it has none.
+ */
+extern Jsonb *lpg_registry_details(Relation model, Snapshot snapshot, int64 version);
+
+/* ERROR: this part of a version's row is damaged. */
+extern void lpg_registry_fail_row(const char *model, const char *what) pg_attribute_noreturn();
 
 /* Open one of a version's factor tables and check it; closed by table_close(rel, NoLock). */
 extern Relation lpg_registry_open_factors(Relation model, const LpgVersion *version, LpgSide side,

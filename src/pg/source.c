@@ -163,6 +163,27 @@ require_time(const SourceColumn *column)
 					 "another column with option \"time_column\", or leave it out of the source.")));
 }
 
+/* What get_time() counts. */
+static LpgTimeUnit
+time_unit_of(Oid type)
+{
+	switch (type)
+	{
+		case TIMESTAMPTZOID:
+			return LPG_TIME_TIMESTAMPTZ;
+		case TIMESTAMPOID:
+			return LPG_TIME_TIMESTAMP;
+		case DATEOID:
+			return LPG_TIME_DATE;
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+			return LPG_TIME_INTEGER;
+		default:
+			return LPG_TIME_SECONDS;
+	}
+}
+
 /* Was the option of this name given? */
 static bool
 is_given(const LepOptions *options, const char *name)
@@ -190,6 +211,7 @@ resolve_columns(SourceReceiver *r, TupleDesc desc)
 	require_time(&r->time);
 	shape->has_rating = r->rating.attno != 0;
 	shape->has_time = r->time.attno != 0;
+	r->source->time_unit = time_unit_of(r->time.type);
 	r->last_attno = Max(Max(r->user.attno, r->item.attno), Max(r->rating.attno, r->time.attno));
 }
 

@@ -15,12 +15,14 @@
 
 #include "core/options.h"
 #include "core/ratings.h"
+#include "pg/times.h"
 
 /* What was read, and what was not used of it. */
 typedef struct LpgSource
 {
 	LepSourceShape shape;
 	LepRatingsBuilder *builder; /* in the arena */
+	LpgTimeUnit time_unit;		/* where the shape has a time */
 	int64 n_rows;				/* read */
 	int64 n_null_user;			/* rows dropped, each counted once */
 	int64 n_null_item;

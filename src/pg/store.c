@@ -112,6 +112,9 @@ fail_value(Relation table, const char *column)
 					errhint("Run lepton_check on the model, and train it again.")));
 }
 
+/* The square of the largest norm. */
+#define LPG_MAX_VARIANCE ((float) (LEP_MAX_NORM * LEP_MAX_NORM))
+
 /* A bytea of the row, detoasted into the current context if it must be. */
 static bytea *
 get_bytes(TupleTableSlot *slot, AttrNumber attno)
@@ -160,6 +163,13 @@ lpg_store_read_row(Relation table, TupleTableSlot *slot, const LpgVersion *versi
 		fail_value(table, "n");
 	if (!(fabsf(row->bias) <= (float) LEP_MAX_NORM))
 		fail_value(table, "bias");
+	row->variance = 0;
+	if (!slot->tts_isnull[LPG_FACTORS_VARIANCE - 1])
+	{
+		row->variance = DatumGetFloat4(slot->tts_values[LPG_FACTORS_VARIANCE - 1]);
+		if (!(row->variance >= 0 && row->variance <= LPG_MAX_VARIANCE))
+			fail_value(table, "variance");
+	}
 	if (version->n_factors > 0)
 		read_factors(table, slot, version->n_factors, row->factors);
 	else

@@ -45,11 +45,12 @@ typedef struct LpgFactorRow
 	int32 n;
 	int32 n_ratings;
 	float bias;
+	float variance; /* 0 where it is not known */
 	float *factors; /* padded, the caller's memory; NULL where the version has no factors */
 } LpgFactorRow;
 
 /*
- * Read n, n_ratings, bias and factors from a slot; row->factors is the buffer
+ * Read n, n_ratings, bias, variance and factors from a slot; row->factors is the buffer
  * for the factors, of lep_row_stride(n_factors) floats.  ERROR for NULLs, for
  * numbers that are not finite or too large, for bytes that are not factors.
  */

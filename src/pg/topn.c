@@ -1,7 +1,8 @@
 /*
  * topn.c
- *		lepton_topn(model, user_id, n, exclude_seen, exclude), and the overload
- *		with candidates: the best items for a user, exactly (core/topn.h).
+ *		lepton_topn(model, user_id, n, exclude_seen, exclude), the overload with
+ *		candidates, and both at an earlier time: the best items for a user, exactly
+ *		(core/topn.h).
  *
  * One C function serves lepton_topn, lepton_topn_text and lepton_topn_uuid and
  * all kinds of users: what is declared in SQL says which ids go in and out, and
@@ -20,6 +21,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "core/kernels.h"
 #include "core/topn.h"
@@ -91,9 +93,9 @@ create_state(FunctionCallInfo fcinfo)
 	return state;
 }
 
-/* ERROR unless the function's name fits the model's items. */
+/* ERROR unless the function's name, which begins with this, fits the model's items. */
 static void
-check_item_kind(const TopnState *state)
+check_item_kind(const TopnState *state, const char *name)
 {
 	static const char *const suffix[] = {
 		[LEP_ID_INT64] = "", [LEP_ID_TEXT] = "_text", [LEP_ID_UUID] = "_uuid"
@@ -102,10 +104,10 @@ check_item_kind(const TopnState *state)
 
 	if (kind != state->item_kind)
 		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-						errmsg("item ids of model \"%s\" are of type %s, but lepton_topn%s gives %s",
-							   state->handle->name, lpg_keytype_name(kind), suffix[state->item_kind],
+						errmsg("item ids of model \"%s\" are of type %s, but %s%s gives %s",
+							   state->handle->name, lpg_keytype_name(kind), name, suffix[state->item_kind],
 							   lpg_keytype_name(state->item_kind)),
-						errhint("Use lepton_topn%s.", suffix[kind])));
+						errhint("Use %s%s.", name, suffix[kind])));
 }
 
 /* As materialize mode wants it; see execSRF.c. */
@@ -282,7 +284,7 @@ put_row(TopnCall *call, const LepId *id, float score, Datum origin)
 
 	values[0] = Int32GetDatum((int32) ++call->rank);
 	values[1] = lpg_keytype_to_datum(id, call->state->item_kind);
-	values[2] = Float4GetDatum(lep_clip(score, version->min_score, version->max_score));
+	values[2] = Float4GetDatum(lep_point(&version->levels, score, version->min_score, version->max_score));
 	values[3] = origin;
 	tuplestore_putvalues(call->result, call->state->desc, values, nulls);
 }
@@ -321,34 +323,60 @@ put_new(TopnCall *call)
 		put_row(call, &call->new_ids[i], score, origin);
 }
 
-/* Where the arguments of the two overloads are. */
+/* Where the arguments of the overloads are; -1: not there. */
 typedef struct TopnArguments
 {
-	int candidates; /* -1: none */
+	int at;
+	int n;
+	int candidates;
 	int exclude_seen;
 	int exclude;
 } TopnArguments;
 
+/*
+ * The user as she was at an instant: whoever is unknown has the bin's own bias
+ * and factors.  factors: her row, which is changed.
+ */
+static float *
+move_user(TopnCall *call, float *factors, TimestampTz at)
+{
+	LpgHandle *handle = call->state->handle;
+	const LpgTimes *times = lpg_handle_times(handle);
+	int bin = lpg_times_bin(times, at);
+	int n_factors = handle->version.n_factors;
+
+	if (bin < 0)
+		return call->known_user && n_factors > 0 ? factors : NULL;
+	/* the row is zero for whoever is unknown */
+	call->user_bias = lep_times_move(&times->times, bin, call->user_bias, n_factors > 0 ? factors : NULL,
+									 lep_row_stride(n_factors), factors);
+	return n_factors > 0 ? factors : NULL;
+}
+
 /* Who asks: her bias and factors, and what she has seen if it must not be listed. */
 static float *
-read_user(FunctionCallInfo fcinfo, TopnCall *call, bool exclude_seen)
+read_user(FunctionCallInfo fcinfo, TopnCall *call, bool exclude_seen, TopnArguments arguments)
 {
 	LpgHandle *handle = call->state->handle;
 	int stride = lep_row_stride(handle->version.n_factors);
 	float *factors =
 		(float *) TYPEALIGN(LEP_ALIGNMENT, palloc0((Size) stride * sizeof(float) + LEP_ALIGNMENT));
-	LepId id;
-	LpgFound found;
+	float *row = NULL;
 
-	if (PG_ARGISNULL(1))
-		return NULL;
-	id = lpg_keytype_from_argument(PG_GETARG_DATUM(1), call->state->user_type, handle->sides[LPG_USERS].kind,
-								   "user", handle->name);
-	found = lpg_handle_lookup(handle, LPG_USERS, &id, factors, exclude_seen ? &call->exclude : NULL,
-							  &call->n_exclude);
-	call->known_user = found.known;
-	call->user_bias = found.bias;
-	return found.factors;
+	if (!PG_ARGISNULL(1))
+	{
+		LepId id = lpg_keytype_from_argument(PG_GETARG_DATUM(1), call->state->user_type,
+											 handle->sides[LPG_USERS].kind, "user", handle->name);
+		LpgFound found = lpg_handle_lookup(handle, LPG_USERS, &id, factors,
+										   exclude_seen ? &call->exclude : NULL, &call->n_exclude);
+
+		call->known_user = found.known;
+		call->user_bias = found.bias;
+		row = found.factors;
+	}
+	if (arguments.at >= 0 && !PG_ARGISNULL(arguments.at))
+		row = move_user(call, factors, PG_GETARG_TIMESTAMPTZ(arguments.at));
+	return row;
 }
 
 static void
@@ -384,8 +412,8 @@ answer(FunctionCallInfo fcinfo, TopnCall *call, TopnArguments arguments)
 	LepTopnQuery query;
 
 	memset(&query, 0, sizeof(query));
-	call->n = read_n(fcinfo, 2);
-	query.user_row = read_user(fcinfo, call, exclude_seen);
+	call->n = read_n(fcinfo, arguments.n);
+	query.user_row = read_user(fcinfo, call, exclude_seen, arguments);
 	call->items = lpg_handle_items(handle);
 	read_arrays(fcinfo, call, arguments);
 
@@ -414,7 +442,7 @@ topn(FunctionCallInfo fcinfo, TopnArguments arguments)
 	if (state == NULL)
 		state = fcinfo->flinfo->fn_extra = create_state(fcinfo);
 	(void) lpg_handle_refresh(state->handle, PG_GETARG_TEXT_PP(0));
-	check_item_kind(state);
+	check_item_kind(state, arguments.at >= 0 ? "lepton_topn_at" : "lepton_topn");
 
 	memset(&call, 0, sizeof(call));
 	call.state = state;
@@ -435,7 +463,7 @@ PG_FUNCTION_INFO_V1(lepton_topn);
 Datum
 lepton_topn(PG_FUNCTION_ARGS)
 {
-	TopnArguments arguments = { -1, 3, 4 };
+	TopnArguments arguments = { -1, 2, -1, 3, 4 };
 
 	return topn(fcinfo, arguments);
 }
@@ -450,9 +478,53 @@ PG_FUNCTION_INFO_V1(lepton_topn_candidates);
 Datum
 lepton_topn_candidates(PG_FUNCTION_ARGS)
 {
-	TopnArguments arguments = { 3, 4, 5 };
+	TopnArguments arguments = { -1, 2, 3, 4, 5 };
 
 	return topn(fcinfo, arguments);
+}
+
+PG_FUNCTION_INFO_V1(lepton_topn_at);
+
+/*
+ * lepton_topn_at(model text, user_id, at timestamptz, n bigint, exclude_seen boolean,
+ *				  exclude ids[])
+ *		lepton_topn as it was at that time; a NULL at is now.  A function of its own:
+ *		with one argument more, lepton_topn could not be called with six arguments
+ *		without types.
+ */
+Datum
+lepton_topn_at(PG_FUNCTION_ARGS)
+{
+	TopnArguments arguments = { 2, 3, -1, 4, 5 };
+
+	return topn(fcinfo, arguments);
+}
+
+PG_FUNCTION_INFO_V1(lepton_topn_at_candidates);
+
+/*
+ * lepton_topn_at(model text, user_id, at timestamptz, n bigint, candidates ids[],
+ *				  exclude_seen boolean, exclude ids[])
+ *		The same among the candidates only.
+ */
+Datum
+lepton_topn_at_candidates(PG_FUNCTION_ARGS)
+{
+	TopnArguments arguments = { 2, 3, 4, 5, 6 };
+
+	return topn(fcinfo, arguments);
+}
+
+/* The argument n of a call: the first bigint after the user. */
+static Node *
+find_n(List *args)
+{
+	for (int i = 2; i < list_length(args); i++)
+	{
+		if (exprType(list_nth(args, i)) == INT8OID)
+			return list_nth(args, i);
+	}
+	return NULL;
 }
 
 PG_FUNCTION_INFO_V1(lepton_topn_support);
@@ -474,9 +546,10 @@ lepton_topn_support(PG_FUNCTION_ARGS)
 	if (!is_funcclause(rows->node))
 		PG_RETURN_POINTER(NULL);
 	args = ((FuncExpr *) rows->node)->args;
-	if (list_length(args) < 3)
+	n = find_n(args);
+	if (n == NULL)
 		PG_RETURN_POINTER(NULL);
-	n = estimate_expression_value(rows->root, lthird(args));
+	n = estimate_expression_value(rows->root, n);
 	if (!IsA(n, Const) || ((Const *) n)->constisnull)
 		PG_RETURN_POINTER(NULL);
 	rows->rows = Max(1.0, (double) DatumGetInt64(((Const *) n)->constvalue));

@@ -30,12 +30,14 @@
 #include "core/train.h"
 #include "pg/compat.h"
 #include "pg/errors.h"
+#include "pg/interval.h"
 #include "pg/jsonbuild.h"
 #include "pg/optjson.h"
 #include "pg/pgenv.h"
 #include "pg/publish.h"
 #include "pg/settings.h"
 #include "pg/source.h"
+#include "pg/times.h"
 
 /* An estimate from which on a NOTICE says how long it will take. */
 #define SECONDS_WORTH_A_NOTICE 10.0
@@ -222,6 +224,8 @@ build_metrics(const Training *t)
 	lpg_json_real(&json, "baseline_rmse", r->test_baseline.rmse);
 	lpg_json_real(&json, "baseline_mae", r->test_baseline.mae);
 	lpg_json_real(&json, "validation_rmse", r->validation.rmse);
+	if (r->levels.n > 0)
+		lpg_json_real(&json, "median_mae", r->median_mae);
 	if (r->ranking.k > 0)
 	{
 		lpg_json_int(&json, "k", r->ranking.k);
@@ -232,6 +236,19 @@ build_metrics(const Training *t)
 	}
 	lpg_json_end(&json);
 	return lpg_json_datum(&buffer);
+}
+
+/* The values that predictions have, with option point median. */
+static void
+add_levels(const LepLevels *levels, LpgJson *serving)
+{
+	LpgJson json;
+
+	lpg_json_key(serving, "levels");
+	lpg_json_begin(&json, serving->buffer);
+	lpg_json_floats(&json, "value", levels->value, levels->n);
+	lpg_json_floats(&json, "cut", levels->cut, levels->n - 1);
+	lpg_json_end(&json);
 }
 
 /* What a reader of the model needs; see lpg_registry_read_version. */
@@ -249,6 +266,8 @@ add_serving(const Training *t, LpgJson *details)
 	lpg_json_real(&json, "max", m->max_score);
 	lpg_json_int(&json, "unknown", t->result.options.unknown);
 	lpg_json_bool(&json, "exclude_seen", t->result.options.exclude_seen);
+	if (t->result.levels.n > 0)
+		add_levels(&t->result.levels, &json);
 	lpg_json_end(&json);
 }
 
@@ -360,6 +379,8 @@ build_details(const Training *t)
 	lpg_json_text(&json, "kernel", lep_kernel_level_name(lep_kernels->level));
 	lpg_json_int(&json, "threads", t->env.n_threads);
 	lpg_json_text(&json, "search_path", namespace_search_path);
+	lpg_interval_to_json(&t->result.model, &t->result.intervals, &json);
+	lpg_times_to_json(&t->result.model, t->source.time_unit, &json);
 	lpg_json_end(&json);
 	return lpg_json_datum(&buffer);
 }

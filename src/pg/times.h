@@ -1,0 +1,52 @@
+/*
+ * times.h
+ *		details -> 'times' of a version: its bins of time (core/times.h), and
+ *		which of them holds an instant.
+ */
+#ifndef LPG_TIMES_H
+#define LPG_TIMES_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+#include "utils/jsonb.h"
+
+#include "core/times.h"
+#include "pg/jsonbuild.h"
+
+/* Most bins that are ever read. */
+#define LPG_MAX_TIME_BINS 4096
+
+/* What the integers that the engine takes for times count; see lpg_source_read. */
+typedef enum LpgTimeUnit
+{
+	LPG_TIME_TIMESTAMPTZ, /* a timestamptz' microseconds */
+	LPG_TIME_TIMESTAMP,	  /* a timestamp's, in the time zone of whoever asks */
+	LPG_TIME_DATE,		  /* a date's days, likewise */
+	LPG_TIME_INTEGER,	  /* taken for seconds since 1970 */
+	LPG_TIME_SECONDS	  /* millionths, taken for those of seconds since 1970 */
+} LpgTimeUnit;
+
+typedef struct LpgTimes
+{
+	LpgTimeUnit unit;
+	LepTimes times;
+} LpgTimes;
+
+/* Add the key "times" to details; nothing where the model has none. */
+extern void lpg_times_to_json(const LepModel *model, LpgTimeUnit unit, LpgJson *details);
+
+/*
+ * Read them, into the context; NULL if there are none.  ERROR if they are not
+ * what was written: bytes of a row may have been changed by hand.  model: for
+ * messages.
+ */
+extern LpgTimes *lpg_times_read(Jsonb *details, const char *model, int n_factors, MemoryContext context);
+
+/*
+ * The bin that holds the instant; -1 if that is the newest, or if times is NULL:
+ * the model as it is.
+ */
+extern int lpg_times_bin(const LpgTimes *times, TimestampTz at);
+
+#endif /* LPG_TIMES_H */
