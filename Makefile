@@ -19,6 +19,9 @@ OBJS = \
 	src/core/dense.o \
 	src/core/env.o \
 	src/core/format.o \
+	src/core/gibbs.o \
+	src/core/gibbs_blocks.o \
+	src/core/gibbs_rows.o \
 	src/core/idmap.o \
 	src/core/interval.o \
 	src/core/kernels.o \
@@ -29,10 +32,12 @@ OBJS = \
 	src/core/linalg.o \
 	src/core/metrics.o \
 	src/core/model.o \
+	src/core/normal.o \
 	src/core/options.o \
 	src/core/plan.o \
 	src/core/pool.o \
 	src/core/popular.o \
+	src/core/posterior.o \
 	src/core/ratings.o \
 	src/core/ratings_cold.o \
 	src/core/ratings_sort.o \

@@ -2,6 +2,6 @@
 # The first line decides bits: no fused multiply-add but where the code says
 # so, no -march, no -ffast-math.
 
-LEP_CFLAGS = -std=gnu17 -ffp-contract=off -fno-math-errno -fno-semantic-interposition
+LEP_CFLAGS = -std=gnu17 -O3 -ffp-contract=off -fno-math-errno -fno-semantic-interposition
 LEP_WARNINGS = -Wall -Wextra -Wshadow -Wvla -Wdeclaration-after-statement \
 	-Wmissing-prototypes -Wpointer-arith

@@ -112,7 +112,7 @@ lep_cholesky(float *a, int ld, int n)
 }
 
 void
-lep_cholesky_solve(const float *l, int ld, int n, float *b)
+lep_cholesky_forward(const float *l, int ld, int n, float *b)
 {
 	for (int i = 0; i < n; i++)
 	{
@@ -120,6 +120,11 @@ lep_cholesky_solve(const float *l, int ld, int n, float *b)
 
 		b[i] = (b[i] - lep_kernels->dot_f32(row, b, i)) / row[i];
 	}
+}
+
+void
+lep_cholesky_backward(const float *l, int ld, int n, float *b)
+{
 	for (int i = n - 1; i >= 0; i--)
 	{
 		const float *row = l + (size_t) i * (size_t) ld;
@@ -127,4 +132,11 @@ lep_cholesky_solve(const float *l, int ld, int n, float *b)
 		b[i] /= row[i];
 		lep_kernels->axpy_f32(-b[i], row, b, i);
 	}
+}
+
+void
+lep_cholesky_solve(const float *l, int ld, int n, float *b)
+{
+	lep_cholesky_forward(l, ld, n, b);
+	lep_cholesky_backward(l, ld, n, b);
 }

@@ -27,4 +27,8 @@ extern bool lep_cholesky(float *a, int ld, int n);
 /* Solve L L' x = b in place, b of n floats, any alignment. */
 extern void lep_cholesky_solve(const float *l, int ld, int n, float *b);
 
+/* The two halves of that: solve L y = b, then L' x = y, in place. */
+extern void lep_cholesky_forward(const float *l, int ld, int n, float *b);
+extern void lep_cholesky_backward(const float *l, int ld, int n, float *b);
+
 #endif /* LEP_LINALG_H */

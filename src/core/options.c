@@ -9,16 +9,18 @@
 #include <stddef.h>
 #include <string.h>
 
-static const char *const algorithm_words[] = { "auto", "baseline", "sgd", "als", "popular", NULL };
+static const char *const algorithm_words[] = { "auto", "baseline", "sgd", "als", "bayes", "popular", NULL };
 static const char *const feedback_words[] = { "auto", "explicit", "implicit", NULL };
 static const char *const split_words[] = { "random", "time", "leave_last", NULL };
 static const char *const duplicates_words[] = { "auto", "last", "mean", "sum", "max", "error", NULL };
 static const char *const unknown_words[] = { "bias", "null", "error", NULL };
+static const char *const implicit_words[] = { "both", "users", "items", "none", NULL };
 static const char *const point_words[] = { "mean", "median", NULL };
 
 #define TAKEN_BY_SGD	  (1u << LEP_ALGORITHM_SGD)
 #define TAKEN_BY_ALS	  (1u << LEP_ALGORITHM_ALS)
 #define TAKEN_BY_BASELINE (1u << LEP_ALGORITHM_BASELINE)
+#define TAKEN_BY_BAYES	  (1u << LEP_ALGORITHM_BAYES)
 #define TAKEN_BY_FACTORS  (TAKEN_BY_SGD | TAKEN_BY_ALS)
 
 #define INT(name, algorithms, min, max, standard, meaning)                                                   \
@@ -33,10 +35,11 @@ static const char *const point_words[] = { "mean", "median", NULL };
 	{                                                                                                        \
 #name, LEP_OPTION_BOOL, 0, 0, 1, standard, NULL, NULL, meaning                                       \
 	}
-#define ENUM(name, words, standard, meaning)                                                                 \
+#define ENUM_OF(name, algorithms, words, standard, meaning)                                                  \
 	{                                                                                                        \
-#name, LEP_OPTION_ENUM, 0, 0, 0, standard, NULL, words, meaning                                      \
+#name, LEP_OPTION_ENUM, algorithms, 0, 0, standard, NULL, words, meaning                             \
 	}
+#define ENUM(name, words, standard, meaning) ENUM_OF(name, 0, words, standard, meaning)
 #define TEXT(name, standard, meaning)                                                                        \
 	{                                                                                                        \
 #name, LEP_OPTION_TEXT, 0, 0, 0, 0, standard, NULL, meaning                                          \
@@ -53,8 +56,8 @@ static const LepOption option_table[] = {
 	ENUM(feedback, feedback_words, LEP_FEEDBACK_AUTO,
 		 "explicit (ratings that differ) or implicit (purchases, views, counts); auto decides from the data"),
 
-	INT(factors, TAKEN_BY_FACTORS, 1, 1024, 64, "numbers learned per user and per item"),
-	INT(epochs, TAKEN_BY_FACTORS, 1, 10000, 60, "passes over the ratings, at most"),
+	INT(factors, TAKEN_BY_FACTORS | TAKEN_BY_BAYES, 1, 1024, 64, "numbers learned per user and per item"),
+	INT(epochs, TAKEN_BY_FACTORS | TAKEN_BY_BAYES, 1, 10000, 60, "passes over the ratings, at most"),
 	REAL(regularization, TAKEN_BY_FACTORS, 0, 1e6, 0.08,
 		 "pull of the factors towards zero; unless given, adapted to how many ratings there are per id"),
 	REAL(bias_regularization, TAKEN_BY_FACTORS | TAKEN_BY_BASELINE, 0, 1e6, 0.02,
@@ -65,6 +68,12 @@ static const LepOption option_table[] = {
 		"stop after this many epochs without a better validation error"),
 	INT(seed, 0, -9007199254740992.0, 9007199254740992.0, 42,
 		"start of every random choice; same data, options and seed give the same model"),
+	ENUM_OF(
+		implicit, TAKEN_BY_BAYES, implicit_words, LEP_IMPLICIT_BOTH,
+		"whether it counts which items a user has rated (users), by whom an item was rated (items), both or "
+		"none, besides the ratings themselves"),
+	INT(time_bins, TAKEN_BY_BAYES, 0, 4096, 16,
+		"stretches of time, of equally many ratings, that differ in what was liked; 0: time does not count"),
 	REAL(time_limit, 0, 0.001, 1e7, 60,
 		 "seconds of one core that auto may plan for, refit included, by its cost formulas"),
 
@@ -112,6 +121,8 @@ static const size_t option_offsets[] = {
 	AT(learning_rate_decay),
 	AT(patience),
 	AT(seed),
+	AT(implicit),
+	AT(time_bins),
 	AT(time_limit),
 	AT(user_column),
 	AT(item_column),
@@ -149,6 +160,8 @@ static const StandardOverride standard_overrides[] = {
 	{ "bias_regularization", LEP_ALGORITHM_BASELINE, 3 },
 	{ "bias_regularization", LEP_ALGORITHM_ALS, 3 },
 	{ "patience", LEP_ALGORITHM_ALS, 2 },
+	{ "factors", LEP_ALGORITHM_BAYES, 32 },
+	{ "epochs", LEP_ALGORITHM_BAYES, 220 },
 };
 
 #define N_OVERRIDES ((int) (sizeof(standard_overrides) / sizeof(standard_overrides[0])))

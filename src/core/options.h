@@ -21,6 +21,7 @@ typedef enum LepAlgorithm
 	LEP_ALGORITHM_BASELINE,
 	LEP_ALGORITHM_SGD,
 	LEP_ALGORITHM_ALS,
+	LEP_ALGORITHM_BAYES,
 	LEP_ALGORITHM_POPULAR,
 	LEP_N_ALGORITHMS
 } LepAlgorithm;
@@ -55,6 +56,14 @@ typedef enum LepUnknown
 	LEP_UNKNOWN_NULL,
 	LEP_UNKNOWN_ERROR
 } LepUnknown;
+
+typedef enum LepImplicit
+{
+	LEP_IMPLICIT_BOTH,
+	LEP_IMPLICIT_USERS,
+	LEP_IMPLICIT_ITEMS,
+	LEP_IMPLICIT_NONE
+} LepImplicit;
 
 typedef enum LepPoint
 {
@@ -92,6 +101,8 @@ typedef struct LepOptions
 	double learning_rate_decay; /* per epoch */
 	int64_t patience;			/* epochs without improvement before stopping */
 	int64_t seed;
+	int implicit;	   /* LepImplicit */
+	int64_t time_bins; /* at most */
 	double time_limit; /* seconds */
 
 	/* the data */

@@ -14,6 +14,7 @@ static const LepSolver *const solvers[LEP_N_ALGORITHMS] = {
 	[LEP_ALGORITHM_BASELINE] = &lep_solver_baseline,
 	[LEP_ALGORITHM_SGD] = &lep_solver_sgd,
 	[LEP_ALGORITHM_ALS] = &lep_solver_als,
+	[LEP_ALGORITHM_BAYES] = &lep_solver_bayes,
 	[LEP_ALGORITHM_POPULAR] = &lep_solver_popular,
 };
 

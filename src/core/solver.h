@@ -35,6 +35,15 @@ typedef struct LepSolver
 	bool has_step;	   /* may diverge: learning_rate is halved and tried again */
 
 	/*
+	 * Its model is a mean over its epochs, and better with each: nothing is
+	 * gained by stopping early, and it has variances.
+	 */
+	bool samples;
+
+	/* Bins of time that the model will have, at most; NULL: none. */
+	int (*time_bins)(const LepRatings *ratings, const LepOptions *options);
+
+	/*
 	 * Defaults that depend on the data, by a stated rule: sets what was not
 	 * given.  NULL if there are none.
 	 */
@@ -97,6 +106,7 @@ extern const LepSolver *lep_solver_reference(LepFeedback feedback);
 extern const LepSolver lep_solver_baseline;
 extern const LepSolver lep_solver_sgd;
 extern const LepSolver lep_solver_als;
+extern const LepSolver lep_solver_bayes; /* gibbs.c */
 extern const LepSolver lep_solver_popular;
 
 #endif /* LEP_SOLVER_H */

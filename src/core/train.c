@@ -80,11 +80,16 @@ wall_seconds(void)
 static LepStatus
 create_model(LepArena *arena, const LepRatings *ratings, const Fit *fit, LepModel *model)
 {
+	int n_bins = fit->solver->time_bins != NULL ? fit->solver->time_bins(ratings, &fit->options) : 0;
 	LepStatus status = lep_model_create(arena, ratings->n_users, ratings->n_items,
 										lep_solver_factors(fit->solver, &fit->options), model);
 
 	model->min_score = fit->min_score;
 	model->max_score = fit->max_score;
+	if (status == LEP_OK && fit->solver->samples)
+		status = lep_model_add_variances(arena, model);
+	if (status == LEP_OK && n_bins > 0)
+		status = lep_model_add_times(arena, n_bins, model);
 	return status;
 }
 
@@ -104,6 +109,13 @@ has_diverged(const Fit *fit, double train_rmse)
 	if (!fit->solver->has_step)
 		return isinf(train_rmse);
 	return !isfinite(train_rmse) || (fit->max_rmse > 0 && train_rmse > fit->max_rmse);
+}
+
+/* Is each epoch judged, and the best kept?  Else it is the last that counts. */
+static bool
+judges_epochs(const Fit *fit)
+{
+	return fit->validate && !fit->solver->samples;
 }
 
 /*
@@ -147,7 +159,7 @@ run_epoch(LepEnv *env, const LepRatings *ratings, void *state, Fit *fit, int epo
 
 	if (status == LEP_OK && has_diverged(fit, point.train_rmse))
 		status = fail_diverged(env, fit, epoch);
-	if (status == LEP_OK && fit->validate)
+	if (status == LEP_OK && judges_epochs(fit))
 		status = validate_epoch(env, ratings, state, fit, &point);
 	if (status != LEP_OK)
 		return status;
@@ -161,6 +173,18 @@ run_epoch(LepEnv *env, const LepRatings *ratings, void *state, Fit *fit, int epo
 	progress.validation_rmse = point.validation_rmse;
 	lep_env_progress(env, &progress);
 	return LEP_OK;
+}
+
+/* The model after all epochs, judged if there is a part for it. */
+static LepStatus
+export_last(LepEnv *env, const LepRatings *ratings, void *state, Fit *fit)
+{
+	LepStatus status = fit->solver->export_model(env, state, &fit->model);
+
+	fit->epochs = fit->max_epochs;
+	if (status == LEP_OK && fit->validate)
+		status = lep_metrics_errors(env, &fit->model, ratings, LEP_PARTS_VALIDATION, &fit->validation);
+	return status;
 }
 
 /* All epochs from a fresh state; leaves the model of the best. */
@@ -177,14 +201,11 @@ run_epochs(LepArena *state_arena, const LepRatings *ratings, Fit *fit)
 	for (int epoch = 1; status == LEP_OK && epoch <= fit->max_epochs; epoch++)
 	{
 		status = run_epoch(env, ratings, state, fit, epoch);
-		if (fit->validate && epoch - fit->epochs >= fit->options.patience)
+		if (judges_epochs(fit) && epoch - fit->epochs >= fit->options.patience)
 			break;
 	}
-	if (status == LEP_OK && !fit->validate)
-	{
-		fit->epochs = fit->max_epochs;
-		status = fit->solver->export_model(env, state, &fit->model);
-	}
+	if (status == LEP_OK && !judges_epochs(fit))
+		status = export_last(env, ratings, state, fit);
 	if (status == LEP_OK)
 		status = lep_model_check(env, &fit->model, &sane);
 	if (status == LEP_OK && !sane)
@@ -200,7 +221,7 @@ fit_model(LepArena *arena, const LepRatings *ratings, Fit *fit)
 	LepStatus status = create_model(arena, ratings, fit, &fit->model);
 
 	memset(&fit->spare, 0, sizeof(fit->spare));
-	if (status == LEP_OK && fit->validate && fit->max_epochs > 1)
+	if (status == LEP_OK && judges_epochs(fit) && fit->max_epochs > 1)
 		status = create_model(arena, ratings, fit, &fit->spare);
 	fit->n_retries = 0;
 	lep_arena_init(&state_arena, arena->env);

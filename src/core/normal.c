@@ -1,0 +1,378 @@
+/*
+ * normal.c
+ *		Normal equations of rows; see normal.h.
+ *
+ * A row with more than `heavy` ratings is summed by all threads in N_SLOTS
+ * shares at a time; the others go whole, in tasks of about equally many
+ * ratings.
+ */
+#include "core/normal.h"
+
+#include <string.h>
+
+#include "core/kernels.h"
+#include "core/pool.h"
+
+/* Rows gathered for one call of syrk: fits the L1 cache at 64 factors. */
+#define GATHER 64
+
+/* How many rows ahead to fetch. */
+#define FETCH_AHEAD 8
+
+/* Ratings of a row from which it is split into shares of half of that; see heavy_limit. */
+#define MAX_HEAVY 8192
+#define MIN_HEAVY 1024
+
+/* Sums of a heavy row that are kept side by side. */
+#define N_SLOTS 8
+
+/* What one thread works in. */
+typedef struct Scratch
+{
+	LepNormal normal;
+	float *rows; /* [GATHER * stride] */
+} Scratch;
+
+struct LepNormals
+{
+	int n_factors;
+	int stride;
+	double mean;
+	double inverse_sd;
+	int64_t heavy; /* a row with more ratings is split */
+	int64_t share; /* ratings of a share */
+
+	Scratch *scratch; /* [n_threads] */
+	LepNormal slots[N_SLOTS];
+	double *task_loss; /* [most tasks of a side] */
+
+	/* the step at work */
+	const LepNormalSide *solved;
+	const LepNormalSide *fixed;
+	LepNormalSolve solve;
+	void *arg;
+	bool wants_loss;
+	int64_t heavy_start; /* of the heavy row at work */
+	int64_t heavy_end;
+	int32_t heavy_row;
+	int64_t wave; /* share of each slot at work */
+};
+
+/* So that no task is longer than some ms: a rating costs k^2. */
+static int64_t
+heavy_limit(int n_factors)
+{
+	int64_t limit = (INT64_C(1) << 31) / ((int64_t) n_factors * n_factors);
+
+	return limit > MAX_HEAVY ? MAX_HEAVY : limit < MIN_HEAVY ? MIN_HEAVY : limit;
+}
+
+/* A row costs its Cholesky factor too: as much as so many ratings. */
+static int64_t
+row_weight(int n_factors)
+{
+	return 2 * (int64_t) n_factors;
+}
+
+/* Ratings (and weights of rows) per task: about 1 ms. */
+static int64_t
+task_weight(int n_factors)
+{
+	int64_t weight = (INT64_C(1) << 26) / ((int64_t) n_factors * n_factors);
+
+	return weight > 65536 ? 65536 : weight < 256 ? 256 : weight;
+}
+
+/* Bytes of one thread's equations, and of one slot. */
+static size_t
+normal_size(int stride)
+{
+	return (size_t) stride * ((size_t) stride + 2) * sizeof(float);
+}
+
+size_t
+lep_normals_size(int32_t n_users, int32_t n_items, int64_t n_ratings, int n_factors, int n_threads)
+{
+	int stride = lep_row_stride(n_factors);
+	int64_t n_rows = n_users > n_items ? n_users : n_items;
+	size_t tasks = (size_t) ((n_ratings + row_weight(n_factors) * n_rows) / task_weight(n_factors) + 1);
+	size_t scratch = normal_size(stride) + GATHER * (size_t) stride * sizeof(float);
+	size_t bytes = lep_mul_size((size_t) n_threads, scratch);
+
+	bytes = lep_add_size(bytes, N_SLOTS * normal_size(stride));
+	return lep_add_size(bytes, lep_mul_size(tasks, sizeof(double)));
+}
+
+static LepStatus
+create_normal(LepArena *arena, LepNormal *normal, int stride)
+{
+	normal->matrix = lep_arena_calloc(arena, (int64_t) stride * (stride + 2), sizeof(float));
+	if (normal->matrix == NULL)
+		return arena->env->error.status;
+	normal->t = normal->matrix + (size_t) stride * stride;
+	normal->s = normal->t + stride;
+	return LEP_OK;
+}
+
+static LepStatus
+create_scratch(LepArena *arena, LepNormals *normals)
+{
+	int n_threads = lep_pool_threads(arena->env);
+
+	normals->scratch = lep_arena_alloc(arena, n_threads, sizeof(Scratch));
+	if (normals->scratch == NULL)
+		return arena->env->error.status;
+	for (int t = 0; t < n_threads; t++)
+	{
+		Scratch *scratch = &normals->scratch[t];
+
+		scratch->rows = lep_arena_alloc(arena, (int64_t) GATHER * normals->stride, sizeof(float));
+		if (scratch->rows == NULL || create_normal(arena, &scratch->normal, normals->stride) != LEP_OK)
+			return arena->env->error.status;
+	}
+	for (int slot = 0; slot < N_SLOTS; slot++)
+	{
+		if (create_normal(arena, &normals->slots[slot], normals->stride) != LEP_OK)
+			return arena->env->error.status;
+	}
+	return LEP_OK;
+}
+
+static int64_t
+count_tasks(const LepNormals *normals, const LepView *view)
+{
+	return lep_view_tasks(view->start, view->n_rows, row_weight(normals->n_factors),
+						  task_weight(normals->n_factors));
+}
+
+LepNormals *
+lep_normals_create(LepArena *arena, const LepNormalSide *users, const LepNormalSide *items, int n_factors,
+				   double mean, double inverse_sd)
+{
+	LepNormals *normals = lep_arena_calloc(arena, 1, sizeof(LepNormals));
+	int64_t user_tasks;
+	int64_t item_tasks;
+
+	if (normals == NULL)
+		return NULL;
+	normals->n_factors = n_factors;
+	normals->stride = lep_row_stride(n_factors);
+	normals->mean = mean;
+	normals->inverse_sd = inverse_sd;
+	normals->heavy = heavy_limit(n_factors);
+	normals->share = normals->heavy / 2;
+	user_tasks = count_tasks(normals, &users->view);
+	item_tasks = count_tasks(normals, &items->view);
+	normals->task_loss =
+		lep_arena_alloc(arena, user_tasks > item_tasks ? user_tasks : item_tasks, sizeof(double));
+	if (normals->task_loss == NULL || create_scratch(arena, normals) != LEP_OK)
+		return NULL;
+	return normals;
+}
+
+static void
+clear_normal(const LepNormals *normals, LepNormal *normal)
+{
+	memset(normal->matrix, 0, normal_size(normals->stride));
+	normal->v = 0;
+	normal->loss = 0;
+}
+
+/* w_j: what the bias and factors of the row that is solved for have to explain. */
+static float
+target_of(const LepNormals *normals, int64_t entry)
+{
+	double z = ((double) normals->solved->view.rating[entry] - normals->mean) * normals->inverse_sd;
+
+	return (float) (z - (double) normals->fixed->bias[normals->solved->view.column[entry]]);
+}
+
+static const float *
+fixed_row(const LepNormals *normals, int64_t entry)
+{
+	return normals->fixed->factors + (int64_t) normals->solved->view.column[entry] * normals->stride;
+}
+
+/* Add entries [start, end) of the row to its normal equations. */
+static void
+add_entries(const LepNormals *normals, Scratch *scratch, int64_t start, int64_t end, LepNormal *normal)
+{
+	static const float ones[GATHER] = {
+		1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+		1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+	};
+	int stride = normals->stride;
+
+	for (; start < end; start += GATHER)
+	{
+		int n = end - start < GATHER ? (int) (end - start) : GATHER;
+		float w[GATHER];
+
+		for (int j = 0; j < n; j++)
+		{
+			const float *ahead =
+				fixed_row(normals, start + j + FETCH_AHEAD < end ? start + j + FETCH_AHEAD : start);
+
+			for (int f = 0; f < stride; f += LEP_LANES)
+				__builtin_prefetch(ahead + f);
+			memcpy(scratch->rows + (size_t) j * stride, fixed_row(normals, start + j),
+				   (size_t) stride * sizeof(float));
+			w[j] = target_of(normals, start + j);
+			normal->v += (double) w[j];
+		}
+		lep_kernels->syrk_f32(normal->matrix, stride, scratch->rows, stride, NULL, n);
+		lep_kernels->axpy_rows_f32(w, scratch->rows, n, stride, normal->t);
+		lep_kernels->axpy_rows_f32(ones, scratch->rows, n, stride, normal->s);
+	}
+}
+
+/* Squared errors of entries [start, end) of a row that was solved. */
+static double
+sum_errors(const LepNormals *normals, int32_t row, int64_t start, int64_t end)
+{
+	const float *factors = normals->solved->factors + (int64_t) row * normals->stride;
+	double bias = (double) normals->solved->bias[row];
+	double loss = 0;
+
+	for (int64_t entry = start; entry < end; entry++)
+	{
+		double e = (double) target_of(normals, entry) - bias -
+				   (double) lep_kernels->dot_f32(fixed_row(normals, entry), factors, normals->stride);
+
+		loss += e * e;
+	}
+	return loss;
+}
+
+/* All but the heavy rows of one task. */
+static void
+solve_rows(void *arg, int64_t task, int thread)
+{
+	const LepNormals *normals = arg;
+	const LepView *view = &normals->solved->view;
+	Scratch *scratch = &normals->scratch[thread];
+	int64_t chunk = task_weight(normals->n_factors);
+	int64_t weight = row_weight(normals->n_factors);
+	int32_t row = lep_view_row_at(view->start, view->n_rows, weight, task * chunk);
+	int32_t end = lep_view_row_at(view->start, view->n_rows, weight, (task + 1) * chunk);
+	double loss = 0;
+
+	for (; row < end; row++)
+	{
+		int64_t n = view->start[row + 1] - view->start[row];
+
+		if (n == 0 || n > normals->heavy)
+			continue;
+		clear_normal(normals, &scratch->normal);
+		add_entries(normals, scratch, view->start[row], view->start[row + 1], &scratch->normal);
+		normals->solve(normals->arg, row, n, &scratch->normal);
+		if (normals->wants_loss)
+			loss += sum_errors(normals, row, view->start[row], view->start[row + 1]);
+	}
+	if (normals->wants_loss)
+		normals->task_loss[task] = loss;
+}
+
+/* Where the share of a slot in this wave begins and ends. */
+static int64_t
+share_of(const LepNormals *normals, int64_t slot, int64_t *end)
+{
+	int64_t start = normals->heavy_start + (normals->wave * N_SLOTS + slot) * normals->share;
+
+	*end = start + normals->share < normals->heavy_end ? start + normals->share : normals->heavy_end;
+	return start;
+}
+
+static void
+add_share(void *arg, int64_t task, int thread)
+{
+	LepNormals *normals = arg;
+	int64_t end;
+	int64_t start = share_of(normals, task, &end);
+
+	add_entries(normals, &normals->scratch[thread], start, end, &normals->slots[task]);
+}
+
+static void
+sum_share(void *arg, int64_t task, int thread)
+{
+	LepNormals *normals = arg;
+	int64_t end;
+	int64_t start = share_of(normals, task, &end);
+
+	(void) thread;
+	normals->slots[task].loss += sum_errors(normals, normals->heavy_row, start, end);
+}
+
+/* All shares of the heavy row, wave by wave. */
+static LepStatus
+for_shares(LepEnv *env, LepNormals *normals, LepTask task)
+{
+	int64_t n = normals->heavy_end - normals->heavy_start;
+
+	for (normals->wave = 0; normals->wave * N_SLOTS * normals->share < n; normals->wave++)
+	{
+		LepStatus status = lep_parallel_for(env, N_SLOTS, task, normals);
+
+		if (status != LEP_OK)
+			return status;
+	}
+	return LEP_OK;
+}
+
+static LepStatus
+solve_heavy_row(LepEnv *env, LepNormals *normals, int32_t row, double *loss)
+{
+	LepNormal *total = &normals->slots[0];
+	size_t n_values = (size_t) normals->stride * ((size_t) normals->stride + 2);
+	LepStatus status;
+
+	normals->heavy_row = row;
+	normals->heavy_start = normals->solved->view.start[row];
+	normals->heavy_end = normals->solved->view.start[row + 1];
+	for (int slot = 0; slot < N_SLOTS; slot++)
+		clear_normal(normals, &normals->slots[slot]);
+	status = for_shares(env, normals, add_share);
+	if (status != LEP_OK)
+		return status;
+	for (int slot = 1; slot < N_SLOTS; slot++)
+	{
+		for (size_t e = 0; e < n_values; e++)
+			total->matrix[e] += normals->slots[slot].matrix[e];
+		total->v += normals->slots[slot].v;
+	}
+	normals->solve(normals->arg, row, normals->heavy_end - normals->heavy_start, total);
+	if (!normals->wants_loss)
+		return LEP_OK;
+	status = for_shares(env, normals, sum_share);
+	for (int slot = 0; slot < N_SLOTS; slot++)
+		*loss += normals->slots[slot].loss;
+	return status;
+}
+
+LepStatus
+lep_normals_solve(LepEnv *env, LepNormals *normals, LepNormalSide *solved, const LepNormalSide *fixed,
+				  LepNormalSolve solve, void *arg, double *loss)
+{
+	const LepView *view = &solved->view;
+	int64_t n_tasks = count_tasks(normals, view);
+	double sum = 0;
+	LepStatus status;
+
+	normals->solved = solved;
+	normals->fixed = fixed;
+	normals->solve = solve;
+	normals->arg = arg;
+	normals->wants_loss = loss != NULL;
+	status = lep_parallel_for(env, n_tasks, solve_rows, normals);
+	for (int64_t t = 0; status == LEP_OK && loss != NULL && t < n_tasks; t++)
+		sum += normals->task_loss[t];
+	for (int32_t row = 0; status == LEP_OK && row < view->n_rows; row++)
+	{
+		if (view->start[row + 1] - view->start[row] > normals->heavy)
+			status = solve_heavy_row(env, normals, row, &sum);
+	}
+	if (loss != NULL)
+		*loss = sum;
+	return status;
+}

@@ -1,0 +1,231 @@
+/*
+ * test_posterior.c
+ *		The compressed mean of samples against the mean itself, in double
+ *		precision, pair by pair.
+ */
+#include "unit.h"
+
+#include "core/kernels.h"
+#include "core/posterior.h"
+#include "core/rng.h"
+
+#define N_USERS	 40
+#define N_ITEMS	 30
+#define N_BINS	 3
+#define MAX_K	 5
+#define MAX_RANK 48
+
+/* A world of samples, and sums over them. */
+typedef struct World
+{
+	LepGibbsData data;
+	int64_t user_start[N_USERS + 1];
+	int64_t item_start[N_ITEMS + 1];
+	int32_t user_column[N_USERS * N_ITEMS];
+	int32_t item_column[N_USERS * N_ITEMS];
+	float rating[N_USERS * N_ITEMS];
+	float p[N_USERS * MAX_K];
+	float q[N_ITEMS * MAX_K];
+	float bu[N_USERS];
+	float bi[N_ITEMS];
+	float v[N_BINS * MAX_K];
+	float bt[N_BINS];
+	LepGibbsSample sample;
+	double score[N_BINS][N_USERS][N_ITEMS];	  /* sums over samples */
+	double squares[N_BINS][N_USERS][N_ITEMS]; /* of scores */
+	int n_samples;
+} World;
+
+/* All rated but the last user and the last item, which nobody rated. */
+static void
+init_world(World *w, int k, int n_bins)
+{
+	int64_t n = 0;
+
+	memset(w, 0, sizeof(*w));
+	for (int u = 0; u < N_USERS; u++)
+	{
+		w->user_start[u] = n;
+		for (int i = 0; u < N_USERS - 1 && i < N_ITEMS - 1; i++)
+			w->user_column[n++] = i;
+	}
+	w->user_start[N_USERS] = n;
+	n = 0;
+	for (int i = 0; i < N_ITEMS; i++)
+	{
+		w->item_start[i] = n;
+		for (int u = 0; i < N_ITEMS - 1 && u < N_USERS - 1; u++)
+			w->item_column[n++] = u;
+	}
+	w->item_start[N_ITEMS] = n;
+	w->data.view[LEP_GIBBS_USERS] = (LepView){ N_USERS, n, w->user_start, w->user_column, w->rating };
+	w->data.view[LEP_GIBBS_ITEMS] = (LepView){ N_ITEMS, n, w->item_start, w->item_column, w->rating };
+	w->data.moments = (LepMoments){ n, 3.5, 2.0 };
+	w->data.inverse_sd = 0.5;
+	w->data.n_bins = n_bins;
+	w->data.n_factors = k;
+	w->data.seed = 9;
+}
+
+static void
+fill_normal(LepRng *rng, float *value, int n, float mean, float spread)
+{
+	for (int e = 0; e < n; e++)
+		value[e] = mean + spread * (float) lep_rng_normal(rng);
+}
+
+/* Users by row, items by factor: both layouts of the samplers. */
+static void
+draw_sample(World *w, LepRng *rng)
+{
+	int k = w->data.n_factors;
+	LepGibbsSample *s = &w->sample;
+
+	fill_normal(rng, w->p, N_USERS * k, 0.2f, 0.5f);
+	fill_normal(rng, w->q, N_ITEMS * k, -0.1f, 0.5f);
+	fill_normal(rng, w->bu, N_USERS, 0.3f, 0.2f);
+	fill_normal(rng, w->bi, N_ITEMS, -0.2f, 0.3f);
+	fill_normal(rng, w->v, N_BINS * k, 0, 0.4f);
+	fill_normal(rng, w->bt, N_BINS, 0, 0.1f);
+	*s = (LepGibbsSample){ { w->p, w->q }, { w->bu, w->bi }, { k, 1 }, { 1, N_ITEMS }, w->v, w->bt, 0.25 };
+	for (int t = 0; t < N_BINS; t++)
+	{
+		for (int u = 0; u < N_USERS; u++)
+		{
+			for (int i = 0; i < N_ITEMS; i++)
+			{
+				bool timed = w->data.n_bins > 0;
+				double z = (double) w->bu[u] + (double) w->bi[i] + (timed ? (double) w->bt[t] : 0);
+
+				for (int f = 0; f < k; f++)
+				{
+					double p = (double) w->p[u * k + f];
+					double q = (double) w->q[f * N_ITEMS + i];
+
+					z += p * q + (timed ? (double) w->v[f * N_BINS + t] * (p + q) : 0);
+				}
+				w->score[t][u][i] += z;
+				w->squares[t][u][i] += z * z;
+			}
+		}
+	}
+	w->n_samples++;
+}
+
+/* The mean of so many samples, as a model of this rank. */
+static void
+run_world(World *w, LepArena *arena, int n_samples, int rank, LepModel *model)
+{
+	LepPosterior *posterior = lep_posterior_create(arena, &w->data, rank);
+	LepRng rng;
+
+	if (!CHECK(posterior != NULL))
+		return;
+	lep_rng_init(&rng, 5, 6, 7);
+	for (int s = 0; s < n_samples; s++)
+	{
+		draw_sample(w, &rng);
+		CHECK_STATUS(lep_posterior_add(arena->env, posterior, &w->sample), LEP_OK);
+	}
+	CHECK_INT_EQ(lep_posterior_samples(posterior), n_samples);
+	CHECK_STATUS(lep_model_create(arena, N_USERS, N_ITEMS, rank, model), LEP_OK);
+	CHECK_STATUS(lep_model_add_variances(arena, model), LEP_OK);
+	if (w->data.n_bins > 0)
+		CHECK_STATUS(lep_model_add_times(arena, w->data.n_bins, model), LEP_OK);
+	CHECK_STATUS(lep_posterior_export(arena->env, posterior, model), LEP_OK);
+}
+
+/* Score of a model in bin t, by the formula of model.h, in double precision. */
+static double
+score_in_bin(const LepModel *m, int t, int u, int i)
+{
+	double score = m->mean + (double) m->user_bias[u] + (double) m->item_bias[i];
+
+	if (m->times != NULL)
+		score += (double) m->times->bias[t];
+	for (int f = 0; f < m->n_factors; f++)
+	{
+		double p = (double) m->user_factors[u * m->stride + f];
+		double q = (double) m->item_factors[i * m->stride + f];
+
+		if (m->times != NULL)
+		{
+			score += p * (double) m->times->shift[t * m->stride + f];
+			p += (double) m->times->lift[t * m->stride + f];
+		}
+		score += p * q;
+	}
+	return score;
+}
+
+/* Root of the mean squared difference to the mean of the samples, over rated rows. */
+static double
+distance(const World *w, const LepModel *m, int t)
+{
+	double sum = 0;
+	int n = 0;
+
+	for (int u = 0; u < N_USERS - 1; u++)
+	{
+		for (int i = 0; i < N_ITEMS - 1; i++)
+		{
+			double mean = 3.5 + 2.0 * w->score[t][u][i] / w->n_samples;
+			double d = score_in_bin(m, t, u, i) - mean;
+
+			sum += d * d;
+			n++;
+		}
+	}
+	return sqrt(sum / n);
+}
+
+/* Enough rank for all samples together: nothing is lost. */
+static void
+test_full_rank_is_exact(void)
+{
+	static World w;
+	LepEnv env;
+	LepArena arena;
+	LepModel model;
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	for (int n_bins = 0; n_bins <= N_BINS; n_bins += N_BINS)
+	{
+		init_world(&w, MAX_K, n_bins);
+		run_world(&w, &arena, 40, MAX_RANK, &model);
+		for (int t = 0; t < N_BINS; t++)
+			CHECK_CLOSE(distance(&w, &model, t), 0, 2e-4);
+		/* the newest bin's is the plain score */
+		CHECK_CLOSE(lep_model_score(&model, 3, 4), score_in_bin(&model, N_BINS - 1, 3, 4), 1e-5);
+	}
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
+/* One sample of less rank than there is room for is itself. */
+static void
+test_one_sample(void)
+{
+	static World w;
+	LepEnv env;
+	LepArena arena;
+	LepModel model;
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	init_world(&w, 2, N_BINS);
+	run_world(&w, &arena, 1, 3, &model);
+	for (int t = 0; t < N_BINS; t++)
+		CHECK_CLOSE(distance(&w, &model, t), 0, 1e-4);
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
+int
+main(void)
+{
+	TEST(test_full_rank_is_exact);
+	TEST(test_one_sample);
+	return unit_done();
+}
