@@ -24,9 +24,15 @@
 #ifndef LEP_RANKING_H
 #define LEP_RANKING_H
 
-#include "core/model.h"
+#include "core/ranker.h"
 #include "core/ratings.h"
 #include "core/view.h"
+
+/*
+ * Longest lists: one list is one task, and tasks must be short.  Longer is
+ * LEP_ERR_OPTION_RANGE.
+ */
+#define LEP_RANKING_MAX_K 10000
 
 typedef enum LepRankingMetric
 {
@@ -72,55 +78,6 @@ typedef struct LepRankingMetrics
 	int64_t n_users; /* rows with at least one relevant item */
 	LepFigure figure[LEP_N_RANKING_METRICS];
 } LepRankingMetrics;
-
-/* A question for scores: of one user, for the items [first_item, first_item + n_items). */
-typedef struct LepScoreQuery
-{
-	int32_t user;		/* the ranker's number, -1 for one that it does not know */
-	int slot;			/* her place among the users of the last prepare() */
-	int thread;			/* who asks: for scratch memory by thread */
-	int32_t first_item; /* a multiple of LEP_RANKING_CHUNK where n_items > 1 */
-	int32_t n_items;	/* at most LEP_RANKING_CHUNK */
-	float at_least;		/* scores below it may be given as any number below it */
-} LepScoreQuery;
-
-#define LEP_RANKING_CHUNK 4096
-
-/*
- * What makes lists: anything that scores items for users.  A score of -infinity
- * says that the item is never listed.
- */
-typedef struct LepRanker
-{
-	int32_t n_users;
-	int32_t n_items;
-	void *arg;
-
-	/*
-	 * Called by the calling thread before the scores of a batch of users are
-	 * asked for (-1: one not known), with no other thread at work.  At most
-	 * LEP_RANKING_BATCH users.  NULL: nothing to prepare.
-	 */
-	LepStatus (*prepare)(LepEnv *env, void *arg, const int32_t *users, int n);
-
-	/* Scores into out[n_items]; a task's work: no host, no allocation. */
-	void (*scores)(const void *arg, const LepScoreQuery *query, float *out);
-
-	/*
-	 * [n_items], finite, where all users agree about the order of items: every
-	 * user's score never falls as order[i] rises.  NULL elsewhere.
-	 */
-	const float *order;
-} LepRanker;
-
-#define LEP_RANKING_BATCH 256
-
-/* The scores of a model; the ranker refers to it, scratch is in the arena. */
-extern LepStatus lep_ranker_of_model(LepArena *arena, const LepModel *model, LepRanker *ranker);
-
-/* Items by how many ratings they have: popularity, the same list for all. */
-extern LepStatus lep_ranker_of_popularity(LepArena *arena, const int32_t *item_count, int32_t n_users,
-										  int32_t n_items, LepRanker *ranker);
 
 /* Ratings of each item in some parts, [ratings->n_items]; NULL: failed or stopped. */
 extern int32_t *lep_ranking_item_counts(LepArena *arena, const LepRatings *ratings, unsigned parts);
