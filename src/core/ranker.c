@@ -6,9 +6,10 @@
  * no list will hold.  So an item is scored in single precision first, and
  * exactly only where that, plus what it may be wrong by, reaches what is asked.
  *
- * The margin.  Let D be the double that lep_score() rounds to float, T the float
- * next below the score that is asked for: rounding keeps order, so D < T gives a
- * score below it.  For user row p and item row q with norms at most P and Q,
+ * The margin.  Let D be the double that lep_score() rounds to float, S the score
+ * that is asked for.  Floats are no further apart than 2^-23 |S| + 2^-149 there
+ * and rounding keeps order, so D below S by twice that gives a score below S.
+ * For user row p and item row q with norms at most P and Q,
  * u = 2^-24 and m = stride / 16 + 4 roundings that a product passes through in
  * dot_f32 (kernels.h: fused additions in a lane, then four), the single
  * precision dot product is within (m + 1) u P Q of the true one (Higham,
@@ -98,6 +99,13 @@ score_margin(const ModelRanker *ranker, const LepScoreQuery *query, const float 
 		   DOUBLE_SLACK * (fabs(base) + bound->abs_bias + product);
 }
 
+/* What is below it rounds to a float below `score`. */
+static double
+float_below(float score)
+{
+	return (double) score - 4 * FLOAT_UNIT * fabs((double) score) - 2 * FLOAT_TINY;
+}
+
 static void
 score_by_model(const void *arg, const LepScoreQuery *query, float *out)
 {
@@ -115,7 +123,7 @@ score_by_model(const void *arg, const LepScoreQuery *query, float *out)
 	}
 	user_row = model->user_factors + (int64_t) query->user * stride;
 	base = model->mean + (double) model->user_bias[query->user];
-	cut = (double) nextafterf(query->at_least, -INFINITY) - score_margin(ranker, query, user_row, base);
+	cut = float_below(query->at_least) - score_margin(ranker, query, user_row, base);
 	lep_kernels->dot_rows_f32(model->item_factors + (int64_t) query->first_item * stride, query->n_items,
 							  stride, user_row, out);
 	for (int32_t j = 0; j < query->n_items; j++)

@@ -47,7 +47,7 @@ typedef enum LepRankingMetric
 	LEP_RANKING_COVERAGE,  /* share of the catalogue that is on any list */
 	LEP_RANKING_DIVERSITY, /* within a list: 1 - cosine of item rows */
 	LEP_RANKING_NOVELTY,   /* bits */
-	LEP_RANKING_GINI	   /* of how often each item is listed: 0 even, 1 one item only */
+	LEP_RANKING_GINI	   /* of how often each item is listed: 0 even, nearly 1 one item only */
 } LepRankingMetric;
 
 #define LEP_N_RANKING_METRICS (LEP_RANKING_GINI + 1)
@@ -103,7 +103,7 @@ typedef struct LepRankingRequest
 	int stride;
 } LepRankingRequest;
 
-/* LEP_ERR_MEMORY and LEP_ERR_STOPPED are possible; the metrics are NaN then. */
+/* A k out of bounds is LEP_ERR_OPTION_RANGE; what fails leaves metrics of nothing. */
 extern LepStatus
 lep_ranking_measure(LepEnv *env, const LepRankingRequest *request, LepRankingMetrics *metrics);
 

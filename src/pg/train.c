@@ -229,10 +229,10 @@ build_metrics(const Training *t)
 	if (r->ranking.k > 0)
 	{
 		lpg_json_int(&json, "k", r->ranking.k);
-		lpg_json_real(&json, "precision", r->ranking.precision);
-		lpg_json_real(&json, "recall", r->ranking.recall);
-		lpg_json_real(&json, "ndcg", r->ranking.ndcg);
-		lpg_json_real(&json, "popular_ndcg", r->ranking_popular.ndcg);
+		lpg_json_real(&json, "precision", r->ranking.figure[LEP_RANKING_PRECISION].value);
+		lpg_json_real(&json, "recall", r->ranking.figure[LEP_RANKING_RECALL].value);
+		lpg_json_real(&json, "ndcg", r->ranking.figure[LEP_RANKING_NDCG].value);
+		lpg_json_real(&json, "popular_ndcg", r->ranking_popular.figure[LEP_RANKING_NDCG].value);
 	}
 	lpg_json_end(&json);
 	return lpg_json_datum(&buffer);
