@@ -56,7 +56,7 @@ lep_ranking_name(LepRankingMetric metric)
 		[LEP_RANKING_MRR] = "mrr",
 		[LEP_RANKING_NDCG] = "ndcg",
 		[LEP_RANKING_AUC] = "auc",
-		[LEP_RANKING_COVERAGE] = "coverage",
+		[LEP_RANKING_COVERAGE] = "catalogue_coverage",
 		[LEP_RANKING_DIVERSITY] = "diversity",
 		[LEP_RANKING_NOVELTY] = "novelty",
 		[LEP_RANKING_GINI] = "gini",

@@ -229,9 +229,11 @@ build_metrics(const Training *t)
 	if (r->ranking.k > 0)
 	{
 		lpg_json_int(&json, "k", r->ranking.k);
-		lpg_json_real(&json, "precision", r->ranking.figure[LEP_RANKING_PRECISION].value);
-		lpg_json_real(&json, "recall", r->ranking.figure[LEP_RANKING_RECALL].value);
-		lpg_json_real(&json, "ndcg", r->ranking.figure[LEP_RANKING_NDCG].value);
+		for (int m = 0; m < LEP_N_RANKING_METRICS; m++)
+		{
+			if (r->ranking.figure[m].n > 0)
+				lpg_json_real(&json, lep_ranking_name((LepRankingMetric) m), r->ranking.figure[m].value);
+		}
 		lpg_json_real(&json, "popular_ndcg", r->ranking_popular.figure[LEP_RANKING_NDCG].value);
 	}
 	lpg_json_end(&json);

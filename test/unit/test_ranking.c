@@ -874,6 +874,7 @@ test_names(void)
 {
 	CHECK_STR_EQ(lep_ranking_name(LEP_RANKING_PRECISION), "precision");
 	CHECK_STR_EQ(lep_ranking_name(LEP_RANKING_HIT_RATE), "hit_rate");
+	CHECK_STR_EQ(lep_ranking_name(LEP_RANKING_COVERAGE), "catalogue_coverage");
 	CHECK_STR_EQ(lep_ranking_name(LEP_RANKING_GINI), "gini");
 	for (int m = 0; m < LEP_N_RANKING_METRICS; m++)
 		CHECK(lep_ranking_name((LepRankingMetric) m) != NULL);
