@@ -38,6 +38,9 @@ OBJS = \
 	src/core/pool.o \
 	src/core/popular.o \
 	src/core/posterior.o \
+	src/core/ranker.o \
+	src/core/ranking.o \
+	src/core/ranking_lists.o \
 	src/core/ratings.o \
 	src/core/ratings_cold.o \
 	src/core/ratings_sort.o \

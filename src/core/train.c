@@ -274,8 +274,7 @@ init_fit(const Training *training, Fit *fit, const LepSolver *solver, const LepO
 	fit->max_epochs = lep_plan_epochs(solver, options);
 	fit->phase = LEP_PHASE_TRAIN;
 	fit->max_rmse = MAX_RMSE_RATIO * training->train.sd;
-	fit->validation.rmse = NAN;
-	fit->validation.mae = NAN;
+	lep_metrics_clear(&fit->validation);
 	set_scale(training->ratings, fit);
 }
 
@@ -354,6 +353,16 @@ try_candidates(Training *training)
 	return training->best.solver != NULL ? LEP_OK : failure;
 }
 
+/* Lists of what users have not rated in the train and validation parts. */
+static LepStatus
+test_ranking(const Training *training, const LepModel *model, LepRankingMetrics *metrics)
+{
+	LepRankingSplit split = { training->ratings, LEP_PARTS_TRAIN | LEP_PARTS_VALIDATION, LEP_PARTS_TEST,
+							  RANKING_K, LEP_RANKING_CHEAP };
+
+	return lep_ranking_measure_split(training->env, model, &split, metrics);
+}
+
 /* The mean alone, then the biases alone, on the same train and test parts. */
 static LepStatus
 test_references(Training *training)
@@ -376,9 +385,7 @@ test_references(Training *training)
 	if (status != LEP_OK)
 		return status;
 	if (ratings->feedback == LEP_FEEDBACK_IMPLICIT)
-		status =
-			lep_metrics_ranking(training->env, &fit.model, ratings, LEP_PARTS_TRAIN | LEP_PARTS_VALIDATION,
-								LEP_PARTS_TEST, RANKING_K, &result->ranking_popular);
+		status = test_ranking(training, &fit.model, &result->ranking_popular);
 	else
 		status =
 			lep_metrics_errors(training->env, &fit.model, ratings, LEP_PARTS_TEST, &result->test_baseline);
@@ -437,8 +444,7 @@ test_best(Training *training)
 	if (result->n_test == 0)
 		return LEP_OK;
 	if (training->ratings->feedback == LEP_FEEDBACK_IMPLICIT)
-		status = lep_metrics_ranking(env, model, training->ratings, LEP_PARTS_TRAIN | LEP_PARTS_VALIDATION,
-									 LEP_PARTS_TEST, RANKING_K, &result->ranking);
+		status = test_ranking(training, model, &result->ranking);
 	else
 	{
 		status = lep_metrics_errors(env, model, training->ratings, LEP_PARTS_TEST, &result->test);
@@ -494,17 +500,14 @@ report_phase(LepEnv *env, LepPhase phase)
 static void
 clear_result(LepTrainResult *result)
 {
-	static const LepErrorMetrics no_errors = { 0, NAN, NAN };
-	static const LepRankingMetrics no_ranking = { 0, 0, NAN, NAN, NAN };
-
 	memset(result, 0, sizeof(*result));
-	result->test = no_errors;
-	result->test_mean = no_errors;
-	result->test_baseline = no_errors;
-	result->validation = no_errors;
+	lep_metrics_clear(&result->test);
+	lep_metrics_clear(&result->test_mean);
+	lep_metrics_clear(&result->test_baseline);
+	lep_metrics_clear(&result->validation);
 	result->median_mae = NAN;
-	result->ranking = no_ranking;
-	result->ranking_popular = no_ranking;
+	lep_ranking_clear(&result->ranking);
+	lep_ranking_clear(&result->ranking_popular);
 }
 
 static LepStatus

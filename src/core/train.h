@@ -13,6 +13,7 @@
 
 #include "core/metrics.h"
 #include "core/plan.h"
+#include "core/ranking.h"
 #include "core/solver.h"
 
 typedef struct LepCurvePoint

@@ -229,10 +229,12 @@ build_metrics(const Training *t)
 	if (r->ranking.k > 0)
 	{
 		lpg_json_int(&json, "k", r->ranking.k);
-		lpg_json_real(&json, "precision", r->ranking.precision);
-		lpg_json_real(&json, "recall", r->ranking.recall);
-		lpg_json_real(&json, "ndcg", r->ranking.ndcg);
-		lpg_json_real(&json, "popular_ndcg", r->ranking_popular.ndcg);
+		for (int m = 0; m < LEP_N_RANKING_METRICS; m++)
+		{
+			if (r->ranking.figure[m].n > 0)
+				lpg_json_real(&json, lep_ranking_name((LepRankingMetric) m), r->ranking.figure[m].value);
+		}
+		lpg_json_real(&json, "popular_ndcg", r->ranking_popular.figure[LEP_RANKING_NDCG].value);
 	}
 	lpg_json_end(&json);
 	return lpg_json_datum(&buffer);

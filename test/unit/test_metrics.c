@@ -1,6 +1,6 @@
 /*
  * test_metrics.c
- *		Errors and rankings against brute force: every pair scored, a full sort.
+ *		Errors against brute force and by hand.
  */
 #include "sample.h"
 
@@ -106,144 +106,161 @@ test_errors_of_no_ratings_are_not_numbers(void)
 	CHECK_OK(lep_metrics_errors(&c.env, &c.model, c.ratings, LEP_PARTS_TEST, &metrics));
 	CHECK_INT_EQ(metrics.n, 0);
 	CHECK(isnan(metrics.rmse) && isnan(metrics.mae));
+	CHECK(isnan(metrics.rmse_std_error) && isnan(metrics.mae_std_error));
 	case_end(&c);
 }
 
-/* One item of a user's full order. */
-typedef struct Place
+/* Three users, three items, a model that always says 3. */
+static LepRatings *
+three_users(LepArena *arena, LepModel *model)
 {
-	float score;
-	int item;
-} Place;
+	static SampleRow rows[] = {
+		{ 1, 1, 4 }, { 1, 2, 5 }, { 2, 1, 3 }, { 3, 1, 1 }, { 3, 3, 4 }, { 3, 2, 2 }
+	};
+	Sample sample = { rows, 6 };
+	LepRatings *ratings = sample_ratings(arena, &sample, LEP_FEEDBACK_EXPLICIT);
 
-static int
-compare_places(const void *a, const void *b)
-{
-	const Place *x = a;
-	const Place *y = b;
-
-	if (x->score != y->score)
-		return x->score > y->score ? -1 : 1;
-	return (x->item > y->item) - (x->item < y->item);
+	if (ratings == NULL || !CHECK_OK(lep_model_create(arena, 3, 3, 0, model)))
+		return NULL;
+	model->mean = 3;
+	return ratings;
 }
 
-/* Part of the user's rating of the item, or -1. */
-static int
-part_of(const LepRatings *ratings, int u, int item)
+/*
+ * Errors (prediction - rating): user 1: -1, -2; user 2: 0; user 3: 2, 1, -1.
+ * Squares by user 5, 0, 6 over 2, 1, 3 ratings: m = 11/6.  A_u - m n_u = 5 - 22/6
+ * = 8/6, -11/6, 6 - 33/6 = 3/6; squares (64 + 121 + 9) / 36 = 194/36.  Variance
+ * of m = 3/2 * 194/36 / 36; rmse = sqrt(11/6), its error sqrt(variance) / (2 rmse).
+ * Absolute by user 3, 0, 4: m = 7/6; 3 - 14/6 = 4/6, -7/6, 4 - 21/6 = 3/6;
+ * squares (16 + 49 + 9) / 36 = 74/36; variance 3/2 * 74/36 / 36.
+ */
+static void
+test_standard_errors_by_hand(void)
 {
-	for (int64_t j = ratings->user_start[u]; j < ratings->user_start[u + 1]; j++)
+	LepEnv env;
+	LepArena arena;
+	LepModel model;
+	LepErrorMetrics metrics;
+	LepRatings *ratings;
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	ratings = three_users(&arena, &model);
+	if (ratings == NULL)
+		return;
+	CHECK_OK(lep_metrics_errors(&env, &model, ratings, LEP_PARTS_ALL, &metrics));
+	CHECK_INT_EQ(metrics.n, 6);
+	CHECK_INT_EQ(metrics.n_known, 6);
+	CHECK_INT_EQ(metrics.n_users, 3);
+	CHECK_CLOSE(metrics.rmse, sqrt(11.0 / 6), 1e-15);
+	CHECK_CLOSE(metrics.mae, 7.0 / 6, 1e-15);
+	CHECK_CLOSE(metrics.rmse_std_error, sqrt(1.5 * 194 / 36 / 36) / (2 * sqrt(11.0 / 6)), 1e-14);
+	CHECK_CLOSE(metrics.mae_std_error, sqrt(1.5 * 74 / 36 / 36), 1e-14);
+
+	/* one user left: a mean, and nothing to say about its error */
+	memset(ratings->part, LEP_PART_TRAIN, 6);
+	ratings->part[0] = LEP_PART_TEST;
+	CHECK_OK(lep_metrics_errors(&env, &model, ratings, LEP_PARTS_TEST, &metrics));
+	CHECK_INT_EQ(metrics.n_users, 1);
+	CHECK_CLOSE(metrics.rmse, 1, 0);
+	CHECK(isnan(metrics.rmse_std_error) && isnan(metrics.mae_std_error));
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
+/* Squared and absolute errors of each user in two passes, tasks of 8192 ratings notwithstanding. */
+static void
+check_standard_errors(Case *c, unsigned parts)
+{
+	LepErrorMetrics metrics;
+	int n_users = c->ratings->n_users;
+	double *sums = calloc((size_t) n_users * 3, sizeof(double));
+	double total[3] = { 0, 0, 0 };
+	double spread[2] = { 0, 0 };
+	double groups = 0;
+
+	for (int u = 0; u < n_users; u++)
 	{
-		if (ratings->item[j] == item)
-			return ratings->part[j];
+		for (int64_t j = c->ratings->user_start[u]; j < c->ratings->user_start[u + 1]; j++)
+		{
+			float score = lep_clip(lep_model_score(&c->model, u, c->ratings->item[j]), c->model.min_score,
+								   c->model.max_score);
+			double error = (double) score - (double) c->ratings->rating[j];
+
+			if ((parts >> c->ratings->part[j] & 1) == 0)
+				continue;
+			sums[3 * u] += error * error;
+			sums[3 * u + 1] += fabs(error);
+			sums[3 * u + 2] += 1;
+		}
+		for (int s = 0; s < 3; s++)
+			total[s] += sums[3 * u + s];
+		groups += sums[3 * u + 2] > 0;
 	}
-	return -1;
-}
-
-/* Seen: parts 0 and 1; relevant: part 2. */
-static LepRankingMetrics
-rank_brute_force(const Case *c, int k)
-{
-	LepRankingMetrics sum = { k, 0, 0, 0, 0 };
-	Place *places = malloc(sizeof(Place) * (size_t) c->ratings->n_items);
-
-	for (int u = 0; u < c->ratings->n_users; u++)
+	for (int u = 0; u < n_users; u++)
 	{
-		int n = 0;
-		int n_relevant = 0;
-		int hits = 0;
-		double gain = 0;
-		double ideal = 0;
-
-		for (int i = 0; i < c->ratings->n_items; i++)
-		{
-			int part = part_of(c->ratings, u, i);
-
-			n_relevant += part == 2;
-			if (part != 0 && part != 1)
-				places[n++] = (Place){ lep_model_score(&c->model, u, i), i };
-		}
-		if (n_relevant == 0)
-			continue;
-		qsort(places, (size_t) n, sizeof(Place), compare_places);
-		for (int p = 0; p < k && p < n; p++)
-		{
-			bool hit = part_of(c->ratings, u, places[p].item) == 2;
-
-			hits += hit;
-			gain += hit ? 1 / log2(p + 2) : 0;
-			ideal += p < n_relevant ? 1 / log2(p + 2) : 0;
-		}
-		sum.n_users++;
-		sum.precision += (double) hits / k;
-		sum.recall += (double) hits / n_relevant;
-		sum.ndcg += gain / ideal;
+		for (int s = 0; s < 2; s++)
+			spread[s] += pow(sums[3 * u + s] - total[s] / total[2] * sums[3 * u + 2], 2);
 	}
-	free(places);
-	sum.precision /= (double) sum.n_users;
-	sum.recall /= (double) sum.n_users;
-	sum.ndcg /= (double) sum.n_users;
-	return sum;
+	free(sums);
+	CHECK_OK(lep_metrics_errors(&c->env, &c->model, c->ratings, parts, &metrics));
+	CHECK_INT_EQ(metrics.n_users, groups);
+	CHECK_CLOSE(metrics.rmse_std_error,
+				sqrt(groups / (groups - 1) * spread[0]) / total[2] / (2 * sqrt(total[0] / total[2])), 1e-12);
+	CHECK_CLOSE(metrics.mae_std_error, sqrt(groups / (groups - 1) * spread[1]) / total[2], 1e-12);
 }
 
 static void
-check_ranking(Case *c, int k)
-{
-	LepRankingMetrics expected = rank_brute_force(c, k);
-	LepRankingMetrics metrics;
-
-	CHECK_OK(lep_metrics_ranking(&c->env, &c->model, c->ratings, LEP_PARTS_TRAIN | LEP_PARTS_VALIDATION,
-								 LEP_PARTS_TEST, k, &metrics));
-	CHECK_INT_EQ(metrics.n_users, expected.n_users);
-	CHECK(metrics.precision > 0);
-	CHECK_CLOSE(metrics.precision, expected.precision, 1e-12);
-	CHECK_CLOSE(metrics.recall, expected.recall, 1e-12);
-	CHECK_CLOSE(metrics.ndcg, expected.ndcg, 1e-12);
-}
-
-static void
-test_ranking_with_factors(void)
+test_standard_errors_across_tasks(void)
 {
 	Case c;
 
-	if (!case_begin(&c, 300, 60, 0.3, 3))
+	/* many users in a task; users over several tasks; one task, its users in one part */
+	if (!case_begin(&c, 400, 120, 0.9, 4))
 		return;
-	check_ranking(&c, 1);
-	check_ranking(&c, 10);
-	check_ranking(&c, 100); /* more than there are items */
+	CHECK(c.ratings->n_ratings > 4 * 8192);
+	check_standard_errors(&c, LEP_PARTS_ALL);
+	check_standard_errors(&c, LEP_PARTS_TEST);
+	case_end(&c);
+	if (!case_begin(&c, 3, 20000, 0.9, 4))
+		return;
+	CHECK(c.ratings->n_ratings > 3 * 8192 * 2);
+	check_standard_errors(&c, LEP_PARTS_ALL);
+	memset(c.ratings->part, LEP_PART_TEST, (size_t) c.ratings->user_start[2]);
+	check_standard_errors(&c, LEP_PARTS_TEST);
 	case_end(&c);
 }
 
-/* Biases in tenths: many items share a score, and the lower number wins. */
+/*
+ * The ratings' users 1, 2, 3 are 2, nobody and 0 of the model, its items 1, 2, 3
+ * are 0, 1 and nothing.
+ */
 static void
-test_ranking_without_factors(void)
+test_unknown_rows_are_counted(void)
 {
-	Case c;
+	static const int32_t user_of[] = { 2, -1, 0 };
+	static const int32_t item_of[] = { 0, 1, -1 };
+	LepEnv env;
+	LepArena arena;
+	LepModel model;
+	LepErrorMetrics metrics;
+	LepErrorRequest request = { &model, NULL, LEP_PARTS_ALL, user_of, item_of };
 
-	if (!case_begin(&c, 300, 60, 0.3, 0))
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	request.ratings = three_users(&arena, &model);
+	if (request.ratings == NULL)
 		return;
-	check_ranking(&c, 1);
-	check_ranking(&c, 10);
-	check_ranking(&c, 100);
-	/* biases that differ but round to the same score */
-	c.model.mean = 1e8;
-	for (int i = 0; i < c.model.n_items; i++)
-		c.model.item_bias[i] = (float) (i * 37 % 60) / 10;
-	check_ranking(&c, 10);
-	case_end(&c);
-}
-
-/* Items beyond one chunk (16384) and users beyond one batch (256). */
-static void
-test_ranking_across_chunks(void)
-{
-	Case c;
-
-	if (!case_begin(&c, 5, 20000, 0.9, 2))
-		return;
-	CHECK(c.model.n_items > 16384 + 100);
-	c.model.item_bias[c.model.n_items - 1] = 50;
-	check_ranking(&c, 10);
-	case_end(&c);
+	model.user_bias[2] = 1;
+	model.item_bias[1] = 0.5f;
+	/* predictions 4, 4.5; 3; 3, 3.5, 3; ratings 4, 5; 3; 1, 2, 4 by item: errors 0, .5; 0; 2, 1.5, 1 */
+	CHECK_OK(lep_metrics_measure(&env, &request, &metrics));
+	CHECK_INT_EQ(metrics.n, 6);
+	CHECK_INT_EQ(metrics.n_known, 4);
+	CHECK_CLOSE(metrics.mae, 5.0 / 6, 1e-7);
+	CHECK_CLOSE(metrics.rmse, sqrt((0.25 + 4 + 2.25 + 1) / 6), 1e-7);
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
 }
 
 static void
@@ -251,7 +268,6 @@ test_threads_do_not_matter(void)
 {
 	Case c;
 	LepErrorMetrics errors[3];
-	LepRankingMetrics rankings[3];
 
 	if (!case_begin(&c, 400, 120, 0.4, 4))
 		return;
@@ -260,11 +276,8 @@ test_threads_do_not_matter(void)
 		c.env.n_threads = t + 1;
 		CHECK_OK(lep_pool_start(&c.env));
 		CHECK_OK(lep_metrics_errors(&c.env, &c.model, c.ratings, LEP_PARTS_TEST, &errors[t]));
-		CHECK_OK(lep_metrics_ranking(&c.env, &c.model, c.ratings, LEP_PARTS_TRAIN, LEP_PARTS_TEST, 7,
-									 &rankings[t]));
 		lep_pool_shutdown(&c.env);
 		CHECK_BYTES_EQ(&errors[t], &errors[0], sizeof(errors[0]));
-		CHECK(rankings[t].ndcg == rankings[0].ndcg && rankings[t].recall == rankings[0].recall);
 	}
 	case_end(&c);
 }
@@ -275,9 +288,9 @@ main(void)
 	lep_kernels_choose();
 	TEST(test_errors_match_brute_force);
 	TEST(test_errors_of_no_ratings_are_not_numbers);
-	TEST(test_ranking_with_factors);
-	TEST(test_ranking_without_factors);
-	TEST(test_ranking_across_chunks);
+	TEST(test_standard_errors_by_hand);
+	TEST(test_standard_errors_across_tasks);
+	TEST(test_unknown_rows_are_counted);
 	TEST(test_threads_do_not_matter);
 	return unit_done();
 }

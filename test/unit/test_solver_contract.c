@@ -151,8 +151,9 @@ check_same_run(const Sample *sample, const RunOptions *options, const Run *expec
 		check_same_model(&run.result.model, &expected->result.model);
 		CHECK_INT_EQ(run.result.epochs, expected->result.epochs);
 		CHECK_BYTES_EQ(&run.result.test, &expected->result.test, sizeof(LepErrorMetrics));
-		CHECK(run.result.ranking.ndcg == expected->result.ranking.ndcg ||
-			  isnan(expected->result.ranking.ndcg));
+		CHECK(run.result.ranking.figure[LEP_RANKING_NDCG].value ==
+				  expected->result.ranking.figure[LEP_RANKING_NDCG].value ||
+			  isnan(expected->result.ranking.figure[LEP_RANKING_NDCG].value));
 	}
 	run_end(&run);
 }

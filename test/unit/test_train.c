@@ -531,7 +531,9 @@ test_implicit_feedback(void)
 		CHECK_INT_EQ(c.result.algorithm, LEP_ALGORITHM_POPULAR);
 		CHECK_INT_EQ(c.result.ranking.k, 10);
 		CHECK(c.result.ranking.n_users > 100);
-		CHECK(c.result.ranking.ndcg > 0 && c.result.ranking.ndcg == c.result.ranking_popular.ndcg);
+		CHECK(c.result.ranking.figure[LEP_RANKING_NDCG].value > 0 &&
+			  c.result.ranking.figure[LEP_RANKING_NDCG].value ==
+				  c.result.ranking_popular.figure[LEP_RANKING_NDCG].value);
 		CHECK_INT_EQ(c.result.test.n, 0);
 		CHECK_INT_EQ(c.result.model.n_factors, 0);
 		CHECK(lep_model_is_sane(&c.result.model));
