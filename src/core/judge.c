@@ -116,15 +116,16 @@ lep_judge_prepare(LepArena *arena, LepJudging *judging)
 {
 	LepRelevance relevance = { judging->ratings, judging->parts, judging->min_rating, judging->item_of };
 	LepStatus status = lep_ranking_relevant(arena, &relevance, &judging->relevant, &judging->n_unlisted);
+	double max_scores = judging->max_auc_scores > 0 ? judging->max_auc_scores : LEP_JUDGE_AUC_SCORES;
 	double n_scores;
 
 	judging->sampled = false;
 	if (status != LEP_OK || (judging->wanted & AUC_METRIC) == 0)
 		return status;
 	n_scores = (double) count_rows(judging) * judging->n_items;
-	if (n_scores <= LEP_JUDGE_AUC_SCORES)
+	if (n_scores <= max_scores)
 		return LEP_OK;
-	return sample_users(arena, judging, LEP_JUDGE_AUC_SCORES / n_scores);
+	return sample_users(arena, judging, max_scores / n_scores);
 }
 
 /* Errors of predictions. */

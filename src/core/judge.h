@@ -62,6 +62,8 @@ typedef struct LepJudging
 	int32_t n_items;		 /* the model's */
 	int k;					 /* length of the lists */
 
+	double max_auc_scores; /* 0: LEP_JUDGE_AUC_SCORES */
+
 	LepView relevant;
 	int32_t *n_unlisted;
 	bool sampled;		  /* AUC is of some users only: */

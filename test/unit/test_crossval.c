@@ -179,6 +179,46 @@ test_folds_are_trainings(void)
 	unit_env_done(&env);
 }
 
+/* Where all items for all users would be too many, the AUC is of some users; all else is as it was. */
+static void
+test_draws_users_for_auc(void)
+{
+	SamplePlan plan = { 400, 60, 0.6, 2, 0.2, 1, 3 };
+	Sample sample = sample_planted(&plan, 4);
+	LepContestRules rules = { lep_contest_metrics(LEP_FEEDBACK_EXPLICIT), 5, NAN };
+	const int auc = LEP_METRIC_RANKING + LEP_RANKING_AUC;
+	LepEnv env;
+	LepArena arena;
+	LepRatings *ratings;
+	LepOptions options;
+	LepContest contest;
+	LepTrainResult trained;
+	LepJudgement all;
+	LepJudgement some;
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	ratings = sample_ratings(&arena, &sample, LEP_FEEDBACK_EXPLICIT);
+	lep_options_init(&options);
+	options.algorithm = LEP_ALGORITHM_BASELINE;
+	CHECK_OK(lep_split_fold(&env, ratings, &options, (LepFold){ 1, 3 }));
+	CHECK_OK(lep_contest_begin(&arena, ratings, &rules, &contest));
+	CHECK_OK(lep_contest_enter(&arena, &contest, &options, &trained, &all));
+	/* a quarter of 400 users */
+	contest.judging.max_auc_scores = 100.0 * 60;
+	CHECK_OK(lep_judge_prepare(&arena, &contest.judging));
+	CHECK_OK(lep_judge_model(&env, &contest.judging, &trained.model, &some));
+	CHECK_CLOSE(all.figure[auc].n, 400, 5);
+	CHECK_CLOSE(some.figure[auc].n, 100, 4 * sqrt(400 * 3 / 16.0));
+	CHECK_CLOSE(some.figure[auc].value, all.figure[auc].value, 4 * some.figure[auc].std_error);
+	CHECK_CLOSE(some.figure[auc].std_error, 2 * all.figure[auc].std_error, 0.5 * all.figure[auc].std_error);
+	some.figure[auc] = all.figure[auc];
+	CHECK_BYTES_EQ(&some, &all, sizeof(LepJudgement));
+	sample_free(&sample);
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
 int
 main(void)
 {
@@ -186,5 +226,6 @@ main(void)
 	TEST(test_names_of_metrics);
 	TEST(test_judges_popularity);
 	TEST(test_folds_are_trainings);
+	TEST(test_draws_users_for_auc);
 	return unit_done();
 }
