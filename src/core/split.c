@@ -45,23 +45,32 @@ threshold_of(double fraction, bool *all)
 	return fraction > 0 && !*all ? (uint64_t) (fraction * 0x1p64) : 0;
 }
 
+/* Hashes of all item ids; NULL: failed or stopped. */
+static uint64_t *
+hash_items(LepArena *scratch, const LepRatings *ratings)
+{
+	uint64_t *item_hash = lep_arena_alloc(scratch, ratings->n_items, sizeof(uint64_t));
+
+	for (int32_t i = 0; item_hash != NULL && i < ratings->n_items; i++)
+	{
+		if (stop_due(scratch->env, i))
+			return NULL;
+		item_hash[i] = lep_idmap_hash(ratings->items, i);
+	}
+	return item_hash;
+}
+
 /* Move ratings of the train part to `part`, by a hash of seed and both ids. */
 static LepStatus
 split_random(LepArena *scratch, LepRatings *ratings, LepPart part, double fraction, uint64_t seed)
 {
 	LepEnv *env = scratch->env;
-	uint64_t *item_hash = lep_arena_alloc(scratch, ratings->n_items, sizeof(uint64_t));
+	uint64_t *item_hash = hash_items(scratch, ratings);
 	bool all;
 	uint64_t threshold = threshold_of(fraction, &all);
 
 	if (item_hash == NULL)
 		return env->error.status;
-	for (int32_t i = 0; i < ratings->n_items; i++)
-	{
-		if (stop_due(env, i))
-			return LEP_ERR_STOPPED;
-		item_hash[i] = lep_idmap_hash(ratings->items, i);
-	}
 	for (int32_t u = 0; u < ratings->n_users; u++)
 	{
 		uint64_t user_hash = lep_hash_combine(seed, lep_idmap_hash(ratings->users, u));
@@ -316,8 +325,13 @@ lep_split_validation(LepEnv *env, LepRatings *ratings, const LepOptions *options
 
 /* The test is the pairs whose hash falls into the fold's share of all hashes. */
 static LepStatus
-fold_random(LepEnv *env, LepRatings *ratings, uint64_t seed, LepFold fold)
+fold_random(LepArena *scratch, LepRatings *ratings, uint64_t seed, LepFold fold)
 {
+	LepEnv *env = scratch->env;
+	uint64_t *item_hash = hash_items(scratch, ratings);
+
+	if (item_hash == NULL)
+		return env->error.status;
 	seed = lep_hash_combine(seed, FOLD_STREAM);
 	for (int32_t u = 0; u < ratings->n_users; u++)
 	{
@@ -325,7 +339,7 @@ fold_random(LepEnv *env, LepRatings *ratings, uint64_t seed, LepFold fold)
 
 		for (int64_t j = ratings->user_start[u]; j < ratings->user_start[u + 1]; j++)
 		{
-			uint64_t hash = lep_hash_combine(user_hash, lep_idmap_hash(ratings->items, ratings->item[j]));
+			uint64_t hash = lep_hash_combine(user_hash, item_hash[ratings->item[j]]);
 
 			if (stop_due(env, j))
 				return LEP_ERR_STOPPED;
@@ -384,7 +398,7 @@ lep_split_fold(LepEnv *env, LepRatings *ratings, const LepOptions *options, LepF
 		slice = options->test_fraction;
 	lep_arena_init(&scratch, env);
 	if (status == LEP_OK && options->split == LEP_SPLIT_RANDOM)
-		status = fold_random(env, ratings, (uint64_t) options->seed, fold);
+		status = fold_random(&scratch, ratings, (uint64_t) options->seed, fold);
 	else if (status == LEP_OK && options->split == LEP_SPLIT_TIME)
 		status = fold_time(&scratch, ratings, slice, fold);
 	else if (status == LEP_OK)

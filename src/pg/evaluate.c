@@ -444,7 +444,9 @@ lepton_evaluate(PG_FUNCTION_ARGS)
 	check_reading_options(lpg_experiment_options(fcinfo, 4));
 	InitMaterializedSRF(fcinfo, 0);
 
-	e->handle = lpg_handle_create(fcinfo);
+	if (fcinfo->flinfo->fn_extra == NULL)
+		fcinfo->flinfo->fn_extra = lpg_handle_create(fcinfo);
+	e->handle = fcinfo->flinfo->fn_extra;
 	(void) lpg_handle_refresh(e->handle, PG_GETARG_TEXT_PP(0));
 	read_model_options(e);
 	copy_reading_options(e, PG_GETARG_JSONB_P(4));

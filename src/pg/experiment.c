@@ -51,6 +51,7 @@ lpg_experiment_read(LpgExperiment *x, const LpgExperimentSource *from)
 	if (from->allow_few)
 		lep_ratings_allow_few(x->source.builder);
 	lpg_experiment_check(x, lep_ratings_finish(x->source.builder, from->options, &x->ratings));
+	lpg_source_notice_feedback(&x->source, from->options, x->ratings);
 }
 
 static void

@@ -44,7 +44,10 @@ typedef struct LpgExperimentSource
 	void *check_arg;
 } LpgExperimentSource;
 
-/* The ratings of the source, as the caller may read them. */
+/*
+ * The ratings of the source, as the caller may read them; a NOTICE where they are
+ * taken as implicit feedback by guess.
+ */
 extern void lpg_experiment_read(LpgExperiment *x, const LpgExperimentSource *from);
 
 /* Run it with lepton.threads threads to start; ERROR for a status that is not LEP_OK. */
