@@ -15,7 +15,9 @@ PGFILEDESC = "lepton - recommenders trained on rating tables"
 OBJS = \
 	src/core/als.o \
 	src/core/baseline.o \
+	src/core/contest.o \
 	src/core/cpu.o \
+	src/core/crossval.o \
 	src/core/dense.o \
 	src/core/env.o \
 	src/core/format.o \
@@ -24,6 +26,7 @@ OBJS = \
 	src/core/gibbs_rows.o \
 	src/core/idmap.o \
 	src/core/interval.o \
+	src/core/judge.o \
 	src/core/kernels.o \
 	src/core/kernels_avx2.o \
 	src/core/kernels_avx512.o \
@@ -52,9 +55,12 @@ OBJS = \
 	src/core/times.o \
 	src/core/topn.o \
 	src/core/train.o \
+	src/core/tune.o \
 	src/core/view.o \
 	src/pg/cache.o \
 	src/pg/errors.o \
+	src/pg/evaluate.o \
+	src/pg/experiment.o \
 	src/pg/handle.o \
 	src/pg/interval.o \
 	src/pg/jsonbuild.o \
@@ -73,10 +79,11 @@ OBJS = \
 	src/pg/store.o \
 	src/pg/times.o \
 	src/pg/topn.o \
-	src/pg/train.o
+	src/pg/train.o \
+	src/pg/tune.o
 
 # The install script's parts, in the order in which they build on each other.
-SQL_PARTS = $(addprefix src/sql/,types.sql options.sql train.sql predict.sql.in topn.sql topn.sql.in models.sql)
+SQL_PARTS = $(addprefix src/sql/,types.sql options.sql train.sql predict.sql.in topn.sql topn.sql.in models.sql evaluate.sql)
 
 # The version stands in lepton.control and nowhere else in the code.
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" lepton.control)

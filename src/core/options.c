@@ -527,6 +527,20 @@ lep_option_text(const LepOptions *options, int i)
 	return option_table[i].type == LEP_OPTION_TEXT ? value_of(options, i) : NULL;
 }
 
+void
+lep_option_copy(LepOptions *to, const LepOptions *from, int i)
+{
+	static const size_t sizes[] = {
+		[LEP_OPTION_INT] = sizeof(int64_t),		 [LEP_OPTION_REAL] = sizeof(double),
+		[LEP_OPTION_BOOL] = sizeof(bool),		 [LEP_OPTION_ENUM] = sizeof(int),
+		[LEP_OPTION_TEXT] = LEP_OPTION_TEXT_LEN, [LEP_OPTION_RANGE] = 2 * sizeof(double),
+	};
+
+	memcpy(value_of(to, i), value_of(from, i), sizes[option_table[i].type]);
+	if (lep_option_given(from, i))
+		mark_given(to, i);
+}
+
 LepStatus
 lep_options_resolve(const LepOptions *given, LepAlgorithm algorithm, LepOptions *resolved, LepError *error)
 {

@@ -189,6 +189,9 @@ extern double lep_option_number(const LepOptions *options, int i);
 extern const double *lep_option_range(const LepOptions *options, int i);
 extern const char *lep_option_text(const LepOptions *options, int i);
 
+/* Give row i the value, and make it as given, as it is in `from`. */
+extern void lep_option_copy(LepOptions *to, const LepOptions *from, int i);
+
 /*
  * *resolved = given, with everything not given at its default for the
  * algorithm.  OPTION_ALGORITHM if something was given that the algorithm does

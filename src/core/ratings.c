@@ -34,6 +34,7 @@ struct LepRatingsBuilder
 	LepIdMap *items;
 	LepRowChunk *first;
 	LepRowChunk *last;
+	bool allow_few; /* users and items */
 
 	/* of all rows */
 	int64_t n_rows;
@@ -64,6 +65,12 @@ int64_t
 lep_ratings_rows(const LepRatingsBuilder *builder)
 {
 	return builder->n_rows;
+}
+
+void
+lep_ratings_allow_few(LepRatingsBuilder *builder)
+{
+	builder->allow_few = true;
 }
 
 /* Append an empty chunk: one block, the arrays behind the header. */
@@ -275,16 +282,16 @@ sort_rows(LepRatingsBuilder *builder, LepRows *rows)
 	return status;
 }
 
-/* Is there enough to train on? */
+/* Are there at least so many users and items? */
 static LepStatus
-check_enough(LepEnv *env, const LepRows *rows)
+check_enough(LepEnv *env, const LepRows *rows, int least)
 {
 	if (rows->n == 0)
 		return lep_fail(&env->error, LEP_ERR_NO_RATINGS, NULL, 0, 0, 0);
-	if (rows->n_users < 2)
-		return lep_fail(&env->error, LEP_ERR_TOO_FEW, "users", rows->n_users, 2, 0);
-	if (rows->n_items < 2)
-		return lep_fail(&env->error, LEP_ERR_TOO_FEW, "items", rows->n_items, 2, 0);
+	if (rows->n_users < least)
+		return lep_fail(&env->error, LEP_ERR_TOO_FEW, "users", rows->n_users, least, 0);
+	if (rows->n_items < least)
+		return lep_fail(&env->error, LEP_ERR_TOO_FEW, "items", rows->n_items, least, 0);
 	return LEP_OK;
 }
 
@@ -346,7 +353,7 @@ finish(LepRatingsBuilder *builder, const LepOptions *options, LepArena *scratch,
 	status = lep_rows_drop_cold(&rows, options->min_user_ratings, options->min_item_ratings, builder->users,
 								builder->items);
 	if (status == LEP_OK)
-		status = check_enough(scratch->env, &rows);
+		status = check_enough(scratch->env, &rows, builder->allow_few ? 1 : 2);
 	if (status != LEP_OK)
 		return status;
 	ratings->n_cold -= rows.n;

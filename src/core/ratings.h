@@ -29,14 +29,17 @@ typedef enum LepPart
 {
 	LEP_PART_TRAIN,
 	LEP_PART_VALIDATION,
-	LEP_PART_TEST
+	LEP_PART_TEST,
+	LEP_PART_UNUSED /* of no use to this training: later than its test, say */
 } LepPart;
 
 /* Sets of parts. */
 #define LEP_PARTS_TRAIN		 (1 << LEP_PART_TRAIN)
 #define LEP_PARTS_VALIDATION (1 << LEP_PART_VALIDATION)
 #define LEP_PARTS_TEST		 (1 << LEP_PART_TEST)
-#define LEP_PARTS_ALL		 (LEP_PARTS_TRAIN | LEP_PARTS_VALIDATION | LEP_PARTS_TEST)
+#define LEP_PARTS_UNUSED	 (1 << LEP_PART_UNUSED)
+/* all that a training may look at */
+#define LEP_PARTS_ALL (LEP_PARTS_TRAIN | LEP_PARTS_VALIDATION | LEP_PARTS_TEST)
 
 typedef struct LepRatings
 {
@@ -89,6 +92,9 @@ extern LepStatus lep_ratings_add(LepRatingsBuilder *builder, const LepId *users,
 
 /* Rows added so far. */
 extern int64_t lep_ratings_rows(const LepRatingsBuilder *builder);
+
+/* For what is judged and not trained on: a single user or item will do. */
+extern void lep_ratings_allow_few(LepRatingsBuilder *builder);
 
 /*
  * Sort, merge, drop.  The builder and what only it needs are given back; the

@@ -24,6 +24,9 @@
 /* Tells the validation part's hashes from the test part's; any number would do. */
 #define VALIDATION_STREAM UINT64_C(0x76616c6964617465)
 
+/* And the folds' from both. */
+#define FOLD_STREAM UINT64_C(0x666f6c6473)
+
 /* Digits of a time for selection. */
 #define DIGIT_BITS 16
 #define DIGITS	   (1 << DIGIT_BITS)
@@ -42,23 +45,32 @@ threshold_of(double fraction, bool *all)
 	return fraction > 0 && !*all ? (uint64_t) (fraction * 0x1p64) : 0;
 }
 
+/* Hashes of all item ids; NULL: failed or stopped. */
+static uint64_t *
+hash_items(LepArena *scratch, const LepRatings *ratings)
+{
+	uint64_t *item_hash = lep_arena_alloc(scratch, ratings->n_items, sizeof(uint64_t));
+
+	for (int32_t i = 0; item_hash != NULL && i < ratings->n_items; i++)
+	{
+		if (stop_due(scratch->env, i))
+			return NULL;
+		item_hash[i] = lep_idmap_hash(ratings->items, i);
+	}
+	return item_hash;
+}
+
 /* Move ratings of the train part to `part`, by a hash of seed and both ids. */
 static LepStatus
 split_random(LepArena *scratch, LepRatings *ratings, LepPart part, double fraction, uint64_t seed)
 {
 	LepEnv *env = scratch->env;
-	uint64_t *item_hash = lep_arena_alloc(scratch, ratings->n_items, sizeof(uint64_t));
+	uint64_t *item_hash = hash_items(scratch, ratings);
 	bool all;
 	uint64_t threshold = threshold_of(fraction, &all);
 
 	if (item_hash == NULL)
 		return env->error.status;
-	for (int32_t i = 0; i < ratings->n_items; i++)
-	{
-		if (stop_due(env, i))
-			return LEP_ERR_STOPPED;
-		item_hash[i] = lep_idmap_hash(ratings->items, i);
-	}
 	for (int32_t u = 0; u < ratings->n_users; u++)
 	{
 		uint64_t user_hash = lep_hash_combine(seed, lep_idmap_hash(ratings->users, u));
@@ -151,19 +163,32 @@ count_train(LepEnv *env, const LepRatings *ratings, int64_t *n)
 	return LEP_OK;
 }
 
-/* Move the newest ratings of the train part to `part`. */
-static LepStatus
-split_time(LepArena *scratch, LepRatings *ratings, LepPart part, double fraction)
+/* A cut between two instants: which ratings are on its newer side. */
+typedef struct TimeCut
 {
-	LepEnv *env = scratch->env;
+	bool any; /* false: none is */
+	uint64_t key;
+	bool with_key; /* is the instant itself? */
+} TimeCut;
+
+static inline bool
+is_newer(const TimeCut *cut, uint64_t key)
+{
+	return cut->any && (key > cut->key || (cut->with_key && key == cut->key));
+}
+
+/* The cut whose newer side is nearest to a fraction of the train ratings. */
+static LepStatus
+find_cut(LepArena *scratch, const LepRatings *ratings, double fraction, TimeCut *cut)
+{
 	Instant instant = { 0, 0, 0 };
 	int64_t n;
 	int64_t rank;
 	int64_t larger; /* size with the instant at the boundary; n_newer without */
 	double wanted;
-	bool with_instant;
-	LepStatus status = count_train(env, ratings, &n);
+	LepStatus status = count_train(scratch->env, ratings, &n);
 
+	cut->any = false;
 	if (status != LEP_OK || fraction <= 0 || n == 0)
 		return status;
 	wanted = fraction * (double) n;
@@ -174,14 +199,27 @@ split_time(LepArena *scratch, LepRatings *ratings, LepPart part, double fraction
 		return status;
 
 	larger = instant.n_newer + instant.n_same;
-	with_instant = larger < n && (double) larger - wanted < wanted - (double) instant.n_newer;
+	cut->any = true;
+	cut->key = instant.key;
+	cut->with_key = larger < n && (double) larger - wanted < wanted - (double) instant.n_newer;
+	return LEP_OK;
+}
+
+/* Move the newest ratings of the train part to `part`. */
+static LepStatus
+split_time(LepArena *scratch, LepRatings *ratings, LepPart part, double fraction)
+{
+	LepEnv *env = scratch->env;
+	TimeCut cut;
+	LepStatus status = find_cut(scratch, ratings, fraction, &cut);
+
+	if (status != LEP_OK || !cut.any)
+		return status;
 	for (int64_t j = 0; j < ratings->n_ratings; j++)
 	{
-		uint64_t key = time_key(ratings->time[j]);
-
 		if (stop_due(env, j))
 			return LEP_ERR_STOPPED;
-		if (ratings->part[j] == LEP_PART_TRAIN && (key > instant.key || (with_instant && key == instant.key)))
+		if (ratings->part[j] == LEP_PART_TRAIN && is_newer(&cut, time_key(ratings->time[j])))
 			ratings->part[j] = (uint8_t) part;
 	}
 	return LEP_OK;
@@ -237,12 +275,10 @@ split_part(LepArena *scratch, LepRatings *ratings, const LepOptions *options, Le
 	return split_random(scratch, ratings, part, fraction, seed);
 }
 
-LepStatus
-lep_split(LepEnv *env, LepRatings *ratings, const LepOptions *options)
+/* All ratings in the train part, if there is what the split needs. */
+static LepStatus
+begin_split(LepEnv *env, LepRatings *ratings, const LepOptions *options)
 {
-	LepArena scratch;
-	LepStatus status;
-
 	if (options->split != LEP_SPLIT_RANDOM && ratings->time == NULL)
 	{
 		lep_fail(&env->error, LEP_ERR_NEEDS_TIME, "split", 0, 0, 0);
@@ -255,8 +291,118 @@ lep_split(LepEnv *env, LepRatings *ratings, const LepOptions *options)
 			return LEP_ERR_STOPPED;
 		ratings->part[j] = LEP_PART_TRAIN;
 	}
+	return LEP_OK;
+}
+
+LepStatus
+lep_split(LepEnv *env, LepRatings *ratings, const LepOptions *options)
+{
+	LepArena scratch;
+	LepStatus status = begin_split(env, ratings, options);
+
 	lep_arena_init(&scratch, env);
-	status = split_part(&scratch, ratings, options, LEP_PART_TEST);
+	if (status == LEP_OK)
+		status = split_part(&scratch, ratings, options, LEP_PART_TEST);
+	if (status == LEP_OK)
+		status = split_part(&scratch, ratings, options, LEP_PART_VALIDATION);
+	lep_arena_drop(&scratch);
+	return status;
+}
+
+LepStatus
+lep_split_validation(LepEnv *env, LepRatings *ratings, const LepOptions *options)
+{
+	LepArena scratch;
+	LepStatus status;
+
+	lep_arena_init(&scratch, env);
+	status = split_part(&scratch, ratings, options, LEP_PART_VALIDATION);
+	lep_arena_drop(&scratch);
+	return status;
+}
+
+/* ------------------------------------------------------------------------- folds */
+
+/* The test is the pairs whose hash falls into the fold's share of all hashes. */
+static LepStatus
+fold_random(LepArena *scratch, LepRatings *ratings, uint64_t seed, LepFold fold)
+{
+	LepEnv *env = scratch->env;
+	uint64_t *item_hash = hash_items(scratch, ratings);
+
+	if (item_hash == NULL)
+		return env->error.status;
+	seed = lep_hash_combine(seed, FOLD_STREAM);
+	for (int32_t u = 0; u < ratings->n_users; u++)
+	{
+		uint64_t user_hash = lep_hash_combine(seed, lep_idmap_hash(ratings->users, u));
+
+		for (int64_t j = ratings->user_start[u]; j < ratings->user_start[u + 1]; j++)
+		{
+			uint64_t hash = lep_hash_combine(user_hash, item_hash[ratings->item[j]]);
+
+			if (stop_due(env, j))
+				return LEP_ERR_STOPPED;
+			if ((hash >> 32) * (uint64_t) fold.n_folds >> 32 == (uint64_t) fold.fold - 1)
+				ratings->part[j] = LEP_PART_TEST;
+		}
+	}
+	return LEP_OK;
+}
+
+/* The test lies between two cuts; what is newer is not there yet. */
+static LepStatus
+fold_time(LepArena *scratch, LepRatings *ratings, double slice, LepFold fold)
+{
+	TimeCut newer;
+	TimeCut test;
+	LepStatus status = find_cut(scratch, ratings, slice * (fold.fold - 1), &newer);
+
+	if (status == LEP_OK)
+		status = find_cut(scratch, ratings, slice * fold.fold, &test);
+	if (status != LEP_OK)
+		return status;
+	for (int64_t j = 0; j < ratings->n_ratings; j++)
+	{
+		uint64_t key = time_key(ratings->time[j]);
+
+		if (stop_due(scratch->env, j))
+			return LEP_ERR_STOPPED;
+		if (is_newer(&newer, key))
+			ratings->part[j] = LEP_PART_UNUSED;
+		else if (is_newer(&test, key))
+			ratings->part[j] = LEP_PART_TEST;
+	}
+	return LEP_OK;
+}
+
+/* One rating of each user after the other leaves the train part. */
+static LepStatus
+fold_last(LepEnv *env, LepRatings *ratings, LepFold fold)
+{
+	LepStatus status = LEP_OK;
+
+	for (int f = 1; status == LEP_OK && f < fold.fold; f++)
+		status = split_last(env, ratings, LEP_PART_UNUSED, 1);
+	return status == LEP_OK ? split_last(env, ratings, LEP_PART_TEST, 1) : status;
+}
+
+LepStatus
+lep_split_fold(LepEnv *env, LepRatings *ratings, const LepOptions *options, LepFold fold)
+{
+	double slice = 1.0 / (fold.n_folds + 1);
+	LepArena scratch;
+	LepStatus status = begin_split(env, ratings, options);
+
+	if (options->test_fraction > 0 && options->test_fraction < slice)
+		slice = options->test_fraction;
+	lep_arena_init(&scratch, env);
+	if (status == LEP_OK && options->split == LEP_SPLIT_RANDOM)
+		status = fold_random(&scratch, ratings, (uint64_t) options->seed, fold);
+	else if (status == LEP_OK && options->split == LEP_SPLIT_TIME)
+		status = fold_time(&scratch, ratings, slice, fold);
+	else if (status == LEP_OK)
+		status = fold_last(env, ratings, fold);
 	if (status == LEP_OK)
 		status = split_part(&scratch, ratings, options, LEP_PART_VALIDATION);
 	lep_arena_drop(&scratch);

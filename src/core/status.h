@@ -18,7 +18,7 @@ typedef enum LepStatus
 
 	/* resources and control */
 	LEP_ERR_MEMORY,		  /* the host has none left; value: bytes asked */
-	LEP_ERR_MEMORY_LIMIT, /* value: bytes needed, max: bytes allowed */
+	LEP_ERR_MEMORY_LIMIT, /* value: bytes needed, max: bytes allowed; what: for what, or NULL */
 	LEP_ERR_STOPPED,	  /* should_stop() said so */
 
 	/* data */

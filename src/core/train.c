@@ -510,16 +510,17 @@ clear_result(LepTrainResult *result)
 	lep_ranking_clear(&result->ranking_popular);
 }
 
+/* What is in each part, and which candidates run on it. */
 static LepStatus
-split_ratings(Training *training)
+count_parts(Training *training)
 {
 	LepTrainResult *result = training->result;
 	LepRatings *ratings = training->ratings;
 	LepEnv *env = training->env;
-	LepStatus status = lep_split(env, ratings, &training->candidates[0].options);
+	LepStatus status = lep_view_moments(env, ratings, LEP_PARTS_TRAIN, &training->train);
 
 	if (status == LEP_OK)
-		status = lep_view_moments(env, ratings, LEP_PARTS_TRAIN, &training->train);
+		status = lep_view_count(env, ratings, LEP_PARTS_VALIDATION, &result->n_validation);
 	if (status == LEP_OK)
 		status = lep_view_count(env, ratings, LEP_PARTS_TEST, &result->n_test);
 	if (status != LEP_OK)
@@ -527,11 +528,18 @@ split_ratings(Training *training)
 	result->n_train = training->train.n;
 	if (result->n_train == 0)
 		return lep_fail(&env->error, LEP_ERR_EMPTY_TRAIN, NULL, (double) ratings->n_ratings, 0, 0);
-	result->n_validation = ratings->n_ratings - result->n_train - result->n_test;
 	report_phase(env, LEP_PHASE_SORT);
 	if (training->n_candidates > 1)
 		lep_plan_choose(training->candidates, training->n_candidates, result->n_validation > 0);
 	return LEP_OK;
+}
+
+static LepStatus
+split_ratings(Training *training)
+{
+	LepStatus status = lep_split(training->env, training->ratings, &training->candidates[0].options);
+
+	return status == LEP_OK ? count_parts(training) : status;
 }
 
 static void
@@ -580,29 +588,56 @@ run_training(Training *training)
 	return status;
 }
 
-LepStatus
-lep_train(LepArena *arena, LepRatings *ratings, const LepOptions *given, LepTrainResult *result)
+/* Candidates, and whether there is memory for them. */
+static LepStatus
+begin_training(Training *training, LepArena *arena, LepRatings *ratings, const LepOptions *given,
+			   LepTrainResult *result)
 {
 	LepEnv *env = arena->env;
-	Training training;
 	LepStatus status;
 
 	clear_result(result);
-	memset(&training, 0, sizeof(training));
-	training.arena = arena;
-	training.env = env;
-	training.ratings = ratings;
-	training.result = result;
-	status = lep_plan_candidates(ratings, given, training.candidates, &training.n_candidates, &env->error);
+	memset(training, 0, sizeof(*training));
+	training->arena = arena;
+	training->env = env;
+	training->ratings = ratings;
+	training->result = result;
+	status = lep_plan_candidates(ratings, given, training->candidates, &training->n_candidates, &env->error);
 	if (status != LEP_OK)
 		return status;
 	result->memory_estimate = lep_plan_memory(ratings, given, env->n_threads);
 	if (env->max_bytes > 0 && result->memory_estimate > env->max_bytes)
 		return lep_fail(&env->error, LEP_ERR_MEMORY_LIMIT, NULL, (double) result->memory_estimate, 0,
 						(double) env->max_bytes);
-	status = lep_pool_start(env);
+	return LEP_OK;
+}
+
+LepStatus
+lep_train(LepArena *arena, LepRatings *ratings, const LepOptions *given, LepTrainResult *result)
+{
+	LepEnv *env = arena->env;
+	Training training;
+	LepStatus status = begin_training(&training, arena, ratings, given, result);
+
+	if (status == LEP_OK)
+		status = lep_pool_start(env);
 	if (status == LEP_OK)
 		status = run_training(&training);
 	lep_pool_shutdown(env);
+	return status;
+}
+
+LepStatus
+lep_train_presplit(LepArena *arena, LepRatings *ratings, const LepOptions *given, LepTrainResult *result)
+{
+	Training training;
+	LepStatus status = begin_training(&training, arena, ratings, given, result);
+
+	if (status == LEP_OK)
+		status = count_parts(&training);
+	if (status == LEP_OK)
+		status = try_candidates(&training);
+	if (status == LEP_OK)
+		keep_result(&training);
 	return status;
 }

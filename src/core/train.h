@@ -75,4 +75,12 @@ typedef struct LepTrainResult
 extern LepStatus
 lep_train(LepArena *arena, LepRatings *ratings, const LepOptions *given, LepTrainResult *result);
 
+/*
+ * The same for ratings whose parts are set: fits to the train part, stops and
+ * chooses by the validation part, and leaves it at that: no test, no refit.  The
+ * pool, if there is to be one, is the caller's.
+ */
+extern LepStatus
+lep_train_presplit(LepArena *arena, LepRatings *ratings, const LepOptions *given, LepTrainResult *result);
+
 #endif /* LEP_TRAIN_H */

@@ -34,8 +34,9 @@ raise_resource_error(const LepError *e)
 			break;
 		case LEP_ERR_MEMORY_LIMIT:
 			ereport(ERROR, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-							errmsg("training would take %s of memory, but lepton.max_training_memory is %s",
-								   pretty_size(e->value), pretty_size(e->max)),
+							errmsg("%s would take %s of memory, but lepton.max_training_memory is %s",
+								   e->what != NULL ? e->what : "training", pretty_size(e->value),
+								   pretty_size(e->max)),
 							errhint("Ask for fewer factors, train on fewer ratings, or have "
 									"lepton.max_training_memory raised.")));
 			break;

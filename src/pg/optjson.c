@@ -71,6 +71,14 @@ set_option(LepOptions *options, const char *name, const JsonbValue *value, LepEr
 }
 
 void
+lpg_option_set(LepOptions *options, const char *name, const JsonbValue *value)
+{
+	LepError error;
+
+	lpg_check(set_option(options, name, value, &error), &error);
+}
+
+void
 lpg_options_from_jsonb(Jsonb *json, LepOptions *options)
 {
 	JsonbIterator *iterator;
@@ -87,20 +95,47 @@ lpg_options_from_jsonb(Jsonb *json, LepOptions *options)
 	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
 	{
 		char *name;
-		LepError error;
-		LepStatus status;
 
 		if (token != WJB_KEY)
 			continue;
 		name = pnstrdup(value.val.string.val, value.val.string.len);
 		(void) JsonbIteratorNext(&iterator, &value, true);
-		status = set_option(options, name, &value, &error);
-		lpg_check(status, &error);
+		lpg_option_set(options, name, &value);
 		pfree(name);
 	}
 }
 
 /* ------------------------------------------------------------- options -> JSON */
+
+static void
+add_option(LpgJson *json, const LepOptions *options, int i)
+{
+	const LepOption *option = lep_option(i);
+	const double *range = lep_option_range(options, i);
+
+	switch (option->type)
+	{
+		case LEP_OPTION_INT:
+			lpg_json_int(json, option->name, (int64) lep_option_number(options, i));
+			break;
+		case LEP_OPTION_REAL:
+			lpg_json_real(json, option->name, lep_option_number(options, i));
+			break;
+		case LEP_OPTION_BOOL:
+			lpg_json_bool(json, option->name, lep_option_number(options, i) != 0);
+			break;
+		case LEP_OPTION_ENUM:
+			lpg_json_text(json, option->name, option->words[(int) lep_option_number(options, i)]);
+			break;
+		case LEP_OPTION_TEXT:
+			lpg_json_text(json, option->name, lep_option_text(options, i));
+			break;
+		case LEP_OPTION_RANGE:
+			if (lep_option_given(options, i))
+				lpg_json_range(json, option->name, range[0], range[1]);
+			break;
+	}
+}
 
 void
 lpg_options_to_json(const LepOptions *options, StringInfo buffer)
@@ -110,33 +145,22 @@ lpg_options_to_json(const LepOptions *options, StringInfo buffer)
 	lpg_json_begin(&json, buffer);
 	for (int i = 0; lep_option(i) != NULL; i++)
 	{
-		const LepOption *option = lep_option(i);
-		const double *range = lep_option_range(options, i);
+		if (lep_option_applies(i, (LepAlgorithm) options->algorithm))
+			add_option(&json, options, i);
+	}
+	lpg_json_end(&json);
+}
 
-		if (!lep_option_applies(i, (LepAlgorithm) options->algorithm))
-			continue;
-		switch (option->type)
-		{
-			case LEP_OPTION_INT:
-				lpg_json_int(&json, option->name, (int64) lep_option_number(options, i));
-				break;
-			case LEP_OPTION_REAL:
-				lpg_json_real(&json, option->name, lep_option_number(options, i));
-				break;
-			case LEP_OPTION_BOOL:
-				lpg_json_bool(&json, option->name, lep_option_number(options, i) != 0);
-				break;
-			case LEP_OPTION_ENUM:
-				lpg_json_text(&json, option->name, option->words[(int) lep_option_number(options, i)]);
-				break;
-			case LEP_OPTION_TEXT:
-				lpg_json_text(&json, option->name, lep_option_text(options, i));
-				break;
-			case LEP_OPTION_RANGE:
-				if (lep_option_given(options, i))
-					lpg_json_range(&json, option->name, range[0], range[1]);
-				break;
-		}
+void
+lpg_options_given_to_json(const LepOptions *options, StringInfo buffer)
+{
+	LpgJson json;
+
+	lpg_json_begin(&json, buffer);
+	for (int i = 0; lep_option(i) != NULL; i++)
+	{
+		if (lep_option_given(options, i))
+			add_option(&json, options, i);
 	}
 	lpg_json_end(&json);
 }

@@ -19,7 +19,13 @@
  */
 extern void lpg_options_from_jsonb(Jsonb *json, LepOptions *options);
 
+/* Set one option; ERROR as above. */
+extern void lpg_option_set(LepOptions *options, const char *name, const JsonbValue *value);
+
 /* All values, as a JSON object, appended to the buffer. */
 extern void lpg_options_to_json(const LepOptions *options, StringInfo buffer);
+
+/* Only those that were given, as they would be given again. */
+extern void lpg_options_given_to_json(const LepOptions *options, StringInfo buffer);
 
 #endif /* LPG_OPTJSON_H */

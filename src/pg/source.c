@@ -550,3 +550,19 @@ lpg_source_read(const char *query, const LepOptions *options, LepArena *arena, L
 	MemoryContextDelete(receiver->batch_context);
 	pfree(receiver);
 }
+
+void
+lpg_source_notice_feedback(const LpgSource *source, const LepOptions *options, const LepRatings *ratings)
+{
+	const char *why = "They are all the same.";
+
+	if (options->feedback != LEP_FEEDBACK_AUTO || ratings->feedback != LEP_FEEDBACK_IMPLICIT)
+		return;
+	if (!source->shape.has_rating)
+		why = "There is no rating column: every row counts 1.";
+	else if (ratings->looks_like_counts)
+		why = "They look like counts: whole numbers from 1 with a long tail.";
+	ereport(NOTICE, (errmsg("ratings of the source are taken as implicit feedback"), errdetail("%s", why),
+					 errhint("Set option \"feedback\" to \"explicit\" if they are ratings, to "
+							 "\"implicit\" to say that this is right.")));
+}

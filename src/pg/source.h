@@ -39,4 +39,8 @@ typedef void (*LpgSourceCheck)(void *arg, const LpgSource *source);
 extern void lpg_source_read(const char *query, const LepOptions *options, LepArena *arena,
 							LpgSourceCheck check, void *check_arg, LpgSource *source);
 
+/* A NOTICE where ratings are taken as implicit feedback and nobody has said so. */
+extern void
+lpg_source_notice_feedback(const LpgSource *source, const LepOptions *options, const LepRatings *ratings);
+
 #endif /* LPG_SOURCE_H */

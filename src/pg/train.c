@@ -166,16 +166,7 @@ notice_assumptions(const Training *t)
 {
 	double cost = lep_plan_cost(t->ratings, &t->options);
 
-	if (t->options.feedback == LEP_FEEDBACK_AUTO && t->ratings->feedback == LEP_FEEDBACK_IMPLICIT)
-		ereport(NOTICE, (errmsg("ratings of the source are taken as implicit feedback"),
-						 errdetail("%s", !t->source.shape.has_rating
-											 ? "There is no rating column: every row counts 1."
-										 : t->ratings->looks_like_counts
-											 ? "They look like counts: whole numbers from 1 with a long tail."
-											 : "They are all the same."),
-						 errhint("Set option \"feedback\" to \"explicit\" if they are ratings, to "
-								 "\"implicit\" to say that this "
-								 "is right.")));
+	lpg_source_notice_feedback(&t->source, &t->options, t->ratings);
 	/* not for what is about to be refused for its memory */
 	if (cost > SECONDS_WORTH_A_NOTICE &&
 		(t->env.max_bytes == 0 ||

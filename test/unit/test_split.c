@@ -462,6 +462,225 @@ test_stopped(void)
 	unit_env_done(&env);
 }
 
+/* ------------------------------------------------------------------------- folds */
+
+static void
+set_parts_of_fold(LepEnv *env, LepRatings *ratings, const LepOptions *options, LepFold fold, uint8_t *parts)
+{
+	CHECK_OK(lep_split_fold(env, ratings, options, fold));
+	memcpy(parts, ratings->part, (size_t) ratings->n_ratings);
+}
+
+/* Every pair is tested once, by the fold its hash says, and trained on by the others. */
+static void
+test_random_folds(void)
+{
+	static Row rows[N_ROWS];
+	static uint8_t parts[4][N_ROWS];
+	LepEnv env;
+	LepArena arena;
+	LepRatings *ratings;
+	LepOptions options = split_options(LEP_SPLIT_RANDOM, 0.1, 0.25);
+	int64_t n_test[4] = { 0 };
+	int64_t n_validation = 0;
+	int bad = 0;
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	make_rows(rows, N_ROWS, 3, 10);
+	ratings = build(&arena, rows, N_ROWS, false);
+	for (int f = 0; f < 4; f++)
+		set_parts_of_fold(&env, ratings, &options, (LepFold){ f + 1, 4 }, parts[f]);
+	for (int64_t j = 0; j < ratings->n_ratings; j++)
+	{
+		int64_t user = lep_idmap_id(ratings->users, lep_ratings_user(ratings, j)).v.i64;
+		int64_t item = lep_idmap_id(ratings->items, ratings->item[j]).v.i64;
+		/* the two highest bits say which of four folds */
+		int fold = (int) (pair_hash(lep_hash_combine(42, UINT64_C(0x666f6c6473)), user, item) >> 62);
+
+		n_test[fold]++;
+		for (int f = 0; f < 4; f++)
+		{
+			bad += (parts[f][j] == LEP_PART_TEST) != (f == fold) || parts[f][j] == LEP_PART_UNUSED;
+			n_validation += parts[f][j] == LEP_PART_VALIDATION;
+		}
+	}
+	CHECK_INT_EQ(bad, 0);
+	for (int f = 0; f < 4; f++)
+		CHECK_CLOSE(n_test[f], (double) ratings->n_ratings / 4,
+					four_sigma((double) ratings->n_ratings, 0.25));
+	/* a quarter of three quarters, in each of four folds */
+	CHECK_CLOSE(n_validation, 0.75 * (double) ratings->n_ratings,
+				4 * four_sigma((double) ratings->n_ratings * 0.75, 0.25));
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
+/* A pair stays in its fold when other rows go. */
+static void
+test_random_folds_are_of_pairs(void)
+{
+	static Row rows[N_ROWS];
+	LepEnv env;
+	LepArena arena;
+	LepRatings *all;
+	LepRatings *half;
+	LepOptions options = split_options(LEP_SPLIT_RANDOM, 0.1, 0);
+	int64_t n_same = 0;
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	make_rows(rows, N_ROWS, 4, 10);
+	all = build(&arena, rows, N_ROWS, false);
+	half = build(&arena, rows, N_ROWS / 2, false);
+	CHECK_OK(lep_split_fold(&env, all, &options, (LepFold){ 2, 3 }));
+	CHECK_OK(lep_split_fold(&env, half, &options, (LepFold){ 2, 3 }));
+	for (int64_t j = 0; j < half->n_ratings; j++)
+	{
+		LepId user = lep_idmap_id(half->users, lep_ratings_user(half, j));
+		LepId item = lep_idmap_id(half->items, half->item[j]);
+		int32_t u = lep_idmap_find(all->users, &user);
+		int32_t i = lep_idmap_find(all->items, &item);
+		int64_t other = all->user_start[u];
+
+		while (all->item[other] != i)
+			other++;
+		n_same += all->part[other] == half->part[j];
+	}
+	CHECK_INT_EQ(n_same, half->n_ratings);
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
+/*
+ * Twelve ratings at instants 1 to 12 and three folds: a slice is 1 / 4, three
+ * ratings.  Fold 1 tests 10 to 12, fold 2 tests 7 to 9 and does not know 10 to
+ * 12, fold 3 tests 4 to 6.
+ */
+static void
+test_time_folds(void)
+{
+	static const char *const expected[] = { "000000000222", "000000222333", "000222333333" };
+	Row rows[12];
+	LepEnv env;
+	LepArena arena;
+	LepRatings *ratings;
+	LepOptions options = split_options(LEP_SPLIT_TIME, 0.5, 0);
+	LepOptions small = split_options(LEP_SPLIT_TIME, 1.0 / 12, 0.5);
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	for (int j = 0; j < 12; j++)
+		rows[j] = (Row){ j % 3, j / 3, 1 + j };
+	ratings = build(&arena, rows, 12, true);
+	for (int f = 0; f < 3; f++)
+	{
+		CHECK_OK(lep_split_fold(&env, ratings, &options, (LepFold){ f + 1, 3 }));
+		for (int64_t j = 0; j < 12; j++)
+			CHECK_INT_EQ(ratings->part[j], expected[f][ratings->time[j] - 1] - '0');
+	}
+	/* slices of one rating: fold 2 tests instant 11, and the newer half of 1 to 10 validates */
+	CHECK_OK(lep_split_fold(&env, ratings, &small, (LepFold){ 2, 3 }));
+	for (int64_t j = 0; j < 12; j++)
+		CHECK_INT_EQ(ratings->part[j], "000001111123"[ratings->time[j] - 1] - '0');
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
+/* Whatever the instants, a rating is tested once at most, and nothing that trains is newer than the test. */
+static void
+test_time_folds_expand(void)
+{
+	static Row rows[N_ROWS];
+	static uint8_t times_tested[N_ROWS];
+	LepEnv env;
+	LepArena arena;
+	LepRatings *ratings;
+	LepOptions options = split_options(LEP_SPLIT_TIME, 0.1, 0.1);
+	int bad = 0;
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	make_rows(rows, N_ROWS, 5, 37);
+	ratings = build(&arena, rows, N_ROWS, true);
+	memset(times_tested, 0, sizeof(times_tested));
+	for (int f = 1; f <= 5; f++)
+	{
+		int64_t oldest_test = INT64_MAX;
+		int64_t newest_train = INT64_MIN;
+
+		CHECK_OK(lep_split_fold(&env, ratings, &options, (LepFold){ f, 5 }));
+		for (int64_t j = 0; j < ratings->n_ratings; j++)
+		{
+			bool test = ratings->part[j] == LEP_PART_TEST;
+			bool train = ratings->part[j] == LEP_PART_TRAIN || ratings->part[j] == LEP_PART_VALIDATION;
+
+			times_tested[j] += test;
+			oldest_test = test && ratings->time[j] < oldest_test ? ratings->time[j] : oldest_test;
+			newest_train = train && ratings->time[j] > newest_train ? ratings->time[j] : newest_train;
+		}
+		CHECK(newest_train < oldest_test, "fold %d", f);
+		CHECK_CLOSE(lep_ratings_count(ratings, LEP_PARTS_TEST), 0.1 * (double) ratings->n_ratings,
+					(double) ratings->n_ratings / 37);
+	}
+	for (int64_t j = 0; j < ratings->n_ratings; j++)
+		bad += times_tested[j] > 1;
+	CHECK_INT_EQ(bad, 0);
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
+/*
+ * User 1 rated items 1 to 4 at times 40, 10, 30, 20: newest first 1, 3, 4, 2.
+ * User 2 rated items 1 and 2 at one time: item 2 counts as the newer.
+ */
+static void
+test_leave_last_folds(void)
+{
+	static const Row rows[] = { { 1, 1, 40 }, { 1, 2, 10 }, { 1, 3, 30 },
+								{ 1, 4, 20 }, { 2, 1, 5 },	{ 2, 2, 5 } };
+	static const char *const expected[] = { "200002", "302003", "303203", "303303" };
+	LepEnv env;
+	LepArena arena;
+	LepRatings *ratings;
+	LepOptions options = split_options(LEP_SPLIT_LEAVE_LAST, 0.1, 0);
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	ratings = build(&arena, rows, 6, true);
+	for (int f = 0; f < 4; f++)
+	{
+		CHECK_OK(lep_split_fold(&env, ratings, &options, (LepFold){ f + 1, 4 }));
+		for (int64_t j = 0; j < 6; j++)
+			CHECK_INT_EQ(ratings->part[j], expected[f][j] - '0');
+	}
+	/* fold 1 with a validation part is lep_split */
+	options.validation_fraction = 0.1;
+	CHECK_OK(lep_split_fold(&env, ratings, &options, (LepFold){ 1, 2 }));
+	for (int64_t j = 0; j < 6; j++)
+		CHECK_INT_EQ(ratings->part[j], "201002"[j] - '0');
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
+static void
+test_folds_need_time(void)
+{
+	static Row rows[N_ROWS];
+	LepEnv env;
+	LepArena arena;
+	LepRatings *ratings;
+	LepOptions options = split_options(LEP_SPLIT_LEAVE_LAST, 0.1, 0.1);
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	make_rows(rows, N_ROWS, 6, 10);
+	ratings = build(&arena, rows, N_ROWS, false);
+	CHECK_STATUS(lep_split_fold(&env, ratings, &options, (LepFold){ 1, 2 }), LEP_ERR_NEEDS_TIME);
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
 int
 main(void)
 {
@@ -474,5 +693,11 @@ main(void)
 	TEST(test_leave_last_by_hand);
 	TEST(test_needs_time);
 	TEST(test_stopped);
+	TEST(test_random_folds);
+	TEST(test_random_folds_are_of_pairs);
+	TEST(test_time_folds);
+	TEST(test_time_folds_expand);
+	TEST(test_leave_last_folds);
+	TEST(test_folds_need_time);
 	return unit_done();
 }

@@ -1,0 +1,550 @@
+/*
+ * evaluate.c
+ *		lepton_evaluate(model, source): how good a trained model is on rows, and
+ *		lepton_cross_validate(source, options): how good a model would be.
+ *
+ * Both write nothing.  A model is read with the rights that every reading
+ * function has (handle.h); of its users only those of the source are loaded.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/table.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "core/crossval.h"
+#include "core/kernels.h"
+#include "core/pool.h"
+#include "pg/compat.h"
+#include "pg/errors.h"
+#include "pg/experiment.h"
+#include "pg/handle.h"
+#include "pg/keytype.h"
+#include "pg/optjson.h"
+
+/* More of the source than this was trained on: its figures say next to nothing. */
+#define OVERLAP_WARNING 0.5
+
+/* ------------------------------------------------------------------------ results */
+
+static Datum
+real_or_null(double value, bool *isnull)
+{
+	*isnull = isnan(value);
+	return *isnull ? (Datum) 0 : Float8GetDatum(value);
+}
+
+/* (value, std_error, n, baseline, popular) of a figure beside those it must beat. */
+#define FIGURE_COLUMNS 5
+
+static void
+set_figure(Datum *values, bool *nulls, const LepFigure *figure, double baseline, double popular)
+{
+	values[0] = real_or_null(figure->value, &nulls[0]);
+	values[1] = real_or_null(figure->std_error, &nulls[1]);
+	values[2] = Int64GetDatum(figure->n);
+	nulls[2] = false;
+	values[3] = real_or_null(baseline, &nulls[3]);
+	values[4] = real_or_null(popular, &nulls[4]);
+}
+
+/* --------------------------------------------------------------- lepton_evaluate() */
+
+typedef struct Evaluation
+{
+	LpgExperiment x;
+	LpgHandle *handle;
+	LepFeedback feedback; /* that the model learned from */
+	LepOptions options;	  /* how the source is read */
+	int k;
+	double relevant; /* NaN: the default */
+
+	LepModel model;		/* users of the source, items of the model */
+	bool *loaded;		/* [n_items] */
+	int32 *user_of;		/* [users of the source] the same number, or -1 */
+	int32 *item_of;		/* [items of the source] number in the model, or -1 */
+	int32 *item_count;	/* [n_items] */
+	int64 n_unknown[2]; /* users and items of the source, by LpgSide */
+	LepSeen seen;
+	LepView exclude;
+	int64 n_overlap;
+	LepJudging judging;
+	LepComparison comparison;
+	LpgSide side; /* being scanned */
+	Relation table;
+	MemoryContext row_context; /* reset by each row */
+} Evaluation;
+
+/* How the model read its own source, and what an evaluation may say otherwise. */
+static const char *const reading_options[] = { "user_column", "item_column", "rating_column", "time_column",
+											   "duplicates" };
+
+static void
+copy_reading_options(Evaluation *e, Jsonb *json)
+{
+	LepOptions given;
+
+	lpg_options_from_jsonb(json, &given);
+	for (int i = 0; i < (int) lengthof(reading_options); i++)
+	{
+		int row = lep_option_find(reading_options[i]);
+
+		if (lep_option_given(&given, row))
+			lep_option_copy(&e->options, &given, row);
+	}
+}
+
+/* Options of the call: those only. */
+static void
+check_reading_options(Jsonb *json)
+{
+	LepOptions given;
+
+	lpg_options_from_jsonb(json, &given);
+	for (int row = 0; lep_option(row) != NULL; row++)
+	{
+		bool reading = false;
+
+		for (int i = 0; i < (int) lengthof(reading_options); i++)
+			reading |= row == lep_option_find(reading_options[i]);
+		if (lep_option_given(&given, row) && !reading)
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("option \"%s\" plays no part in an evaluation", lep_option(row)->name),
+							errhint("Only user_column, item_column, rating_column, time_column and "
+									"duplicates do.")));
+	}
+}
+
+/* The model's row: options as given, and the feedback as it was decided. */
+static void
+read_model_row(void *arg, TupleTableSlot *slot)
+{
+	Evaluation *e = arg;
+	Jsonb *details;
+	JsonbValue feedback;
+
+	slot_getallattrs(slot);
+	if (!slot->tts_isnull[LPG_MODEL_OPTIONS - 1])
+		copy_reading_options(e, DatumGetJsonbP(slot->tts_values[LPG_MODEL_OPTIONS - 1]));
+	if (slot->tts_isnull[LPG_MODEL_DETAILS - 1])
+		return;
+	details = DatumGetJsonbP(slot->tts_values[LPG_MODEL_DETAILS - 1]);
+	if (JB_ROOT_IS_OBJECT(details) &&
+		getKeyJsonValueFromContainer(&details->root, "feedback", 8, &feedback) != NULL &&
+		feedback.type == jbvString && feedback.val.string.len == 8 &&
+		memcmp(feedback.val.string.val, "implicit", 8) == 0)
+		e->feedback = LEP_FEEDBACK_IMPLICIT;
+}
+
+static void
+read_model_options(Evaluation *e)
+{
+	Relation model = table_open(e->handle->model, NoLock);
+
+	lep_options_init(&e->options);
+	e->feedback = LEP_FEEDBACK_EXPLICIT;
+	lpg_store_scan(model, e->handle->version.version, GetActiveSnapshot(), read_model_row, e);
+	table_close(model, NoLock);
+	e->options.feedback = e->feedback;
+}
+
+/* Ids of the source must be of the model's kinds. */
+static void
+check_kinds(void *arg, const LepSourceShape *shape)
+{
+	const Evaluation *e = arg;
+	const LepIdKind kinds[] = { shape->user_kind, shape->item_kind };
+	static const char *const what[] = { "user", "item" };
+
+	for (int side = LPG_USERS; side <= LPG_ITEMS; side++)
+	{
+		LepIdKind kind = e->handle->sides[side].kind;
+
+		if (kinds[side] != kind)
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("%s ids of the source are of type %s, but those of model \"%s\" of type %s",
+						what[side], lpg_keytype_name(kinds[side]), e->handle->name, lpg_keytype_name(kind)),
+				 errhint("Cast them in the source.")));
+	}
+}
+
+static void
+fail_version(const Evaluation *e, const char *detail)
+{
+	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+					errmsg("table \"%s\" does not hold version " INT64_FORMAT " as it was trained",
+						   RelationGetRelationName(e->table), e->handle->version.version),
+					errdetail("%s", detail), errhint("Run lepton_check on the model, and train it again.")));
+}
+
+static void *
+alloc(Evaluation *e, int64 n, size_t size)
+{
+	void *memory = lep_arena_calloc(&e->x.arena, n, size);
+
+	if (memory == NULL)
+		lpg_experiment_check(&e->x, e->x.env.error.status);
+	return memory;
+}
+
+/* An item: all of the model's are candidates. */
+static void
+load_item(Evaluation *e, TupleTableSlot *slot)
+{
+	LepModel *model = &e->model;
+	LpgFactorRow row;
+	LepId id;
+	int32 source_item;
+	bool isnull;
+	/* read n first: it says where the factors go */
+	int32 n = DatumGetInt32(slot_getattr(slot, LPG_FACTORS_N, &isnull));
+
+	if (isnull || n < 0 || n >= model->n_items || e->loaded[n])
+		fail_version(e, "An item number is repeated or out of range.");
+	row.factors = model->item_factors == NULL ? NULL : model->item_factors + (Size) n * model->stride;
+	lpg_store_read_row(e->table, slot, &e->handle->version, LPG_ITEMS, &row);
+	if (row.n_ratings < 0)
+		fail_version(e, "An item has fewer than no ratings.");
+	e->loaded[n] = true;
+	model->item_bias[n] = row.bias;
+	e->item_count[n] = row.n_ratings;
+	id = lpg_store_read_id(slot, e->handle->sides[LPG_ITEMS].kind);
+	source_item = lep_idmap_find(e->x.ratings->items, &id);
+	if (source_item >= 0)
+		e->item_of[source_item] = n;
+}
+
+/* A user, if she is in the source. */
+static void
+load_user(Evaluation *e, TupleTableSlot *slot)
+{
+	LepModel *model = &e->model;
+	LepId id = lpg_store_read_id(slot, e->handle->sides[LPG_USERS].kind);
+	int32 u = lep_idmap_find(e->x.ratings->users, &id);
+	LpgFactorRow row;
+	int32 *seen;
+
+	if (u < 0)
+		return;
+	if (e->user_of[u] >= 0)
+		fail_version(e, "A user is repeated.");
+	row.factors = model->user_factors == NULL ? NULL : model->user_factors + (Size) u * model->stride;
+	lpg_store_read_row(e->table, slot, &e->handle->version, LPG_USERS, &row);
+	model->user_bias[u] = row.bias;
+	e->user_of[u] = u;
+	seen = lpg_store_read_seen(e->table, slot, &e->handle->version, &e->seen.n[u]);
+	if (seen == NULL)
+		return;
+	e->seen.items[u] = alloc(e, e->seen.n[u], sizeof(int32));
+	memcpy(e->seen.items[u], seen, e->seen.n[u] * sizeof(int32));
+	pfree(seen);
+}
+
+/* Whatever a row takes in memory goes with it. */
+static void
+visit_row(void *arg, TupleTableSlot *slot)
+{
+	Evaluation *e = arg;
+	MemoryContext old = MemoryContextSwitchTo(e->row_context);
+
+	if (e->side == LPG_ITEMS)
+		load_item(e, slot);
+	else
+		load_user(e, slot);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(e->row_context);
+}
+
+static void
+scan_side(Evaluation *e, LpgSide side)
+{
+	e->side = side;
+	e->table = table_open(e->handle->sides[side].table, NoLock);
+	lpg_store_scan(e->table, e->handle->version.version, GetActiveSnapshot(), visit_row, e);
+}
+
+/* Every item, and in the order of ids, as item numbers go. */
+static void
+check_items(Evaluation *e)
+{
+	int32 last = -1;
+
+	for (int32 i = 0; i < e->model.n_items; i++)
+	{
+		if (!e->loaded[i])
+			fail_version(e, "Rows are missing.");
+	}
+	for (int32 i = 0; i < e->x.ratings->n_items; i++)
+	{
+		if (e->item_of[i] >= 0 && e->item_of[i] <= last)
+			fail_version(e, "Item numbers are not in the order of ids.");
+		last = Max(last, e->item_of[i]);
+		e->n_unknown[LPG_ITEMS] += e->item_of[i] < 0;
+	}
+}
+
+/* What of the model is needed, with the numbers of the source's users. */
+static void
+load_model(Evaluation *e)
+{
+	const LpgVersion *version = &e->handle->version;
+	const LepRatings *ratings = e->x.ratings;
+
+	lpg_experiment_check(&e->x, lep_model_create(&e->x.arena, ratings->n_users, version->n_items,
+												 version->n_factors, &e->model));
+	e->model.mean = version->mean;
+	e->model.min_score = version->min_score;
+	e->model.max_score = version->max_score;
+	e->loaded = alloc(e, version->n_items, sizeof(bool));
+	e->item_count = alloc(e, version->n_items, sizeof(int32));
+	e->item_of = alloc(e, ratings->n_items, sizeof(int32));
+	e->user_of = alloc(e, ratings->n_users, sizeof(int32));
+	e->seen.items = alloc(e, ratings->n_users, sizeof(int32 *));
+	e->seen.n = alloc(e, ratings->n_users, sizeof(int64));
+	e->row_context =
+		AllocSetContextCreate(CurrentMemoryContext, "lepton evaluation row", ALLOCSET_DEFAULT_SIZES);
+	memset(e->item_of, -1, ratings->n_items * sizeof(int32));
+	memset(e->user_of, -1, ratings->n_users * sizeof(int32));
+
+	scan_side(e, LPG_ITEMS);
+	check_items(e);
+	table_close(e->table, NoLock);
+	scan_side(e, LPG_USERS);
+	table_close(e->table, NoLock);
+	for (int32 u = 0; u < ratings->n_users; u++)
+		e->n_unknown[LPG_USERS] += e->user_of[u] < 0;
+}
+
+/* What is judged: errors only where model and source both have ratings. */
+static void
+set_judging(Evaluation *e)
+{
+	LepJudging *judging = &e->judging;
+	bool rated = e->feedback == LEP_FEEDBACK_EXPLICIT && e->x.source.shape.has_rating;
+
+	memset(judging, 0, sizeof(*judging));
+	judging->ratings = e->x.ratings;
+	judging->parts = LEP_PARTS_TRAIN; /* nothing is split: all */
+	judging->min_rating = !isnan(e->relevant) ? e->relevant : rated ? e->model.mean : -INFINITY;
+	judging->user_of = e->user_of;
+	judging->item_of = e->item_of;
+	judging->exclude = &e->exclude;
+	judging->item_count = e->item_count;
+	judging->n_items = e->model.n_items;
+	judging->n_count_users = e->handle->version.n_users;
+	judging->rows_of = &e->model;
+	judging->wanted = lep_contest_metrics(rated ? LEP_FEEDBACK_EXPLICIT : LEP_FEEDBACK_IMPLICIT);
+	judging->k = e->k;
+}
+
+/* The engine's part: the model, its biases alone, popularity. */
+static LepStatus
+judge(void *arg)
+{
+	Evaluation *e = arg;
+	LepEnv *env = &e->x.env;
+	LepComparison *c = &e->comparison;
+	LepModel biases = e->model;
+	LepStatus status = lep_pool_start(env);
+
+	biases.n_factors = 0;
+	biases.stride = 0;
+	biases.user_factors = NULL;
+	biases.item_factors = NULL;
+	lep_judge_clear(&c->baseline);
+	if (status == LEP_OK)
+		status =
+			lep_judge_exclude(&e->x.arena, e->x.ratings, e->item_of, &e->seen, &e->exclude, &e->n_overlap);
+	if (status == LEP_OK)
+		status = lep_judge_prepare(&e->x.arena, &e->judging);
+	if (status == LEP_OK)
+		status = lep_judge_model(env, &e->judging, &e->model, &c->model);
+	if (status == LEP_OK && e->feedback == LEP_FEEDBACK_EXPLICIT)
+		status = lep_judge_model(env, &e->judging, &biases, &c->baseline);
+	if (status == LEP_OK)
+		status = lep_judge_popular(env, &e->judging, &c->popular);
+	return status;
+}
+
+static void
+put_count(ReturnSetInfo *rsinfo, const char *name, double value, int64 n)
+{
+	LepFigure figure = { value, NAN, n };
+	Datum values[1 + FIGURE_COLUMNS];
+	bool nulls[1 + FIGURE_COLUMNS] = { false };
+
+	values[0] = CStringGetTextDatum(name);
+	set_figure(values + 1, nulls + 1, &figure, NAN, NAN);
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+static void
+put_evaluation(const Evaluation *e, ReturnSetInfo *rsinfo)
+{
+	const LepComparison *c = &e->comparison;
+	const LepRatings *ratings = e->x.ratings;
+
+	put_count(rsinfo, "overlap", (double) e->n_overlap / (double) ratings->n_ratings, ratings->n_ratings);
+	put_count(rsinfo, "unknown_users", (double) e->n_unknown[LPG_USERS], ratings->n_users);
+	put_count(rsinfo, "unknown_items", (double) e->n_unknown[LPG_ITEMS], ratings->n_items);
+	for (int metric = 0; metric < LEP_N_METRICS; metric++)
+	{
+		Datum values[1 + FIGURE_COLUMNS];
+		bool nulls[1 + FIGURE_COLUMNS] = { false };
+
+		if ((e->judging.wanted >> metric & 1) == 0)
+			continue;
+		values[0] = CStringGetTextDatum(lep_metric_name(metric));
+		set_figure(values + 1, nulls + 1, &c->model.figure[metric], c->baseline.figure[metric].value,
+				   c->popular.figure[metric].value);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+}
+
+/* Figures on what the model was trained on flatter it. */
+static void
+warn_of_overlap(const Evaluation *e)
+{
+	double share = (double) e->n_overlap / (double) e->x.ratings->n_ratings;
+
+	if (e->n_overlap > 0)
+		ereport(share > OVERLAP_WARNING ? WARNING : NOTICE,
+				(errmsg("model \"%s\" was trained on %.1f %% of the pairs it is evaluated on",
+						e->handle->name, 100 * share),
+				 errdetail("What a model has seen it predicts better than what it has not: the figures are "
+						   "too good."),
+				 errhint("Evaluate on rows that are newer than the model, or use lepton_cross_validate.")));
+}
+
+PG_FUNCTION_INFO_V1(lepton_evaluate);
+
+/*
+ * lepton_evaluate(model text, source text, k integer, relevant float8, options jsonb)
+ *		-> setof (metric, value, std_error, n, baseline, popular)
+ */
+Datum
+lepton_evaluate(PG_FUNCTION_ARGS)
+{
+	Evaluation *e = palloc0(sizeof(Evaluation));
+	LpgExperimentSource from = { NULL, &e->options, true, check_kinds, e };
+
+	lpg_experiment_require(fcinfo, 0, "the model's name");
+	lpg_experiment_require(fcinfo, 1, "the source");
+	e->k = lpg_experiment_int(fcinfo, 2, "k", 1, LPG_MAX_K);
+	e->relevant = lpg_experiment_relevant(fcinfo, 3);
+	check_reading_options(lpg_experiment_options(fcinfo, 4));
+	InitMaterializedSRF(fcinfo, 0);
+
+	if (fcinfo->flinfo->fn_extra == NULL)
+		fcinfo->flinfo->fn_extra = lpg_handle_create(fcinfo);
+	e->handle = fcinfo->flinfo->fn_extra;
+	(void) lpg_handle_refresh(e->handle, PG_GETARG_TEXT_PP(0));
+	read_model_options(e);
+	copy_reading_options(e, PG_GETARG_JSONB_P(4));
+	from.text = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	lpg_experiment_begin(&e->x, "evaluation");
+	lpg_experiment_read(&e->x, &from);
+	load_model(e);
+	set_judging(e);
+	lpg_experiment_run(&e->x, judge, e);
+	put_evaluation(e, (ReturnSetInfo *) fcinfo->resultinfo);
+	warn_of_overlap(e);
+	lpg_experiment_end(&e->x);
+	return (Datum) 0;
+}
+
+/* --------------------------------------------------------- lepton_cross_validate() */
+
+typedef struct CrossValidation
+{
+	LpgExperiment x;
+	LepOptions options;
+	LepContestRules rules;
+	int n_folds;
+	LepFoldResult *results; /* [n_folds] */
+} CrossValidation;
+
+static LepStatus
+cross_validate(void *arg)
+{
+	CrossValidation *c = arg;
+
+	return lep_crossval(&c->x.arena, c->x.ratings, &c->options, &c->rules, c->n_folds, c->results);
+}
+
+/* All metrics of one fold, or of their mean; fold 0: the mean. */
+static void
+put_fold(const CrossValidation *c, ReturnSetInfo *rsinfo, int fold, const LepComparison *comparison,
+		 const char *algorithm)
+{
+	for (int metric = 0; metric < LEP_N_METRICS; metric++)
+	{
+		Datum values[3 + FIGURE_COLUMNS];
+		bool nulls[3 + FIGURE_COLUMNS] = { false };
+
+		if ((c->rules.wanted >> metric & 1) == 0)
+			continue;
+		values[0] = Int32GetDatum(fold);
+		nulls[0] = fold == 0;
+		values[1] = CStringGetTextDatum(lep_metric_name(metric));
+		set_figure(values + 2, nulls + 2, &comparison->model.figure[metric],
+				   comparison->baseline.figure[metric].value, comparison->popular.figure[metric].value);
+		nulls[2 + FIGURE_COLUMNS] = algorithm == NULL;
+		values[2 + FIGURE_COLUMNS] = algorithm == NULL ? (Datum) 0 : CStringGetTextDatum(algorithm);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+}
+
+/* The mean first; auto may have chosen another algorithm in another fold. */
+static void
+put_folds(const CrossValidation *c, ReturnSetInfo *rsinfo)
+{
+	LepComparison mean;
+	bool same = true;
+
+	for (int f = 1; f < c->n_folds; f++)
+		same &= c->results[f].algorithm == c->results[0].algorithm;
+	lep_crossval_mean(c->results, c->n_folds, &mean);
+	put_fold(c, rsinfo, 0, &mean, same ? lep_algorithm_name(c->results[0].algorithm) : NULL);
+	for (int f = 0; f < c->n_folds; f++)
+		put_fold(c, rsinfo, f + 1, &c->results[f].comparison, lep_algorithm_name(c->results[f].algorithm));
+}
+
+PG_FUNCTION_INFO_V1(lepton_cross_validate);
+
+/*
+ * lepton_cross_validate(source text, options jsonb, folds integer, k integer, relevant float8)
+ *		-> setof (fold, metric, value, std_error, n, baseline, popular, algorithm)
+ */
+Datum
+lepton_cross_validate(PG_FUNCTION_ARGS)
+{
+	CrossValidation *c = palloc0(sizeof(CrossValidation));
+	LpgExperimentSource from = { NULL, &c->options, false, NULL, NULL };
+
+	lpg_experiment_require(fcinfo, 0, "the source");
+	c->n_folds = lpg_experiment_int(fcinfo, 2, "folds", 2, LEP_MAX_FOLDS);
+	c->rules.k = lpg_experiment_int(fcinfo, 3, "k", 1, LPG_MAX_K);
+	c->rules.relevant = lpg_experiment_relevant(fcinfo, 4);
+	lpg_options_from_jsonb(lpg_experiment_options(fcinfo, 1), &c->options);
+	InitMaterializedSRF(fcinfo, 0);
+
+	from.text = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	lpg_experiment_begin(&c->x, "cross-validation");
+	lpg_experiment_read(&c->x, &from);
+	c->rules.wanted = lep_contest_metrics(c->x.ratings->feedback);
+	c->results = palloc0(c->n_folds * sizeof(LepFoldResult));
+	lpg_experiment_run(&c->x, cross_validate, c);
+	put_folds(c, (ReturnSetInfo *) fcinfo->resultinfo);
+	lpg_experiment_end(&c->x);
+	return (Datum) 0;
+}

@@ -1,0 +1,126 @@
+/*
+ * experiment.c
+ *		A source, the engine, and nothing written; see experiment.h.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "storage/ipc.h"
+#include "utils/memutils.h"
+
+#include "core/pool.h"
+#include "pg/errors.h"
+#include "pg/experiment.h"
+#include "pg/pgenv.h"
+#include "pg/settings.h"
+
+void
+lpg_experiment_begin(LpgExperiment *x, const char *what)
+{
+	memset(x, 0, sizeof(*x));
+	x->what = what;
+	x->context = AllocSetContextCreate(CurrentMemoryContext, "lepton experiment", ALLOCSET_DEFAULT_SIZES);
+	lpg_env_init(&x->env, x->context);
+	x->env.max_bytes = (size_t) lpg_max_training_memory * 1024;
+	lep_arena_init(&x->arena, &x->env);
+}
+
+void
+lpg_experiment_check(LpgExperiment *x, LepStatus status)
+{
+	if (status == LEP_ERR_MEMORY_LIMIT)
+		x->env.error.what = x->what;
+	lpg_check(status, &x->env.error);
+}
+
+static void
+check_source(void *arg, const LpgSource *source)
+{
+	const LpgExperimentSource *from = arg;
+
+	if (source->n_rows == 0 && from->check != NULL)
+		from->check(from->check_arg, &source->shape);
+}
+
+void
+lpg_experiment_read(LpgExperiment *x, const LpgExperimentSource *from)
+{
+	lpg_source_read(from->text, from->options, &x->arena, check_source,
+					unconstify(LpgExperimentSource *, from), &x->source);
+	if (from->allow_few)
+		lep_ratings_allow_few(x->source.builder);
+	lpg_experiment_check(x, lep_ratings_finish(x->source.builder, from->options, &x->ratings));
+	lpg_source_notice_feedback(&x->source, from->options, x->ratings);
+}
+
+static void
+shut_down_pool(int code, Datum arg)
+{
+	lep_pool_shutdown((LepEnv *) DatumGetPointer(arg));
+}
+
+/* FATAL skips PG_FINALLY, and a worker on freed memory takes the server down. */
+void
+lpg_experiment_run(LpgExperiment *x, LpgExperimentWork work, void *arg)
+{
+	LepStatus status = LEP_OK;
+
+	x->env.n_threads = lpg_settings_threads();
+	PG_ENSURE_ERROR_CLEANUP(shut_down_pool, PointerGetDatum(&x->env));
+	{
+		status = work(arg);
+	}
+	PG_END_ENSURE_ERROR_CLEANUP(shut_down_pool, PointerGetDatum(&x->env));
+	lep_pool_shutdown(&x->env);
+	lpg_experiment_check(x, status);
+}
+
+void
+lpg_experiment_end(LpgExperiment *x)
+{
+	MemoryContextDelete(x->context);
+}
+
+/* --------------------------------------------------------------------- arguments */
+
+void
+lpg_experiment_require(FunctionCallInfo fcinfo, int i, const char *what)
+{
+	if (PG_ARGISNULL(i))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s is NULL", what)));
+}
+
+Jsonb *
+lpg_experiment_options(FunctionCallInfo fcinfo, int i)
+{
+	if (PG_ARGISNULL(i))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("options are NULL"),
+						errhint("Leave them out, or pass '{}'.")));
+	return PG_GETARG_JSONB_P(i);
+}
+
+int
+lpg_experiment_int(FunctionCallInfo fcinfo, int i, const char *name, int least, int most)
+{
+	int value;
+
+	lpg_experiment_require(fcinfo, i, name);
+	value = PG_GETARG_INT32(i);
+	if (value < least || value > most)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s cannot be %d", name, value),
+						errhint("It can be from %d to %d.", least, most)));
+	return value;
+}
+
+double
+lpg_experiment_relevant(FunctionCallInfo fcinfo, int i)
+{
+	if (PG_ARGISNULL(i))
+		return NAN;
+	if (isnan(PG_GETARG_FLOAT8(i)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("relevant cannot be NaN"),
+				 errhint("It is the least rating of what a user likes; leave it out for the default.")));
+	return PG_GETARG_FLOAT8(i);
+}
