@@ -18,6 +18,8 @@ OBJS = \
 	src/core/cpu.o \
 	src/core/dense.o \
 	src/core/env.o \
+	src/core/foldin.o \
+	src/core/foldin_prior.o \
 	src/core/format.o \
 	src/core/idmap.o \
 	src/core/interval.o \
