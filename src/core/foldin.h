@@ -74,7 +74,7 @@ extern LepStatus lep_foldin_create(LepArena *arena, int n_factors, LepFoldinPrio
  * Make the second group of fields.  LEP_ERR_BYTES_VALUE if a number of the first
  * is not finite, too large or negative where it must not be, or if T is not
  * positive definite; its row is 0 for base and noise, 1 for mean, 2 for scale, 3
- * for T.  O(d^3): 0.1 ms for 64 factors, 0.2 s for 1024.
+ * for T.  O(d^3): 0.2 ms for 64 factors, 0.1 s for 1024.
  */
 extern LepStatus lep_foldin_prepare(LepEnv *env, LepFoldinPrior *prior);
 
@@ -83,7 +83,7 @@ extern size_t lep_foldin_size(int n_factors);
 
 /*
  * Bytes of scratch memory, 64-byte aligned, that folding in up to n ratings
- * needs: 4 stride^2 + 280 stride, or less, for AUTO.
+ * needs: 46 KB for 64 factors and any n, 4.6 MB for 1024.
  */
 extern size_t lep_foldin_scratch(LepFoldinMethod method, int n_factors, int64_t n);
 
