@@ -667,7 +667,7 @@ invert(const double *a, double *inverse, int n)
 }
 
 /* The definition of foldin_prior.c, in double precision and with no scale taken out. */
-#define D 5 /* unknowns of 4 factors */
+#define D 19 /* unknowns of 18 factors: more than one task's columns */
 
 typedef struct Definition
 {
@@ -911,7 +911,7 @@ test_learned_scales(void)
 	static const double scales[] = { 1e-6, 1e3, 1e9 };
 	Trained plain;
 
-	train(&plain, &plain_plan, "als", 4, 1);
+	train(&plain, &plain_plan, "als", D - 1, 1);
 	for (size_t s = 0; s < sizeof(scales) / sizeof(scales[0]); s++)
 	{
 		SamplePlan plan = plain_plan;
@@ -919,7 +919,7 @@ test_learned_scales(void)
 
 		plan.scale = scales[s];
 		plan.shift = 3 * scales[s];
-		train(&t, &plan, "als", 4, 1);
+		train(&t, &plan, "als", D - 1, 1);
 		CHECK_CLOSE(t.users.noise / plain.users.noise / (scales[s] * scales[s]), 1, 1e-3);
 		for (int f = 0; f < D; f++)
 			CHECK_CLOSE(t.users.scale[f] / plain.users.scale[f] / (f < D - 1 ? sqrt(scales[s]) : scales[s]),
