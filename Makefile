@@ -20,6 +20,8 @@ OBJS = \
 	src/core/crossval.o \
 	src/core/dense.o \
 	src/core/env.o \
+	src/core/foldin.o \
+	src/core/foldin_prior.o \
 	src/core/format.o \
 	src/core/gibbs.o \
 	src/core/gibbs_blocks.o \

@@ -10,7 +10,7 @@
  * kernels, whose bits are the same at every level; what else is computed here
  * is one operation per element, which no compiler may reorder.
  *
- * Any thread may call; 64 KB of stack.
+ * Any thread may call; 65 KB of stack.
  */
 #include "core/linalg.h"
 

@@ -14,8 +14,11 @@
 
 #include <stdbool.h>
 
-/* Unknowns, at most: the scratch memory is on the stack, 64 KB. */
-#define LEP_LINALG_MAX 1024
+/*
+ * Unknowns, at most: 1024 factors and a bias, in padded rows.  The scratch memory
+ * is on the stack, 65 KB.
+ */
+#define LEP_LINALG_MAX 1040
 
 /*
  * Cholesky factor of the n x n matrix in place: a = L L', L in the lower
