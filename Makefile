@@ -20,6 +20,7 @@ OBJS = \
 	src/core/env.o \
 	src/core/format.o \
 	src/core/idmap.o \
+	src/core/inspect.o \
 	src/core/interval.o \
 	src/core/kernels.o \
 	src/core/kernels_avx2.o \
@@ -46,8 +47,10 @@ OBJS = \
 	src/core/train.o \
 	src/core/view.o \
 	src/pg/cache.o \
+	src/pg/clock.o \
 	src/pg/errors.o \
 	src/pg/handle.o \
+	src/pg/inspect.o \
 	src/pg/interval.o \
 	src/pg/jsonbuild.o \
 	src/pg/jsonread.o \
@@ -68,7 +71,7 @@ OBJS = \
 	src/pg/train.o
 
 # The install script's parts, in the order in which they build on each other.
-SQL_PARTS = $(addprefix src/sql/,types.sql options.sql train.sql predict.sql.in topn.sql topn.sql.in models.sql)
+SQL_PARTS = $(addprefix src/sql/,types.sql options.sql inspect.sql train.sql predict.sql.in topn.sql topn.sql.in models.sql)
 
 # The version stands in lepton.control and nowhere else in the code.
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" lepton.control)
