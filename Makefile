@@ -27,6 +27,7 @@ OBJS = \
 	src/core/gibbs_blocks.o \
 	src/core/gibbs_rows.o \
 	src/core/idmap.o \
+	src/core/inspect.o \
 	src/core/interval.o \
 	src/core/judge.o \
 	src/core/kernels.o \
@@ -60,10 +61,12 @@ OBJS = \
 	src/core/tune.o \
 	src/core/view.o \
 	src/pg/cache.o \
+	src/pg/clock.o \
 	src/pg/errors.o \
 	src/pg/evaluate.o \
 	src/pg/experiment.o \
 	src/pg/handle.o \
+	src/pg/inspect.o \
 	src/pg/interval.o \
 	src/pg/jsonbuild.o \
 	src/pg/jsonread.o \
@@ -86,6 +89,7 @@ OBJS = \
 
 # The install script's parts, in the order in which they build on each other.
 SQL_PARTS = $(addprefix src/sql/,types.sql options.sql train.sql predict.sql.in topn.sql topn.sql.in models.sql evaluate.sql)
+SQL_PARTS = $(addprefix src/sql/,types.sql options.sql inspect.sql train.sql predict.sql.in topn.sql topn.sql.in models.sql)
 
 # The version stands in lepton.control and nowhere else in the code.
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" lepton.control)

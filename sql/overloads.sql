@@ -20,6 +20,12 @@ DROP TABLE overloads_auto;
 SELECT version FROM lepton_train('recs'::varchar, 'overloads_ratings'::name, '{"algorithm": "als", "factors": 4}'::varchar);
 SELECT version FROM lepton_train('recs', 'overloads_ratings', jsonb_build_object('algorithm', 'als', 'factors', 4));
 
+-- looking at the data: the same ways
+PREPARE inspect2 AS SELECT count(*) > 20 AS inspected FROM lepton_inspect($1, $2);
+EXECUTE inspect2('overloads_ratings', '{"seed": 1}');
+SELECT count(*) > 20 AS inspected FROM lepton_inspect('overloads_ratings'::name);
+SELECT count(*) > 20 AS inspected FROM lepton_inspect(options => '{}', source => 'overloads_ratings');
+
 -- predict: every width of integer, and text that is one
 SELECT count(DISTINCT p) FROM (VALUES
 	(lepton_predict('recs', 5, 7)), (lepton_predict('recs', 5::smallint, 7::smallint)), (lepton_predict('recs', 5::bigint, 7)),

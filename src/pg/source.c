@@ -6,6 +6,7 @@
 
 #include <math.h>
 
+#include "access/detoast.h"
 #include "access/relation.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
@@ -54,6 +55,7 @@ typedef struct SourceReceiver
 	const LepOptions *options;
 	LpgSourceCheck check;
 	void *check_arg;
+	bool survey; /* count rows with impossible values, rather than fail */
 
 	SourceColumn user;
 	SourceColumn item;
@@ -348,6 +350,46 @@ has_null(const SourceReceiver *r, const TupleTableSlot *slot)
 }
 
 static bool
+is_long_id(const SourceColumn *column, Datum datum)
+{
+	return (column->type == TEXTOID || column->type == VARCHAROID) &&
+		   toast_raw_datum_size(datum) - VARHDRSZ > LEP_MAX_TEXT_ID;
+}
+
+static bool
+is_bad_time(const SourceColumn *column, Datum datum)
+{
+	return (column->type == FLOAT4OID || column->type == FLOAT8OID || column->type == NUMERICOID) &&
+		   isnan(get_number(datum, column->type));
+}
+
+/*
+ * Has this row, in which nothing is NULL, a value that a training would refuse?
+ * Counts it.
+ */
+static bool
+has_refused(const SourceReceiver *r, const TupleTableSlot *slot)
+{
+	LpgSource *source = r->source;
+	int64 *count = NULL;
+
+	if (r->rating.attno != 0 &&
+		!(fabs(get_number(slot->tts_values[r->rating.attno - 1], r->rating.type)) <= LEP_MAX_RATING))
+		count = &source->n_bad_rating;
+	else if (r->time.attno != 0 && is_bad_time(&r->time, slot->tts_values[r->time.attno - 1]))
+		count = &source->n_bad_time;
+	else if (is_long_id(&r->user, slot->tts_values[r->user.attno - 1]) ||
+			 is_long_id(&r->item, slot->tts_values[r->item.attno - 1]))
+		count = &source->n_long_id;
+	if (count == NULL)
+		return false;
+	(*count)++;
+	if (source->first_refused == 0)
+		source->first_refused = source->n_rows;
+	return true;
+}
+
+static bool
 receive_row(TupleTableSlot *slot, DestReceiver *self)
 {
 	SourceReceiver *r = (SourceReceiver *) self;
@@ -361,6 +403,14 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 		return true;
 
 	old = MemoryContextSwitchTo(r->batch_context);
+	if (r->survey && has_refused(r, slot))
+	{
+		MemoryContextSwitchTo(old);
+		/* a batch that never begins would never end either */
+		if (r->n == 0)
+			MemoryContextReset(r->batch_context);
+		return true;
+	}
 	r->users[r->n] = get_id(r, &r->user, slot->tts_values[r->user.attno - 1]);
 	r->items[r->n] = get_id(r, &r->item, slot->tts_values[r->item.attno - 1]);
 	if (r->rating.attno != 0)
@@ -526,9 +576,10 @@ execute(const char *query, SourceReceiver *receiver)
 	AtEOXact_GUC(true, nestlevel);
 }
 
-void
-lpg_source_read(const char *query, const LepOptions *options, LepArena *arena, LpgSourceCheck check,
-				void *check_arg, LpgSource *source)
+/* A receiver that does everything but look at the query. */
+static SourceReceiver *
+create_receiver(const LepOptions *options, LepArena *arena, LpgSourceCheck check, void *check_arg,
+				LpgSource *source)
 {
 	SourceReceiver *receiver = palloc0(sizeof(SourceReceiver));
 
@@ -545,8 +596,13 @@ lpg_source_read(const char *query, const LepOptions *options, LepArena *arena, L
 	receiver->check_arg = check_arg;
 	receiver->batch_context =
 		AllocSetContextCreate(CurrentMemoryContext, "lepton source batch", ALLOCSET_DEFAULT_SIZES);
+	return receiver;
+}
 
-	execute(get_query(query, options), receiver);
+static void
+read_rows(const char *query, SourceReceiver *receiver)
+{
+	execute(get_query(query, receiver->options), receiver);
 	MemoryContextDelete(receiver->batch_context);
 	pfree(receiver);
 }
@@ -565,4 +621,21 @@ lpg_source_notice_feedback(const LpgSource *source, const LepOptions *options, c
 	ereport(NOTICE, (errmsg("ratings of the source are taken as implicit feedback"), errdetail("%s", why),
 					 errhint("Set option \"feedback\" to \"explicit\" if they are ratings, to "
 							 "\"implicit\" to say that this is right.")));
+}
+
+void
+lpg_source_read(const char *query, const LepOptions *options, LepArena *arena, LpgSourceCheck check,
+				void *check_arg, LpgSource *source)
+{
+	read_rows(query, create_receiver(options, arena, check, check_arg, source));
+}
+
+void
+lpg_source_survey(const char *query, const LepOptions *options, LepArena *arena, LpgSourceCheck check,
+				  void *check_arg, LpgSource *source)
+{
+	SourceReceiver *receiver = create_receiver(options, arena, check, check_arg, source);
+
+	receiver->survey = true;
+	read_rows(query, receiver);
 }

@@ -28,6 +28,12 @@ typedef struct LpgSource
 	int64 n_null_item;
 	int64 n_null_rating;
 	int64 n_null_time;
+
+	/* by lpg_source_survey: rows that a training would refuse, each counted once */
+	int64 n_bad_rating;	 /* NaN, infinite, or beyond LEP_MAX_RATING */
+	int64 n_bad_time;	 /* NaN */
+	int64 n_long_id;	 /* text of more than LEP_MAX_TEXT_ID bytes */
+	int64 first_refused; /* its number among the rows; 0: none */
 } LpgSource;
 
 /*
@@ -42,5 +48,9 @@ extern void lpg_source_read(const char *query, const LepOptions *options, LepAre
 /* A NOTICE where ratings are taken as implicit feedback and nobody has said so. */
 extern void
 lpg_source_notice_feedback(const LpgSource *source, const LepOptions *options, const LepRatings *ratings);
+
+/* lpg_source_read, but rows with values that are an ERROR in a training are dropped and counted. */
+extern void lpg_source_survey(const char *query, const LepOptions *options, LepArena *arena,
+							  LpgSourceCheck check, void *check_arg, LpgSource *source);
 
 #endif /* LPG_SOURCE_H */

@@ -1,0 +1,72 @@
+# An inspection that is cut off ends at once wherever it is, and leaves no
+# memory behind; and it runs on a standby, with the primary's answer.
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init(allows_streaming => 1);
+$node->start;
+$node->safe_psql('postgres', q{
+	CREATE EXTENSION lepton;
+	CREATE TABLE ratings AS
+	SELECT n % 20011 AS user_id, n * 7 % 1009 AS item_id, 1 + (n % 20011 * 3 + n * 7 % 1009 * 5) % 5 AS rating,
+		timestamptz '2020-01-01' + n::bigint * 7919 % 1000003 * interval '1 minute' AS rated_at
+	FROM generate_series(1, 1000000) n;
+});
+my $inspect = q{SELECT md5(string_agg(i::text, ',')) FROM lepton_inspect('ratings') i};
+my $begin = time;
+my $whole = $node->safe_psql('postgres', $inspect);
+my $seconds = time - $begin;
+like($whole, qr/^[0-9a-f]{32}$/, 'an inspection that is left alone ends');
+
+# timeouts spread over its whole length
+my ($n_cut, $late) = (0, 0);
+foreach my $part (1 .. 19)
+{
+	my $timeout = int(1000 * $seconds * $part / 20) || 1;
+	my ($out, $err);
+	# psql's own clock: how long the statement took, its start and connection apart
+	$node->psql('postgres', "SET statement_timeout = $timeout;\n\\timing on\n$inspect;", stdout => \$out, stderr => \$err,
+		on_error_stop => 0);
+	my ($ms) = $out =~ /Time: ([0-9.]+) ms/;
+	$ms -= $timeout;
+	next if $err !~ /statement timeout/;
+	$n_cut++;
+	$late = $ms if $ms > $late;
+}
+diag(sprintf('%.2f s whole; cut off %d times, at most %.0f ms late', $seconds, $n_cut, $late));
+cmp_ok($n_cut, '>=', 10, 'timeouts cut it off all along');
+cmp_ok($late, '<', 500, 'and at once');
+
+# over and over in one transaction, failing in the middle of the source: as much memory as before
+my $grown = $node->safe_psql('postgres', q{
+	CREATE TEMP TABLE memory (run int, bytes numeric);
+	DO $$
+	BEGIN
+		FOR i IN 1..6 LOOP
+			BEGIN
+				PERFORM count(*) FROM lepton_inspect('SELECT user_id, item_id, 1 / (500000 - row_number() OVER ()) AS rating, rated_at FROM ratings');
+				RAISE 'it did not fail';
+			EXCEPTION WHEN division_by_zero THEN NULL;
+			END;
+			INSERT INTO memory SELECT i, sum(total_bytes) FROM pg_backend_memory_contexts;
+		END LOOP;
+	END $$;
+	SELECT max(bytes) FILTER (WHERE run = 6) - max(bytes) FILTER (WHERE run = 2) FROM memory;
+});
+diag("memory that four more failures in one transaction add: $grown bytes");
+cmp_ok($grown, '<', 1024 * 1024, 'a failed inspection leaves no memory');
+
+# a standby
+$node->backup('base');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($node, 'base', has_streaming => 1);
+$standby->start;
+$node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
+is($standby->safe_psql('postgres', $inspect), $whole, 'a standby answers the same');
+
+done_testing();
