@@ -186,6 +186,13 @@ sort_pairs(LepArena *scratch, uint64_t *pairs, int64_t n)
 
 /* --------------------------------------------------------------------- intervals */
 
+size_t
+lep_intervals_size(int64_t m)
+{
+	/* what is sorted, and as much to sort it with */
+	return lep_mul_size(2 * (size_t) m, sizeof(uint64_t));
+}
+
 double
 lep_interval_noise(const LepModel *model)
 {

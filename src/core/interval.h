@@ -33,6 +33,9 @@
 extern LepStatus lep_intervals_measure(LepEnv *env, const LepModel *model, const LepRatings *ratings,
 									   unsigned parts, LepIntervals *intervals);
 
+/* Bytes that measuring m ratings takes, all but 0.01 for each rating there is; SIZE_MAX on overflow. */
+extern size_t lep_intervals_size(int64_t m);
+
 /* The noise that goes with the intervals of a model: 1 for one without variances. */
 extern double lep_interval_noise(const LepModel *model);
 

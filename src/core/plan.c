@@ -6,6 +6,8 @@
 
 #include <math.h>
 
+#include "core/interval.h"
+
 /* Bytes per id of an id map, text aside. */
 #define ID_BYTES 24
 
@@ -161,10 +163,21 @@ larger(size_t a, size_t b)
 	return a > b ? a : b;
 }
 
+/* Bytes to measure residuals of the validation part with. */
+static size_t
+residuals_size(const LepRatings *ratings, const LepOptions *options)
+{
+	double part = options->validation_fraction * (1 - options->test_fraction);
+
+	if (ratings->feedback == LEP_FEEDBACK_IMPLICIT)
+		return 0;
+	return lep_intervals_size((int64_t) (part * (double) ratings->n_ratings));
+}
+
 /*
  * Bytes beside the ratings.  A fit with validation holds two models and the
- * solver's state, and the best model of the candidates before it; a refit one
- * model and a state on all ratings.
+ * solver's state, and the best model of the candidates before it; then the best is
+ * looked at alone; a refit holds one model and a state on all ratings.
  */
 static size_t
 work_size(const LepRatings *ratings, const LepCandidate *candidates, int n, int n_threads)
@@ -187,6 +200,7 @@ work_size(const LepRatings *ratings, const LepCandidate *candidates, int n, int 
 		if (!candidates[c].planned)
 			continue;
 		peak = larger(peak, lep_add_size(held, fit));
+		peak = larger(peak, lep_add_size(model, residuals_size(ratings, options)));
 		if (options->refit)
 			peak = larger(peak, refit);
 		held = larger(held, model);

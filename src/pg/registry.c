@@ -6,6 +6,7 @@
 
 #include <float.h>
 
+#include "access/detoast.h"
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
@@ -466,22 +467,40 @@ read_levels(Relation model, Jsonb *details, LepLevels *levels)
 		fail_row(model, "details -> serving -> levels");
 }
 
-void
-lpg_registry_read_version(Relation model, const Datum *values, const bool *nulls, LpgVersion *version)
+/*
+ * What was read last of details -> 'serving', by where the details are stored:
+ * a stored value never changes, and a new one gets a new number.  Details with
+ * bins of time are some 20 kB, and would else be fetched and decompressed by each
+ * query that asks for one prediction, at more than the cost of all the rest.
+ */
+#define N_REMEMBERED 8
+
+typedef struct Remembered
 {
-	Jsonb *details;
+	struct varatt_external place; /* va_valueid is InvalidOid where there is nothing */
+	LpgVersion serving;			  /* with the fields of 'serving' */
+} Remembered;
 
-	if (nulls[LPG_MODEL_VERSION - 1] || nulls[LPG_MODEL_USERS - 1] || nulls[LPG_MODEL_ITEMS - 1] ||
-		nulls[LPG_MODEL_GENERATION - 1] || nulls[LPG_MODEL_DETAILS - 1])
-		fail_row(model, "version, users, items, generation or details");
-	version->version = DatumGetInt64(values[LPG_MODEL_VERSION - 1]);
-	version->generation = DatumGetInt64(values[LPG_MODEL_GENERATION - 1]);
-	version->users = DatumGetObjectId(values[LPG_MODEL_USERS - 1]);
-	version->items = DatumGetObjectId(values[LPG_MODEL_ITEMS - 1]);
-	version->n_users = read_count(model, values, nulls, LPG_MODEL_N_USERS, "n_users");
-	version->n_items = read_count(model, values, nulls, LPG_MODEL_N_ITEMS, "n_items");
+static Remembered remembered[N_REMEMBERED];
+static int next_remembered = 0;
 
-	details = DatumGetJsonbP(values[LPG_MODEL_DETAILS - 1]);
+/* The entry of details that are stored here, or NULL. */
+static const Remembered *
+find_remembered(const struct varatt_external *place)
+{
+	for (int i = 0; i < N_REMEMBERED; i++)
+	{
+		if (memcmp(&remembered[i].place, place, sizeof(*place)) == 0)
+			return &remembered[i];
+	}
+	return NULL;
+}
+
+static void
+read_serving_part(Relation model, Datum datum, LpgVersion *version)
+{
+	Jsonb *details = DatumGetJsonbP(datum);
+
 	version->n_factors = (int) read_serving(model, details, "n_factors", 0, LEP_MAX_FACTORS);
 	version->mean = read_serving(model, details, "mean", -LEP_MAX_NORM, LEP_MAX_NORM);
 	version->min_score = (float) read_serving(model, details, "min", -FLT_MAX, FLT_MAX);
@@ -489,6 +508,47 @@ lpg_registry_read_version(Relation model, const Datum *values, const bool *nulls
 	version->unknown = (LepUnknown) read_serving(model, details, "unknown", 0, LEP_UNKNOWN_ERROR);
 	version->exclude_seen = read_serving(model, details, "exclude_seen", 0, 1) != 0;
 	read_levels(model, details, &version->levels);
+}
+
+/* The same, remembered for details that are stored by themselves; other fields of version are void. */
+static void
+recall_serving_part(Relation model, Datum datum, LpgVersion *version)
+{
+	struct varlena *bytes = (struct varlena *) DatumGetPointer(datum);
+	struct varatt_external place;
+	const Remembered *known;
+
+	if (!VARATT_IS_EXTERNAL_ONDISK(bytes))
+	{
+		read_serving_part(model, datum, version);
+		return;
+	}
+	VARATT_EXTERNAL_GET_POINTER(place, bytes);
+	known = find_remembered(&place);
+	if (known != NULL)
+	{
+		*version = known->serving;
+		return;
+	}
+	read_serving_part(model, datum, version);
+	remembered[next_remembered].place = place;
+	remembered[next_remembered].serving = *version;
+	next_remembered = (next_remembered + 1) % N_REMEMBERED;
+}
+
+void
+lpg_registry_read_version(Relation model, const Datum *values, const bool *nulls, LpgVersion *version)
+{
+	if (nulls[LPG_MODEL_VERSION - 1] || nulls[LPG_MODEL_USERS - 1] || nulls[LPG_MODEL_ITEMS - 1] ||
+		nulls[LPG_MODEL_GENERATION - 1] || nulls[LPG_MODEL_DETAILS - 1])
+		fail_row(model, "version, users, items, generation or details");
+	recall_serving_part(model, values[LPG_MODEL_DETAILS - 1], version);
+	version->version = DatumGetInt64(values[LPG_MODEL_VERSION - 1]);
+	version->generation = DatumGetInt64(values[LPG_MODEL_GENERATION - 1]);
+	version->users = DatumGetObjectId(values[LPG_MODEL_USERS - 1]);
+	version->items = DatumGetObjectId(values[LPG_MODEL_ITEMS - 1]);
+	version->n_users = read_count(model, values, nulls, LPG_MODEL_N_USERS, "n_users");
+	version->n_items = read_count(model, values, nulls, LPG_MODEL_N_ITEMS, "n_items");
 }
 
 bool

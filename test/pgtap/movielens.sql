@@ -55,16 +55,16 @@ SELECT is_empty('SELECT user_id, item_id FROM lists JOIN movielens USING (user_i
 
 -- rows of a new version that are not, byte by byte, those of the first, and the other way
 CREATE VIEW stored AS
-SELECT version, 'user' AS side, id, n, n_ratings, float4send(bias) AS bias, factors, seen AS extra FROM films_users
+SELECT version, 'user' AS side, id, n, n_ratings, float4send(bias) AS bias, float4send(variance) AS variance, factors, seen AS extra FROM films_users
 UNION ALL
-SELECT version, 'item', id, n, n_ratings, float4send(bias), factors, neighbors FROM films_items;
+SELECT version, 'item', id, n, n_ratings, float4send(bias), float4send(variance), factors, neighbors FROM films_items;
 CREATE FUNCTION differences(source text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
 	new bigint := (lepton_train('films', source, '{"keep": 100}')).version;
 	n_different bigint;
 BEGIN
-	WITH a AS (SELECT side, id, n, n_ratings, bias, factors, extra FROM stored WHERE version = 1),
-		b AS (SELECT side, id, n, n_ratings, bias, factors, extra FROM stored WHERE version = new)
+	WITH a AS (SELECT side, id, n, n_ratings, bias, variance, factors, extra FROM stored WHERE version = 1),
+		b AS (SELECT side, id, n, n_ratings, bias, variance, factors, extra FROM stored WHERE version = new)
 	SELECT (SELECT count(*) FROM (TABLE a EXCEPT TABLE b) x) + (SELECT count(*) FROM (TABLE b EXCEPT TABLE a) y) INTO n_different;
 	RETURN n_different;
 END $$;
