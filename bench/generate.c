@@ -124,17 +124,21 @@ static void
 set(Settings *settings, char *setting)
 {
 	char *value = strchr(setting, '=');
+	char *dots;
 	char *end;
 	double number;
 
 	if (value == NULL)
 		die("not KEY=VALUE", setting);
 	*value++ = '\0';
+	dots = strstr(value, "..");
+	if (dots != NULL)
+		*dots = '\0'; /* strtod would take the first of them */
 	number = strtod(value, &end);
-	if (strcmp(setting, "scale") == 0 && end != value && strncmp(end, "..", 2) == 0)
+	if (strcmp(setting, "scale") == 0 && end != value && end == dots)
 	{
 		settings->low = number;
-		settings->high = strtod(end + 2, &end);
+		settings->high = strtod(dots + 2, &end);
 	}
 	else if (strcmp(setting, "ratings") == 0)
 		settings->ratings = (int64_t) number;
