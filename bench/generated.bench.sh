@@ -8,7 +8,7 @@
 #   LIBMF_L2="0.02 0.03 ..."  the regularisations to try
 #
 # LIBMF gets what no user has: of these regularisations, and of every number of
-# iterations up to 40, those that are best on the test part itself.  Training
+# iterations up to 30, those that are best on the test part itself.  Training
 # and reading are told apart by a run of one iteration.
 set -euo pipefail
 n=${RATINGS_N:-1000000}
@@ -35,8 +35,8 @@ libmf_train() {
 # "RMSE l2 iterations" of the best
 libmf_best() {
   local l2
-  for l2 in ${LIBMF_L2:-0.02 0.03 0.04 0.05 0.07 0.1}; do
-    libmf_train "$l2" 40 -p "$test"
+  for l2 in ${LIBMF_L2:-0.01 0.02 0.025 0.03 0.04 0.05 0.1}; do
+    libmf_train "$l2" 30 -p "$test"
     awk -v l2="$l2" '$1 ~ /^[0-9]+$/ { print $3, l2, $1 + 1 }' "$temp/out"
   done | sort -g | head -1
 }
