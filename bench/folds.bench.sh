@@ -20,6 +20,6 @@ for algorithm in ${ALGORITHMS:-baseline sgd als}; do
     "$LEPTON_BENCH/bench_folds" "$temp/u$fold.base" "$temp/u$fold.test" "$algorithm" "$@"
   done | awk -F '\t' -v name="$algorithm" '
     # fields are "name value"
-    { for (f = 2; f <= NF; f++) { split($f, pair, " "); sum[pair[1]] += pair[2]; if (pair[1] == "rmse") each = each " " pair[2] } }
+    { for (f = 2; f <= NF; f++) { split($f, pair, " "); sum[pair[1]] += pair[2]; if (pair[1] == "rmse") each = each sprintf(" %.4f", pair[2]) } }
     END { printf "%-12s %8.4f %8.4f %8.3f  %s\n", name, sum["rmse"] / NR, sum["mae"] / NR, sum["cpu_s"] / NR, each }'
 done

@@ -20,7 +20,7 @@ lep_plan_epochs(const LepSolver *solver, const LepOptions *options)
 static LepShape
 shape_of(const LepRatings *ratings, double fraction)
 {
-	LepShape shape = { ratings->n_users, ratings->n_items, 0 };
+	LepShape shape = { ratings->n_users, ratings->n_items, 0, ratings->n_lone };
 
 	shape.n_ratings = (int64_t) ceil(fraction * (double) ratings->n_ratings);
 	return shape;

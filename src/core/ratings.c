@@ -334,6 +334,30 @@ copy_rows(LepArena *arena, const LepRows *rows, LepRatings *ratings)
 	return LEP_OK;
 }
 
+/* Users and items with one rating. */
+static LepStatus
+count_lone(LepArena *scratch, LepRatings *ratings)
+{
+	LepEnv *env = scratch->env;
+	uint8_t *seen = lep_arena_calloc(scratch, ratings->n_items, 1); /* 2: more than once */
+
+	if (seen == NULL)
+		return env->error.status;
+	for (int64_t j = 0; j < ratings->n_ratings; j++)
+	{
+		uint8_t *times = &seen[ratings->item[j]];
+
+		if (lep_rows_stop(env, j))
+			return LEP_ERR_STOPPED;
+		*times = *times == 0 ? 1 : 2;
+	}
+	for (int32_t i = 0; i < ratings->n_items; i++)
+		ratings->n_lone += seen[i] == 1;
+	for (int32_t u = 0; u < ratings->n_users; u++)
+		ratings->n_lone += ratings->user_start[u + 1] - ratings->user_start[u] == 1;
+	return LEP_OK;
+}
+
 /* The phases of lep_ratings_finish, with scratch memory. */
 static LepStatus
 finish(LepRatingsBuilder *builder, const LepOptions *options, LepArena *scratch, LepRatings *ratings)
@@ -357,7 +381,9 @@ finish(LepRatingsBuilder *builder, const LepOptions *options, LepArena *scratch,
 	if (status != LEP_OK)
 		return status;
 	ratings->n_cold -= rows.n;
-	return copy_rows(builder->arena, &rows, ratings);
+	status = copy_rows(builder->arena, &rows, ratings);
+	lep_arena_drop(scratch);
+	return status == LEP_OK ? count_lone(scratch, ratings) : status;
 }
 
 LepStatus

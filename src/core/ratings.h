@@ -64,6 +64,7 @@ typedef struct LepRatings
 	int64_t n_rows;	  /* added */
 	int64_t n_merged; /* rows that became part of another */
 	int64_t n_cold;	  /* ratings of users or items with too few */
+	int64_t n_lone;	  /* users and items with one rating */
 	float min_rating; /* over n_ratings */
 	float max_rating;
 } LepRatings;

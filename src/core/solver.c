@@ -40,8 +40,9 @@ lep_solver_factors(const LepSolver *solver, const LepOptions *options)
 void
 lep_solver_adapt_regularization(const LepShape *shape, LepOptions *options)
 {
-	double d = (double) shape->n_ratings / ((double) shape->n_users + (double) shape->n_items);
-	double factor = lep_exp(0.375 * (lep_log(30.0) - lep_log(d)));
+	double n_ids = (double) shape->n_users + (double) shape->n_items - (double) shape->n_lone;
+	double d = (double) (shape->n_ratings - shape->n_lone) / n_ids;
+	double factor = n_ids > 0 && d > 0 ? lep_exp(0.375 * (lep_log(30.0) - lep_log(d))) : HUGE_VAL;
 
 	if (lep_option_given(options, lep_option_find("regularization")))
 		return;

@@ -25,6 +25,7 @@ typedef struct LepShape
 	int32_t n_users;
 	int32_t n_items;
 	int64_t n_ratings;
+	int64_t n_lone; /* users and items with one rating, of all ratings */
 } LepShape;
 
 typedef struct LepSolver
@@ -84,12 +85,16 @@ extern int lep_solver_factors(const LepSolver *solver, const LepOptions *options
 /*
  * Set option regularization, unless it was given, to its standard value times
  *
- *	(30 / d) ^ (3/8), in [0.25, 1.25], to four decimals, d = n_ratings / (n_users + n_items)
+ *	(30 / d) ^ (3/8), in [0.25, 1.25], to four decimals, d = ratings per user and item
  *
  * for solvers whose penalty grows with a row's ratings: the more ratings a row
  * has, the less each of them must pull.  The standard value is the best on
  * validation parts of MovieLens 100K (d = 31); the exponent goes through the
  * best on planted sets of 1 and 10 million ratings (d = 95 and 129).
+ *
+ * Users and items with one rating count in neither, or one user who rates
+ * 100,000 items that nobody else did would decide about everybody: on a planted
+ * set of 300,000 ratings the others' RMSE went from 0.789 to 0.824.
  */
 extern void lep_solver_adapt_regularization(const LepShape *shape, LepOptions *options);
 

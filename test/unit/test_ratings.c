@@ -208,6 +208,26 @@ reference_cold(Row *rows, int64_t n, int min_user, int min_item)
 	}
 }
 
+/* Users and items that are in one row. */
+static int
+reference_lone(const Row *rows, int64_t n)
+{
+	int user_count[N_USERS] = { 0 };
+	int item_count[N_ITEMS] = { 0 };
+	int lone = 0;
+
+	for (int64_t j = 0; j < n; j++)
+	{
+		user_count[rows[j].user]++;
+		item_count[rows[j].item]++;
+	}
+	for (int u = 0; u < N_USERS; u++)
+		lone += user_count[u] == 1;
+	for (int i = 0; i < N_ITEMS; i++)
+		lone += item_count[i] == 1;
+	return lone;
+}
+
 /* The number whose id is row k of a map, by search. */
 static int
 number_of(const LepIdMap *map, int32_t row, int n_numbers)
@@ -345,6 +365,7 @@ check_against_reference(const LepSourceShape *shape, LepDuplicates rule, int min
 		CHECK_INT_EQ(ratings->n_rows, N_ROWS);
 		CHECK_INT_EQ(ratings->n_merged, N_ROWS - n_merged);
 		CHECK_INT_EQ(ratings->n_cold, n_merged - n);
+		CHECK_INT_EQ(ratings->n_lone, reference_lone(expected, n));
 		CHECK_INT_EQ(ratings->duplicates, rule);
 	}
 	lep_arena_drop(&arena);
@@ -775,6 +796,26 @@ test_feedback(void)
 	check_feedback(large, 2, LEP_FEEDBACK_IMPLICIT, true);
 }
 
+/* User 3 and item 5 have one rating each; users 1, 2 and items 6, 7 two or three. */
+static void
+test_lone_by_hand(void)
+{
+	Row rows[] = { { 1, 6, 1, 0 }, { 1, 7, 2, 0 }, { 2, 6, 3, 0 },
+				   { 2, 7, 4, 0 }, { 2, 5, 5, 0 }, { 3, 7, 1, 0 } };
+	LepEnv env;
+	LepArena arena;
+	LepRatings *ratings = NULL;
+	LepOptions options;
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	lep_options_init(&options);
+	if (CHECK_OK(build(&arena, &plain, rows, 6, &options, &ratings)))
+		CHECK_INT_EQ(ratings->n_lone, 2);
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
 /*
  * Each must have two.  Item 8 has one rating and goes; user 6 is left with one,
  * goes, and item 6 with her; user 4 is left with item 4 alone, goes; users 0, 2
@@ -1010,6 +1051,7 @@ main(void)
 	TEST(test_bad_ratings);
 	TEST(test_long_id_tells_its_row);
 	TEST(test_feedback);
+	TEST(test_lone_by_hand);
 	TEST(test_cold_by_hand);
 	TEST(test_count_of_parts);
 	TEST(test_stop_at_each_question);

@@ -562,6 +562,26 @@ test_regularization_follows_the_data(void)
 	case_end(&c);
 }
 
+/* Users and items with one rating, and those ratings, are left out of it. */
+static void
+test_regularization_without_the_lone(void)
+{
+	Case c;
+	double d;
+
+	case_begin(&c, &medium);
+	CHECK_INT_EQ(c.ratings->n_lone, 0);
+	c.ratings->n_lone = 50;
+	d = (double) (c.ratings->n_ratings - 50) / (c.ratings->n_users + c.ratings->n_items - 50);
+	set_text(&c, "algorithm", "sgd");
+	CHECK_OK(train(&c));
+	CHECK_CLOSE(c.result.options.regularization, 0.08 * pow(30 / d, 0.375), 0.5001e-4);
+	c.ratings->n_lone = c.ratings->n_users + c.ratings->n_items;
+	CHECK_OK(train(&c));
+	CHECK_CLOSE(c.result.options.regularization, 0.1, 1e-12);
+	case_end(&c);
+}
+
 /*
  * A rating far off that the fit did not see makes the refit's error large,
  * whatever the step: that is no divergence.
@@ -638,6 +658,7 @@ main(void)
 	TEST(test_stops_anywhere);
 	TEST(test_implicit_feedback);
 	TEST(test_regularization_follows_the_data);
+	TEST(test_regularization_without_the_lone);
 	TEST(test_an_outlier_held_out_is_no_divergence);
 	TEST(test_nothing_left_to_train_on);
 	return unit_done();
