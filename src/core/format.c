@@ -252,7 +252,7 @@ lep_seen_decode(const uint8_t *bytes, size_t len, int32_t n_items, int32_t *item
 	const uint8_t *at;
 	const uint8_t *end;
 	int64_t previous = -1;
-	int64_t n;
+	int64_t n = 0;
 	LepStatus status = lep_seen_count(bytes, len, &n, error);
 
 	if (status != LEP_OK)

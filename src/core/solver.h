@@ -50,6 +50,13 @@ typedef struct LepSolver
 	 */
 	void (*adapt)(const LepShape *shape, LepOptions *options);
 
+	/*
+	 * Variant number `variant`, from 1, is cheaper and less accurate than the one
+	 * before: sets the options that make it, unless they were given.  False if
+	 * there is no such variant.  NULL: none.  For auto.
+	 */
+	bool (*variant)(int variant, LepOptions *options);
+
 	/* peak bytes of start() and epochs, beside the ratings; SIZE_MAX on overflow */
 	size_t (*memory)(const LepShape *shape, const LepOptions *options, int n_threads);
 

@@ -313,6 +313,8 @@ try_candidate(Training *training, const LepCandidate *candidate, LepTrial *trial
 	{
 		Fit previous = training->best;
 
+		for (int t = 0; t < training->result->n_trials; t++)
+			training->result->trials[t].chosen = trial == &training->result->trials[t];
 		training->best = fit;
 		fit = previous;
 	}
@@ -339,7 +341,10 @@ try_candidates(Training *training)
 
 		trial->algorithm = candidate->solver->algorithm;
 		trial->cost = candidate->cost;
+		trial->options = candidate->options;
+		trial->reason = candidate->reason;
 		trial->ran = false;
+		trial->chosen = false;
 		trial->validation_rmse = NAN;
 		trial->epochs = 0;
 		if (!candidate->planned)
@@ -530,7 +535,8 @@ count_parts(Training *training)
 		return lep_fail(&env->error, LEP_ERR_EMPTY_TRAIN, NULL, (double) ratings->n_ratings, 0, 0);
 	report_phase(env, LEP_PHASE_SORT);
 	if (training->n_candidates > 1)
-		lep_plan_choose(training->candidates, training->n_candidates, result->n_validation > 0);
+		lep_plan_choose(training->ratings, training->candidates, training->n_candidates,
+						result->n_validation > 0);
 	return LEP_OK;
 }
 
