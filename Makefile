@@ -25,6 +25,7 @@ OBJS = \
 	src/core/format.o \
 	src/core/gibbs.o \
 	src/core/gibbs_blocks.o \
+	src/core/gibbs_noise.o \
 	src/core/gibbs_rows.o \
 	src/core/idmap.o \
 	src/core/inspect.o \

@@ -47,14 +47,6 @@ typedef struct Gibbs
 	uint16_t *bin;
 } Gibbs;
 
-double
-lep_gibbs_precision(LepRng *rng, int64_t n, double squares)
-{
-	double precision = lep_rng_gamma(rng, (1 + (double) n) / 2) / ((1 + squares) / 2);
-
-	return precision < LEP_GIBBS_MAX_PRECISION ? precision : LEP_GIBBS_MAX_PRECISION;
-}
-
 /* ------------------------------------------------------------------- what is drawn */
 
 static bool
