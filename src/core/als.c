@@ -92,7 +92,8 @@ als_memory(const LepShape *shape, const LepOptions *options, int n_threads)
 	int k = (int) options->factors;
 	size_t bytes = lep_model_size(shape->n_users, shape->n_items, k);
 
-	bytes = lep_add_size(bytes, lep_view_size(shape->n_users, shape->n_ratings));
+	if (!shape->whole)
+		bytes = lep_add_size(bytes, lep_view_size(shape->n_users, shape->n_ratings));
 	bytes = lep_add_size(bytes, lep_view_size(shape->n_items, shape->n_ratings));
 	bytes = lep_add_size(bytes, lep_mul_size((size_t) shape->n_items, sizeof(double)));
 	return lep_add_size(bytes, lep_normals_size(k, n_threads));
