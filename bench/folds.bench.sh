@@ -15,7 +15,7 @@ for fold in 1 2 3 4 5; do
 done
 
 printf '%-12s %8s %8s %8s   %s\n' algorithm RMSE MAE 'CPU s' 'RMSE of each fold'
-for algorithm in ${ALGORITHMS:-baseline sgd als}; do
+for algorithm in ${ALGORITHMS:-baseline sgd als bayes}; do
   for fold in 1 2 3 4 5; do
     "$LEPTON_BENCH/bench_folds" "$temp/u$fold.base" "$temp/u$fold.test" "$algorithm" "$@"
   done | awk -F '\t' -v name="$algorithm" '

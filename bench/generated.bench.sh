@@ -63,7 +63,7 @@ libmf() {
 n_train=$(wc -l <"$train")
 printf '%-10s %7s %7s %9s %9s %9s %9s %9s\n' \
   '' '' '' train train read held resident algorithm RMSE MAE 'CPU s' 'wall s' 'CPU s' B/rating B/rating
-for algorithm in ${ALGORITHMS:-baseline sgd als}; do
+for algorithm in ${ALGORITHMS:-baseline sgd als bayes}; do
   usage "$LEPTON_BENCH/bench_folds" "$train" "$test" "$algorithm" "$@"
   row "$algorithm" "$(field rmse "$temp/out")" "$(field mae "$temp/out")" "$(field cpu_s "$temp/out")" \
     "$(field wall_s "$temp/out")" "$(field read_cpu_s "$temp/out")" "$(field bytes_per_rating "$temp/out")" \

@@ -12,7 +12,7 @@
 set -euo pipefail
 temp=$(mktemp -d)
 trap 'rm -rf "$temp"' EXIT
-read -ra algorithms <<<"${ALGORITHMS:-baseline sgd als}"
+read -ra algorithms <<<"${ALGORITHMS:-baseline sgd als bayes}"
 bad=0
 
 # set_of_ratings NAME WIDTH FURTHEST [KEY=VALUE]...: a line of the table; the first

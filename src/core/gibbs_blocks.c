@@ -5,15 +5,16 @@
  *
  * Model, over standardised ratings z of user u, item i and bin of time t:
  *
- *	z = b_u + b_i + b_t + P_u . Q_i + V_t . (P_u + Q_i) + noise (gibbs_noise.h)
+ *	z = b_u + b_i + b_t + (P_u + V_t) . Q_i + noise (gibbs_noise.h)
  *	P_u = p_u + n_u^(-1/2) sum of y_j over the items j that u rated
  *	Q_i = q_i + n_i^(-1/2) sum of x_v over the users v who rated i
  *
- * and b_u, b_i likewise: a bias is one more coordinate.  This is SVD++ and its
- * flip with time, the Bayesian model of S. Rendle, L. Zhang, Y. Koren, "On the
+ * and b_u, b_i likewise: a bias is one more coordinate.  V_t is what the people
+ * of a time like.  This is SVD++ and its flip with time, the Bayesian model of S. Rendle, L. Zhang, Y. Koren, "On the
  * difficulty of evaluating baselines", 2019, arXiv:1905.01395, section 3.2,
  * without the products of features of one row with each other, which are biases
- * by another name.
+ * by another name, and without those of users and times: whoever rated in one
+ * stretch of time only would be said to be another person in the next.
  *
  * Priors: each coordinate of each of the five kinds of unknowns is normal with
  * a precision of its own, p and q with a mean too; precisions have a gamma
@@ -108,17 +109,17 @@ walk_user(LepBlocks *b, int32_t u, int stripe, LepBlocksKind update, LepBlocksKi
 		float e = residual[j];
 
 		if (update == LEP_KIND_USERS)
-			e -= user_change * (timed ? old_item[i] + old_bin[t] : old_item[i]);
+			e -= user_change * old_item[i];
 		else if (update == LEP_KIND_ITEMS)
 			e -= item_change[i] * (timed ? old_user + old_bin[t] : old_user);
 		else if (update == LEP_KIND_BINS)
-			e -= bin_change[t] * (old_user + old_item[i]);
+			e -= bin_change[t] * old_item[i];
 		if (update != LEP_KIND_NONE)
 			residual[j] = e;
 
 		if (sum == LEP_KIND_USERS)
 		{
-			float x = timed ? new_item[i] + new_bin[t] : new_item[i];
+			float x = new_item[i];
 
 			ex[j & 3] += (double) (e * x);
 			xx[j & 3] += (double) (x * x);
@@ -132,7 +133,7 @@ walk_user(LepBlocks *b, int32_t u, int stripe, LepBlocksKind update, LepBlocksKi
 		}
 		else if (sum == LEP_KIND_BINS)
 		{
-			float x = new_user + new_item[i];
+			float x = new_item[i];
 
 			bin_sums[t].ex += weight * (e * x);
 			bin_sums[t].xx += weight * (x * x);
@@ -211,11 +212,6 @@ walk(LepEnv *env, LepBlocks *b, LepBlocksKind update, LepBlocksKind sum, int nex
 	b->sum = sum;
 	b->updated = coordinate_of(b, b->f);
 	b->summed = coordinate_of(b, next);
-	/* a bin's bias is multiplied by 1, not by the sum of a user's and an item's */
-	if (update == LEP_KIND_BINS && b->f == b->data->n_factors)
-		b->updated.item = b->zeros;
-	if (sum == LEP_KIND_BINS && next == b->data->n_factors)
-		b->summed.item = b->zeros;
 	return lep_parallel_for(env, LEP_BLOCKS_STRIPES, walk_stripe, b);
 }
 

@@ -52,12 +52,13 @@ static const char *const point_words[] = { "mean", "median", NULL };
 /* The order is the order of documentation. */
 static const LepOption option_table[] = {
 	ENUM(algorithm, algorithm_words, LEP_ALGORITHM_AUTO,
-		 "what to learn with; auto compares on the validation part"),
+		 "what to learn with; auto takes the most accurate that fits into time_limit"),
 	ENUM(feedback, feedback_words, LEP_FEEDBACK_AUTO,
 		 "explicit (ratings that differ) or implicit (purchases, views, counts); auto decides from the data"),
 
 	INT(factors, TAKEN_BY_FACTORS | TAKEN_BY_BAYES, 1, 1024, 64, "numbers learned per user and per item"),
-	INT(epochs, TAKEN_BY_FACTORS | TAKEN_BY_BAYES, 1, 10000, 60, "passes over the ratings, at most"),
+	INT(epochs, TAKEN_BY_FACTORS | TAKEN_BY_BAYES, 1, 10000, 60,
+		"passes over the ratings, at most; sweeps of bayes"),
 	REAL(regularization, TAKEN_BY_FACTORS, 0, 1e6, 0.08,
 		 "pull of the factors towards zero; unless given, adapted to how many ratings there are per id"),
 	REAL(bias_regularization, TAKEN_BY_FACTORS | TAKEN_BY_BASELINE, 0, 1e6, 0.02,
@@ -75,7 +76,7 @@ static const LepOption option_table[] = {
 	INT(time_bins, TAKEN_BY_BAYES, 0, 4096, 16,
 		"stretches of time, of equally many ratings, that differ in what was liked; 0: time does not count"),
 	REAL(time_limit, 0, 0.001, 1e7, 60,
-		 "seconds of one core that auto may plan for, refit included, by its cost formulas"),
+		 "seconds of one core that auto and bayes may plan for, refit included, by stated formulas"),
 
 	TEXT(user_column, "user_id", "the source's column of user ids"),
 	TEXT(item_column, "item_id", "the source's column of item ids"),

@@ -48,7 +48,7 @@ lep_posterior_size(int32_t n_users, int32_t n_items, int n_bins, int n_factors, 
 {
 	int width = width_of(n_factors, rank);
 	size_t ids = (size_t) n_users + (size_t) n_items;
-	size_t rows = ids + 2 * (size_t) n_bins;
+	size_t rows = ids + (size_t) n_bins;
 	size_t bytes = lep_mul_size(rows, (size_t) width * sizeof(float));
 
 	bytes = lep_add_size(bytes, lep_mul_size(ids, sizeof(float) + LEP_N_PROBES * sizeof(LepProbe)));
@@ -88,7 +88,7 @@ create_side(LepArena *arena, LepPosterior *p, int side)
 	LepPosteriorSide *s = &p->side[side];
 
 	s->n_ids = p->data->view[side].n_rows;
-	s->n_rows = s->n_ids + p->data->n_bins;
+	s->n_rows = s->n_ids + (side == LEP_GIBBS_USERS ? p->data->n_bins : 0);
 	s->rows = lep_arena_calloc(arena, (int64_t) s->n_rows * p->width, sizeof(float));
 	s->bias = lep_arena_calloc(arena, s->n_ids, sizeof(float));
 	s->probes = lep_arena_alloc(arena, (int64_t) s->n_ids * LEP_N_PROBES, sizeof(LepProbe));

@@ -9,7 +9,7 @@
  * two Gram matrices (K. Brand, "Fast low-rank modifications of the thin singular
  * value decomposition", Linear Algebra and its Applications 415, 2006,
  * doi:10.1016/j.laa.2005.07.021).  Biases are averaged as they are.  Bins of
- * time are further rows on either side.
+ * time are further rows of users.
  *
  * Also how far samples lie apart: the score of a few pairs of each row, taken
  * at random among the ratings of the other side, is followed from sample to

@@ -69,23 +69,23 @@ scale_row(const LepPosterior *p, int side, int64_t row, const float *mean, float
 		to[f] = scale * from[f] - (mean != NULL ? mean[f] : 0);
 }
 
-/* The newest bin's row of one side, zero where there is none. */
+/* The newest bin's row, zero where there is none. */
 static void
-newest_row(const LepPosterior *p, int side, float *to)
+newest_row(const LepPosterior *p, float *to)
 {
 	memset(to, 0, (size_t) p->stride * sizeof(float));
 	if (p->data->n_bins > 0)
-		scale_row(p, side, p->side[side].n_rows - 1, NULL, to);
+		scale_row(p, LEP_GIBBS_USERS, p->side[LEP_GIBBS_USERS].n_rows - 1, NULL, to);
 }
 
 /*
- * One row of one side.  With P = P' + c, Q = Q' + d, c and d the means, the
- * products of P' with d and of Q' with c are biases, and so are those with the
- * newest bin's row V of the other side.  Rows without ratings are the average
- * row: zero.
+ * One row of one side.  With P = P' + c, Q = Q' + d, c and d the means, and V the
+ * newest bin's row, (P + V) . Q is P' . Q' and biases: P' . d of the user, Q' . (c +
+ * V) of the item.  other: d or c + V.  Rows without ratings are the average row:
+ * zero.
  */
 static void
-export_row(const LepPosterior *p, int side, int64_t row, const float *other_mean, const float *other_newest)
+export_row(const LepPosterior *p, int side, int64_t row, const float *other)
 {
 	LepModel *model = p->model;
 	float *factors = side == LEP_GIBBS_USERS ? model->user_factors : model->item_factors;
@@ -100,8 +100,20 @@ export_row(const LepPosterior *p, int side, int64_t row, const float *other_mean
 	}
 	scale_row(p, side, row, p->means + side * p->stride, factors);
 	bias[row] = (float) (p->data->moments.sd * (double) p->side[side].bias[row] +
-						 lep_kernels->dot_f64(factors, other_mean, p->stride) +
-						 lep_kernels->dot_f64(factors, other_newest, p->stride));
+						 lep_kernels->dot_f64(factors, other, p->stride));
+}
+
+/* What rows of a side are multiplied by on average: d for users, c + V for items. */
+static void
+average_other(const LepPosterior *p, int side, float *other)
+{
+	const float *mean = p->means + (1 - side) * p->stride;
+
+	memset(other, 0, (size_t) p->stride * sizeof(float));
+	if (side == LEP_GIBBS_ITEMS)
+		newest_row(p, other);
+	for (int f = 0; f < p->stride; f++)
+		other[f] += mean[f];
 }
 
 static void
@@ -110,12 +122,12 @@ export_rows(void *arg, int64_t task, int thread)
 	const LepPosterior *p = arg;
 	const LepPosteriorSide *s = &p->side[p->at];
 	int64_t end = (task + 1) * LEP_POSTERIOR_ROWS < s->n_ids ? (task + 1) * LEP_POSTERIOR_ROWS : s->n_ids;
-	_Alignas(64) float newest[LEP_MAX_GIBBS_FACTORS];
+	_Alignas(64) float other[LEP_MAX_GIBBS_FACTORS];
 
 	(void) thread;
-	newest_row(p, 1 - p->at, newest);
+	average_other(p, p->at, other);
 	for (int64_t row = task * LEP_POSTERIOR_ROWS; row < end; row++)
-		export_row(p, p->at, row, p->means + (1 - p->at) * p->stride, newest);
+		export_row(p, p->at, row, other);
 }
 
 /* Let the biases of rows with ratings have mean 0; what that was. */
@@ -141,20 +153,15 @@ center_biases(const LepPosterior *p, int side, float *bias)
 	return mean;
 }
 
-/* Products of the means and the newest bin, which belong to every score. */
+/* (c + V) . d and the newest bin's bias, which belong to every score. */
 static double
 constant_part(const LepPosterior *p)
 {
-	const float *c = p->means;
-	const float *d = p->means + p->stride;
-	_Alignas(64) float shift[LEP_MAX_GIBBS_FACTORS];
-	_Alignas(64) float lift[LEP_MAX_GIBBS_FACTORS];
+	_Alignas(64) float other[LEP_MAX_GIBBS_FACTORS];
 	double bias = p->data->n_bins > 0 ? (double) p->bin_bias[p->data->n_bins - 1] : 0;
 
-	newest_row(p, LEP_GIBBS_ITEMS, shift);
-	newest_row(p, LEP_GIBBS_USERS, lift);
-	return lep_kernels->dot_f64(c, d, p->stride) + lep_kernels->dot_f64(c, shift, p->stride) +
-		   lep_kernels->dot_f64(d, lift, p->stride) + p->data->moments.sd * bias;
+	average_other(p, LEP_GIBBS_ITEMS, other);
+	return lep_kernels->dot_f64(other, p->means + p->stride, p->stride) + p->data->moments.sd * bias;
 }
 
 /* Bins as the model has them: differences to the newest; see model.h. */
@@ -163,20 +170,15 @@ export_times(const LepPosterior *p, LepTimes *times)
 {
 	int n_bins = p->data->n_bins;
 	double sd = p->data->moments.sd;
-	_Alignas(64) float newest_shift[LEP_MAX_GIBBS_FACTORS];
-	_Alignas(64) float newest_lift[LEP_MAX_GIBBS_FACTORS];
+	_Alignas(64) float newest[LEP_MAX_GIBBS_FACTORS];
 
-	newest_row(p, LEP_GIBBS_ITEMS, newest_shift);
-	newest_row(p, LEP_GIBBS_USERS, newest_lift);
+	newest_row(p, newest);
 	for (int t = 0; t < n_bins; t++)
 	{
-		float *shift = times->shift + (int64_t) t * p->stride;
 		float *lift = times->lift + (int64_t) t * p->stride;
 
-		scale_row(p, LEP_GIBBS_ITEMS, p->side[LEP_GIBBS_ITEMS].n_ids + t, newest_shift, shift);
-		scale_row(p, LEP_GIBBS_USERS, p->side[LEP_GIBBS_USERS].n_ids + t, newest_lift, lift);
+		scale_row(p, LEP_GIBBS_USERS, p->side[LEP_GIBBS_USERS].n_ids + t, newest, lift);
 		times->bias[t] = (float) (sd * ((double) p->bin_bias[t] - (double) p->bin_bias[n_bins - 1]) +
-								  lep_kernels->dot_f64(p->means, shift, p->stride) +
 								  lep_kernels->dot_f64(p->means + p->stride, lift, p->stride));
 	}
 }

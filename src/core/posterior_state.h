@@ -28,7 +28,7 @@ typedef struct LepProbe
 typedef struct LepPosteriorSide
 {
 	int32_t n_ids;	  /* users or items */
-	int32_t n_rows;	  /* and bins */
+	int32_t n_rows;	  /* and, after users, bins of time */
 	float *rows;	  /* [n_rows * width] */
 	float *bias;	  /* [n_ids] mean of the samples so far */
 	LepProbe *probes; /* [n_ids * LEP_N_PROBES]; other -1: none */

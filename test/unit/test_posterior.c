@@ -108,7 +108,7 @@ draw_sample(World *w, LepRng *rng)
 					double p = (double) w->p[u * k + f];
 					double q = (double) w->q[f * N_ITEMS + i];
 
-					z += p * q + (timed ? (double) w->v[f * N_BINS + t] * (p + q) : 0);
+					z += p * q + (timed ? (double) w->v[f * N_BINS + t] * q : 0);
 				}
 				for (int f = 0; t == 0 && f < k; f++)
 					w->product[u][i] += (double) w->p[u * k + f] * (double) w->q[f * N_ITEMS + i];
