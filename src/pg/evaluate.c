@@ -292,6 +292,23 @@ check_items(Evaluation *e)
 	}
 }
 
+/* Ratings that say when they were given are predicted for then, as in a training. */
+static void
+load_times(Evaluation *e)
+{
+	const LpgTimes *times = e->x.ratings->time != NULL ? lpg_handle_times(e->handle) : NULL;
+
+	if (times == NULL)
+		return;
+	if (times->unit == e->x.source.time_unit)
+		e->model.times = unconstify(LepTimes *, &times->times);
+	else
+		ereport(NOTICE,
+				(errmsg("ratings of the source are predicted for now, not for when they were given"),
+				 errdetail("Their times are of another type than those that model \"%s\" was trained on.",
+						   e->handle->name)));
+}
+
 /* What of the model is needed, with the numbers of the source's users. */
 static void
 load_model(Evaluation *e)
@@ -322,6 +339,7 @@ load_model(Evaluation *e)
 	table_close(e->table, NoLock);
 	for (int32 u = 0; u < ratings->n_users; u++)
 		e->n_unknown[LPG_USERS] += e->user_of[u] < 0;
+	load_times(e);
 }
 
 /* What is judged: errors only where model and source both have ratings. */
