@@ -14,6 +14,9 @@
 /* Factors of the draws that are checked. */
 #define FACTORS 2
 
+/* The sweep that is checked: factors have been found by then. */
+#define LAST 25
+
 /* Coordinates: factors, then the bias. */
 #define D (FACTORS + 1)
 
@@ -399,7 +402,7 @@ side_equations(const Bench *b, int side, const Values *other, const double *user
 }
 
 /*
- * One side of the third sweep.  Items are drawn after the noise, so that their
+ * One side of a sweep.  Items are drawn after the noise, so that their
  * weights are of this sweep, the users' of the one before.
  */
 static void
@@ -441,12 +444,39 @@ squares_of(const Bench *b, const Values *users, const Values *items)
 	return squares;
 }
 
+/*
+ * Ratings (1 + p_u) (1 + q_i) + p_u: rows whose means are not 0 and whose biases
+ * go with their factors, so that no part of a prior is 0.
+ */
+static Sample
+correlated_sample(int n_users, int n_items, double density, uint64_t seed)
+{
+	Sample sample = { malloc((size_t) n_users * (size_t) n_items * sizeof(SampleRow)), 0 };
+	double *item = malloc((size_t) n_items * sizeof(double));
+
+	for (int i = 0; i < n_items; i++)
+		item[i] = sample_normal(&seed);
+	for (int u = 0; u < n_users; u++)
+	{
+		double user = sample_normal(&seed);
+
+		for (int i = 0; i < n_items; i++)
+		{
+			double rating = (1 + user) * (1 + item[i]) + user + 0.3 * sample_normal(&seed);
+
+			if (sample_uniform(&seed) < density)
+				sample.rows[sample.n++] = (SampleRow){ u, i, rating };
+		}
+	}
+	free(item);
+	return sample;
+}
+
 /* gibbs_rows.c draws from the normal distributions that its header states. */
 static void
 test_rows_are_drawn_from_their_conditionals(void)
 {
-	SamplePlan plan = { 1500, 1200, 0.01, 2, 0.5, 2, 3 };
-	Sample sample = sample_planted(&plan, 12);
+	Sample sample = correlated_sample(1500, 1200, 0.02, 12);
 	Bench b;
 	LepGibbsSample s;
 	double squares;
@@ -461,12 +491,12 @@ test_rows_are_drawn_from_their_conditionals(void)
 		double *old_weights;
 		double *weights;
 
-		for (int sweep = 1; sweep <= 2; sweep++)
+		for (int sweep = 1; sweep < LAST; sweep++)
 			CHECK_OK(b.sampler->sweep(&b.env, b.state, sweep, &squares));
 		CHECK(b.sampler->sample(b.state, 1, &s));
 		before = copy_values(&b, &s, LEP_GIBBS_USERS);
 		old_weights = copy_weights(&s, before.n);
-		CHECK_OK(b.sampler->sweep(&b.env, b.state, 3, &squares));
+		CHECK_OK(b.sampler->sweep(&b.env, b.state, LAST, &squares));
 		CHECK(!b.sampler->sample(b.state, 2, &s));
 		CHECK(b.sampler->sample(b.state, 0, &s));
 		expected_users = copy_values(&b, &s, LEP_GIBBS_USERS);
@@ -479,7 +509,7 @@ test_rows_are_drawn_from_their_conditionals(void)
 		check_side(&b, LEP_GIBBS_USERS, &given, old_weights, &before, &expected_users, &users);
 		CHECK_CLOSE(squares / squares_of(&b, &users, &given), 1, 1e-4);
 		/* the items that were drawn are shown by the next sweep */
-		CHECK_OK(b.sampler->sweep(&b.env, b.state, 4, &squares));
+		CHECK_OK(b.sampler->sweep(&b.env, b.state, LAST + 1, &squares));
 		CHECK(b.sampler->sample(b.state, 0, &s));
 		{
 			Values items = copy_values(&b, &s, LEP_GIBBS_ITEMS);
@@ -804,9 +834,10 @@ test_memory_is_as_estimated(void)
 {
 	SamplePlan dense = { 1200, 800, 0.3, 1, 0.3, 1, 3 };
 	SamplePlan sparse = { 4000, 3000, 0.004, 1, 0.3, 1, 3 };
-	Sample samples[] = { sample_planted(&dense, 6), sample_planted(&sparse, 6) };
+	SamplePlan wide = { 300, 9000, 0.01, 1, 0.3, 1, 3 };
+	Sample samples[] = { sample_planted(&dense, 6), sample_planted(&sparse, 6), sample_planted(&wide, 6) };
 
-	for (int s = 0; s < 2; s++)
+	for (int s = 0; s < 3; s++)
 	{
 		for (int implicit = LEP_IMPLICIT_BOTH; implicit <= LEP_IMPLICIT_NONE; implicit++)
 		{
