@@ -39,7 +39,7 @@ FROM generate_series(5, 80, 15) u, LATERAL lepton_topn_at('bayes', u, '2020-01-0
 SELECT lepton_predict('bayes', 4711, 3) > lepton_predict('bayes', 4711, 3, '2020-01-02') AS rises, lepton_predict('bayes', 4711, 18) < lepton_predict('bayes', 4711, 18, '2020-01-02') AS falls;
 
 -- intervals: as wide as a user's ratings are spread
-SELECT count(DISTINCT std_error) > 70 AS own_widths, avg(std_error) FILTER (WHERE u % 2 = 1) > 1.5 * avg(std_error) FILTER (WHERE u % 2 = 0) AS by_user,
+SELECT count(DISTINCT std_error) > 70 AS own_widths, avg(std_error) FILTER (WHERE u % 2 = 1) > 1.3 * avg(std_error) FILTER (WHERE u % 2 = 0) AS by_user,
 	min(std_error) FILTER (WHERE u % 2 = 1) > max(std_error) FILTER (WHERE u % 2 = 0) AS apart, bool_and(low <= prediction AND prediction <= high) AS inside
 FROM generate_series(1, 80) u, LATERAL lepton_predict_interval('bayes', u, 7);
 SELECT (SELECT count(*) FROM bayes_users WHERE variance >= 0), (SELECT count(*) FROM bayes_items WHERE variance >= 0) AS items, (details #>> '{interval,noise}')::float8 > 0 AS noise FROM bayes;
