@@ -47,6 +47,7 @@ OBJS = \
 	src/core/popular.o \
 	src/core/posterior.o \
 	src/core/posterior_export.o \
+	src/core/radix.o \
 	src/core/ranker.o \
 	src/core/ranking.o \
 	src/core/ranking_lists.o \

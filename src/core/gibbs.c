@@ -22,7 +22,9 @@
 
 #include "core/pool.h"
 #include "core/posterior.h"
+#include "core/radix.h"
 #include "core/solver.h"
+#include "core/times.h"
 
 #define BURN_IN 4
 
@@ -39,7 +41,7 @@ typedef struct Gibbs
 	void *sampler_state;
 	LepPosterior *posterior;
 	int burn_in;	/* sweeps */
-	int64_t *first; /* [n_bins] of each bin of time */
+	LepTimes times; /* only where its bins begin */
 
 	/* while the bins of ratings are looked up */
 	const LepRatings *ratings;
@@ -171,42 +173,25 @@ gibbs_cost(const LepShape *shape, const LepOptions *options)
 
 /* -------------------------------------------------------------------------- time */
 
-/* Shell's sort: the times are few, and qsort's order of work is the library's. */
-static void
-sort_times(int64_t *time, int64_t n)
+/* Every n-th time of the parts, in canonical order, as keys; how many. */
+static LepStatus
+sample_times(LepEnv *env, const Gibbs *g, uint64_t *keys, int64_t *n_keys)
 {
-	static const int64_t gaps[] = { 33936, 15084, 6704, 2980, 1325, 589, 262, 117, 52, 23, 10, 4, 1 };
-
-	for (size_t g = 0; g < sizeof(gaps) / sizeof(gaps[0]); g++)
-	{
-		for (int64_t i = gaps[g]; i < n; i++)
-		{
-			int64_t value = time[i];
-			int64_t j = i;
-
-			for (; j >= gaps[g] && time[j - gaps[g]] > value; j -= gaps[g])
-				time[j] = time[j - gaps[g]];
-			time[j] = value;
-		}
-	}
-}
-
-/* Every n-th time of the parts, in canonical order; how many. */
-static int64_t
-sample_times(const LepRatings *ratings, unsigned parts, int64_t n, int64_t *times)
-{
-	int64_t step = (n + MAX_SORTED_TIMES - 1) / MAX_SORTED_TIMES;
+	const LepRatings *ratings = g->ratings;
+	int64_t step = (g->data.view[LEP_GIBBS_USERS].n + MAX_SORTED_TIMES - 1) / MAX_SORTED_TIMES;
 	int64_t seen = 0;
-	int64_t n_times = 0;
 
+	*n_keys = 0;
 	for (int64_t j = 0; j < ratings->n_ratings; j++)
 	{
-		if (!lep_part_in(parts, ratings->part[j]))
+		if (j % RATING_CHUNK == 0 && lep_env_stopped(env))
+			return env->error.status;
+		if (!lep_part_in(g->parts, ratings->part[j]))
 			continue;
 		if (seen++ % step == 0)
-			times[n_times++] = ratings->time[j];
+			keys[(*n_keys)++] = lep_radix_key(ratings->time[j]);
 	}
-	return n_times;
+	return LEP_OK;
 }
 
 /*
@@ -217,44 +202,27 @@ static LepStatus
 choose_bins(LepArena *arena, Gibbs *g)
 {
 	LepGibbsData *data = &g->data;
-	int64_t n = data->view[LEP_GIBBS_USERS].n;
-	int64_t *times = lep_arena_alloc(arena, n < MAX_SORTED_TIMES ? n : MAX_SORTED_TIMES, sizeof(int64_t));
-	int64_t n_times;
-	int n_bins = 0;
+	LepTimes *times = &g->times;
+	uint64_t *keys = lep_arena_alloc(arena, 2 * MAX_SORTED_TIMES, sizeof(uint64_t));
+	int64_t n_keys;
+	LepStatus status;
 
-	g->first = lep_arena_alloc(arena, data->n_bins, sizeof(int64_t));
-	if (times == NULL || g->first == NULL)
+	times->first = lep_arena_alloc(arena, data->n_bins, sizeof(int64_t));
+	if (keys == NULL || times->first == NULL)
 		return arena->env->error.status;
-	n_times = sample_times(g->ratings, g->parts, n, times);
-	sort_times(times, n_times);
-	for (int b = 0; b < data->n_bins && n_times > 0; b++)
+	status = sample_times(arena->env, g, keys, &n_keys);
+	if (status == LEP_OK)
+		status = lep_radix_sort(arena->env, keys, keys + MAX_SORTED_TIMES, n_keys, 0, 64);
+	for (int b = 0; status == LEP_OK && b < data->n_bins && n_keys > 0; b++)
 	{
-		int64_t first = times[n_times * b / data->n_bins];
+		int64_t first = lep_radix_value(keys[n_keys * b / data->n_bins]);
 
-		if (n_bins == 0 || first > g->first[n_bins - 1])
-			g->first[n_bins++] = first;
+		if (times->n_bins == 0 || first > times->first[times->n_bins - 1])
+			times->first[times->n_bins++] = first;
 	}
-	data->n_bins = n_bins;
-	lep_arena_free(arena, times);
-	return LEP_OK;
-}
-
-static uint16_t
-find_bin(const Gibbs *g, int64_t time)
-{
-	int low = 0;
-	int high = g->data.n_bins - 1;
-
-	while (low < high)
-	{
-		int middle = (low + high + 1) / 2;
-
-		if (g->first[middle] <= time)
-			low = middle;
-		else
-			high = middle - 1;
-	}
-	return (uint16_t) low;
+	data->n_bins = times->n_bins;
+	lep_arena_free(arena, keys);
+	return status;
 }
 
 /* The bins of the ratings of some users, in the order of the view. */
@@ -275,7 +243,7 @@ find_bins(void *arg, int64_t task, int thread)
 		for (int64_t j = ratings->user_start[u]; j < ratings->user_start[u + 1]; j++)
 		{
 			if (lep_part_in(g->parts, ratings->part[j]))
-				g->bin[at++] = find_bin(g, ratings->time[j]);
+				g->bin[at++] = (uint16_t) lep_times_find(&g->times, ratings->time[j]);
 		}
 	}
 }
@@ -368,7 +336,7 @@ gibbs_export_model(LepEnv *env, void *state, LepModel *model)
 	{
 		model->times->n_bins = g->data.n_bins > 0 ? g->data.n_bins : 1;
 		for (int t = 0; t < g->data.n_bins; t++)
-			model->times->first[t] = g->first[t];
+			model->times->first[t] = g->times.first[t];
 	}
 	return lep_posterior_export(env, g->posterior, model);
 }

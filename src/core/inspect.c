@@ -14,16 +14,13 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/radix.h"
 #include "core/split.h"
 #include "core/view.h"
 
 /* Loops ask whether to stop after so many steps; scattered ones may fault in a page at each. */
 #define STOP_SCAN	 (16 * 1024)
 #define STOP_SCATTER 128
-
-/* Digits of a sort. */
-#define DIGIT_BITS 11
-#define DIGITS	   (1 << DIGIT_BITS)
 
 /* Slots of the set of distinct ratings, a power of two, at most a quarter full. */
 #define SET_SLOTS (4 * LEP_INSPECT_MAX_DISTINCT)
@@ -67,50 +64,15 @@ keys_free(LepArena *scratch, Keys *keys)
 	lep_arena_free(scratch, keys->spare);
 }
 
-/* Sort by one digit, stable; nothing to do where all have the same. */
-static LepStatus
-sort_digit(LepEnv *env, Keys *keys, int shift)
-{
-	int64_t next[DIGITS] = { 0 };
-	int64_t sum = 0;
-	uint64_t *sorted = keys->spare;
-
-	for (int64_t k = 0; k < keys->n; k++)
-	{
-		if (stop_due(env, k, STOP_SCAN))
-			return LEP_ERR_STOPPED;
-		next[keys->key[k] >> shift & (DIGITS - 1)]++;
-	}
-	if (next[keys->key[0] >> shift & (DIGITS - 1)] == keys->n)
-		return LEP_OK;
-	for (int d = 0; d < DIGITS; d++)
-	{
-		int64_t count = next[d];
-
-		next[d] = sum;
-		sum += count;
-	}
-	for (int64_t k = 0; k < keys->n; k++)
-	{
-		if (stop_due(env, k, STOP_SCATTER))
-			return LEP_ERR_STOPPED;
-		sorted[next[keys->key[k] >> shift & (DIGITS - 1)]++] = keys->key[k];
-	}
-	keys->spare = keys->key;
-	keys->key = sorted;
-	return LEP_OK;
-}
-
 /* Ascending; max: none is larger. */
 static LepStatus
 keys_sort(LepEnv *env, Keys *keys, uint64_t max)
 {
-	LepStatus status = LEP_OK;
+	int bits = 0;
 
-	for (int shift = 0; shift < 64 && max >> shift != 0 && keys->n > 0 && status == LEP_OK;
-		 shift += DIGIT_BITS)
-		status = sort_digit(env, keys, shift);
-	return status;
+	while (bits < 64 && max >> bits != 0)
+		bits++;
+	return lep_radix_sort(env, keys->key, keys->spare, keys->n, 0, bits);
 }
 
 /* -------------------------------------------------------- users, items: spread */
@@ -411,20 +373,6 @@ inspect_kinds(LepEnv *env, const LepRatings *ratings, LepInspection *inspection)
 
 /* ------------------------------------------------------------------------- times */
 
-/* A time as a number without sign, in the same order. */
-static inline uint64_t
-time_key(int64_t time)
-{
-	return (uint64_t) time ^ UINT64_C(1) << 63;
-}
-
-static inline int64_t
-key_time(uint64_t key)
-{
-	key ^= UINT64_C(1) << 63;
-	return key >> 63 != 0 ? -(int64_t) ~key - 1 : (int64_t) key;
-}
-
 /* What the sorted times, as distances from the oldest, say. */
 static LepStatus
 measure_times(LepEnv *env, const Keys *sorted, uint64_t oldest, LepInspection *inspection)
@@ -440,7 +388,7 @@ measure_times(LepEnv *env, const Keys *sorted, uint64_t oldest, LepInspection *i
 		if (n_same > inspection->n_common_time)
 		{
 			inspection->n_common_time = n_same;
-			inspection->common_time = key_time(sorted->key[k] + oldest);
+			inspection->common_time = lep_radix_value(sorted->key[k] + oldest);
 		}
 	}
 	return LEP_OK;
@@ -475,15 +423,15 @@ inspect_times(LepArena *scratch, const LepRatings *ratings, LepInspection *inspe
 		status = keys_create(scratch, ratings->n_ratings, &keys);
 	if (status != LEP_OK)
 		return status;
-	oldest = time_key(inspection->first_time);
+	oldest = lep_radix_key(inspection->first_time);
 	for (int64_t j = 0; j < ratings->n_ratings; j++)
 	{
 		/* the first touch of this memory: its pages may have to be made */
 		if (stop_due(env, j, STOP_SCATTER))
 			return LEP_ERR_STOPPED;
-		keys.key[j] = time_key(ratings->time[j]) - oldest;
+		keys.key[j] = lep_radix_key(ratings->time[j]) - oldest;
 	}
-	status = keys_sort(env, &keys, time_key(inspection->last_time) - oldest);
+	status = keys_sort(env, &keys, lep_radix_key(inspection->last_time) - oldest);
 	if (status == LEP_OK)
 		status = measure_times(env, &keys, oldest, inspection);
 	keys_free(scratch, &keys);

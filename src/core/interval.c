@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "core/pool.h"
+#include "core/radix.h"
 #include "core/times.h"
 #include "core/view.h"
 
@@ -148,41 +149,18 @@ key_of(uint64_t pair)
 	return float_of_key((uint32_t) (pair >> 32));
 }
 
-/* Radix sort by the upper halves, stable; the result is in pairs. */
+/* By the upper halves, the others going along. */
 static LepStatus
 sort_pairs(LepArena *scratch, uint64_t *pairs, int64_t n)
 {
-	LepEnv *env = scratch->env;
 	uint64_t *spare = lep_arena_alloc(scratch, n, sizeof(uint64_t));
-	uint64_t *from = pairs;
-	uint64_t *to = spare;
+	LepStatus status;
 
 	if (spare == NULL)
-		return env->error.status;
-	for (int shift = 32; shift < 64; shift += 8)
-	{
-		int64_t start[257] = { 0 };
-		uint64_t *swap = from;
-
-		for (int64_t j = 0; j < n; j++)
-		{
-			if (j % STOP_INTERVAL == 0 && lep_env_stopped(env))
-				return LEP_ERR_STOPPED;
-			start[(from[j] >> shift & 0xFF) + 1]++;
-		}
-		for (int digit = 0; digit < 256; digit++)
-			start[digit + 1] += start[digit];
-		for (int64_t j = 0; j < n; j++)
-		{
-			if (j % STOP_INTERVAL == 0 && lep_env_stopped(env))
-				return LEP_ERR_STOPPED;
-			to[start[from[j] >> shift & 0xFF]++] = from[j];
-		}
-		from = to;
-		to = swap;
-	}
+		return scratch->env->error.status;
+	status = lep_radix_sort(scratch->env, pairs, spare, n, 32, 64);
 	lep_arena_free(scratch, spare);
-	return LEP_OK;
+	return status;
 }
 
 /* --------------------------------------------------------------------- intervals */

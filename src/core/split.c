@@ -16,6 +16,7 @@
  */
 #include "core/split.h"
 
+#include "core/radix.h"
 #include "core/rng.h"
 
 /* Loops ask whether to stop after so many ratings: about a millisecond. */
@@ -89,13 +90,6 @@ split_random(LepArena *scratch, LepRatings *ratings, LepPart part, double fracti
 	return LEP_OK;
 }
 
-/* A time as a number without sign, in the same order. */
-static inline uint64_t
-time_key(int64_t time)
-{
-	return (uint64_t) time ^ UINT64_C(1) << 63;
-}
-
 /* count[d]: train ratings whose key begins with `prefix` and digit d behind it. */
 static LepStatus
 count_digits(LepEnv *env, const LepRatings *ratings, uint64_t prefix, int shift, int64_t *count)
@@ -104,7 +98,7 @@ count_digits(LepEnv *env, const LepRatings *ratings, uint64_t prefix, int shift,
 		count[d] = 0;
 	for (int64_t j = 0; j < ratings->n_ratings; j++)
 	{
-		uint64_t digits = time_key(ratings->time[j]) >> shift;
+		uint64_t digits = lep_radix_key(ratings->time[j]) >> shift;
 
 		if (stop_due(env, j))
 			return LEP_ERR_STOPPED;
@@ -219,7 +213,7 @@ split_time(LepArena *scratch, LepRatings *ratings, LepPart part, double fraction
 	{
 		if (stop_due(env, j))
 			return LEP_ERR_STOPPED;
-		if (ratings->part[j] == LEP_PART_TRAIN && is_newer(&cut, time_key(ratings->time[j])))
+		if (ratings->part[j] == LEP_PART_TRAIN && is_newer(&cut, lep_radix_key(ratings->time[j])))
 			ratings->part[j] = (uint8_t) part;
 	}
 	return LEP_OK;
@@ -364,7 +358,7 @@ fold_time(LepArena *scratch, LepRatings *ratings, double slice, LepFold fold)
 		return status;
 	for (int64_t j = 0; j < ratings->n_ratings; j++)
 	{
-		uint64_t key = time_key(ratings->time[j]);
+		uint64_t key = lep_radix_key(ratings->time[j]);
 
 		if (stop_due(scratch->env, j))
 			return LEP_ERR_STOPPED;

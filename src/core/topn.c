@@ -37,6 +37,7 @@
 #include <string.h>
 
 #include "core/kernels.h"
+#include "core/radix.h"
 
 #define BLOCK_ITEMS 64 /* rows of 64 floats: 16 kB, half of a first-level cache */
 
@@ -167,30 +168,10 @@ descending_key(float value)
 	return bits & 0x80000000u ? bits : ~bits & 0x7FFFFFFFu;
 }
 
-/* One pass of a radix sort by the eight bits above shift; stable. */
-static void
-sort_pass(const uint64_t *from, uint64_t *to, int64_t n, int shift)
-{
-	int64_t start[256] = { 0 };
-	int64_t sum = 0;
-
-	for (int64_t i = 0; i < n; i++)
-		start[from[i] >> shift & 0xFF]++;
-	for (int digit = 0; digit < 256; digit++)
-	{
-		int64_t count = start[digit];
-
-		start[digit] = sum;
-		sum += count;
-	}
-	for (int64_t i = 0; i < n; i++)
-		to[start[from[i] >> shift & 0xFF]++] = from[i];
-}
-
 /*
  * Decide the order: descending bound of a user of the reference norm.  Sorts
- * pairs of (key, item) between the memory of the rows, where the result ends
- * up, and that of the two number arrays, which are then filled from it.
+ * pairs of (key, item) in the memory of the rows, with that of the two number
+ * arrays, which are then filled from it, as scratch.
  */
 static LepStatus
 order_items(LepEnv *env, LepItems *items, const float *bias, const float *norms)
@@ -201,16 +182,8 @@ order_items(LepEnv *env, LepItems *items, const float *bias, const float *norms)
 
 	for (int64_t i = 0; i < items->n_items; i++)
 		pairs[i] = (uint64_t) descending_key(bias[i] + reference * norms[i]) << 32 | (uint64_t) i;
-	for (int shift = 32; shift < 64; shift += 8) /* an even number of passes */
-	{
-		uint64_t *from = pairs;
-
-		sort_pass(pairs, spare, items->n_items, shift);
-		pairs = spare;
-		spare = from;
-		if (lep_env_stopped(env))
-			return LEP_ERR_STOPPED;
-	}
+	if (lep_radix_sort(env, pairs, spare, items->n_items, 32, 64) != LEP_OK)
+		return LEP_ERR_STOPPED;
 	for (int64_t position = 0; position < items->n_items; position++)
 	{
 		if (position % STOP_INTERVAL == 0 && lep_env_stopped(env))
