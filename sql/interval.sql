@@ -111,14 +111,14 @@ $$;
 SELECT version FROM lepton_train('interval_times', 'interval_ratings', '{"algorithm": "als", "factors": 2, "regularization": 0.001, "rating_scale": [-100, 100]}');
 UPDATE interval_times SET details = details || jsonb_build_object('times', jsonb_build_object('unit', 'timestamptz',
 	'first', (SELECT jsonb_agg(((extract(epoch FROM t) - 946684800) * 1000000)::bigint ORDER BY t) FROM unnest('{2020-01-01,2021-01-01,2022-01-01}'::timestamptz[]) t),
-	'bias', '[0.5, -0.25, 0]'::jsonb, 'factors', 2, 'shift', interval_floats(1, 2, -3, 0.5, 0, 0), 'lift', interval_floats(0.25, -1, 4, 1, 0, 0)));
+	'bias', '[0.5, -0.25, 0]'::jsonb, 'factors', 2, 'lift', interval_floats(0.25, -1, 4, 1, 0, 0)));
 CREATE VIEW interval_moved AS
-SELECT t.at, u.id AS u, i.id AS i, ((details #>> '{serving,mean}')::float8 + (u.bias + t.bias + s1 * f[1] + s2 * f[2])::real + i.bias
+SELECT t.at, u.id AS u, i.id AS i, ((details #>> '{serving,mean}')::float8 + (u.bias + t.bias)::real + i.bias
 	+ (f[1] + l1)::real::float8 * g[1]::float8 + (f[2] + l2)::real::float8 * g[2]::float8)::real AS score
 FROM interval_times m JOIN interval_times_users u USING (version) JOIN interval_times_items i USING (version),
 	lepton_vector(u.factors) f, lepton_vector(i.factors) g,
-	(VALUES ('-infinity'::timestamptz, 0.5::float8, 1::float8, 2::float8, 0.25::real, -1::real), ('2019-07-01', 0.5, 1, 2, 0.25, -1), ('2020-12-31 23:59:59', 0.5, 1, 2, 0.25, -1), ('2021-01-01', -0.25, -3, 0.5, 4, 1),
-		('2021-12-31', -0.25, -3, 0.5, 4, 1), ('2022-01-01', 0, 0, 0, 0, 0), ('infinity', 0, 0, 0, 0, 0), (NULL, 0, 0, 0, 0, 0)) t(at, bias, s1, s2, l1, l2)
+	(VALUES ('-infinity'::timestamptz, 0.5::float8, 0.25::real, -1::real), ('2019-07-01', 0.5, 0.25, -1), ('2020-12-31 23:59:59', 0.5, 0.25, -1), ('2021-01-01', -0.25, 4, 1),
+		('2021-12-31', -0.25, 4, 1), ('2022-01-01', 0, 0, 0), ('infinity', 0, 0, 0), (NULL, 0, 0, 0)) t(at, bias, l1, l2)
 WHERE u.id % 4 = 3;
 SELECT at, count(*), count(*) FILTER (WHERE NOT abs(score - lepton_predict('interval_times', u, i, at)) < 1e-5) AS differences,
 	count(*) FILTER (WHERE lepton_predict('interval_times', u, i) = lepton_predict('interval_times', u, i, at)) AS as_now FROM interval_moved GROUP BY at ORDER BY at;
@@ -146,7 +146,7 @@ DECLARE
 	before real := lepton_predict('interval_times', 4711, 4711);
 BEGIN
 	UPDATE interval_times SET details = jsonb_set(details, '{times}', jsonb_build_object('unit', unit, 'first', first, 'bias', '[10, 20, 0]'::jsonb,
-		'factors', 2, 'shift', repeat('0', 48), 'lift', repeat('0', 48)));
+		'factors', 2, 'lift', repeat('0', 48)));
 	RETURN round(lepton_predict('interval_times', 4711, 4711, at) - before);
 END $$;
 BEGIN;
@@ -188,12 +188,12 @@ SELECT path, left(value::text, 30) AS value, interval_damage('interval', path::t
 	('{interval,quantiles,199}', '0'), ('{interval,quantiles,199}', '1e300'), ('{interval,quantiles,200}', '9')) v(path, value);
 SELECT path, left(value::text, 30) AS value, interval_damage('interval_times', path::text[], value, 'lepton_predict(''interval_times'', 3, 7, ''2020-06-06'')') FROM (VALUES
 	('{times}', '7'::jsonb), ('{times}', '{}'), ('{times,unit}', '"weeks"'), ('{times,unit}', '1'), ('{times,first}', '[]'), ('{times,first}', '{}'), ('{times,first,0}', '1e17'), ('{times,first,1}', '0.5'),
-	('{times,first,1}', '1e30'), ('{times,bias}', '[1, 2]'), ('{times,bias,1}', '1e20'), ('{times,bias,1}', '1e60'), ('{times,factors}', '3'), ('{times,shift}', '"00"'), ('{times,shift}', to_jsonb(repeat('0', 47) || 'g')),
-	('{times,shift}', to_jsonb(repeat('0', 40) || '0000807f')), ('{times,lift}', to_jsonb(repeat('0', 40) || '0000c07f')), ('{times,lift}', to_jsonb(repeat('0', 40) || '0000007f')), ('{times,lift}', 'null'),
+	('{times,first,1}', '1e30'), ('{times,bias}', '[1, 2]'), ('{times,bias,1}', '1e20'), ('{times,bias,1}', '1e60'), ('{times,factors}', '3'), ('{times,lift}', '"00"'), ('{times,lift}', to_jsonb(repeat('0', 47) || 'g')),
+	('{times,lift}', to_jsonb(repeat('0', 40) || '0000807f')), ('{times,lift}', to_jsonb(repeat('0', 40) || '0000c07f')), ('{times,lift}', to_jsonb(repeat('0', 40) || '0000007f')), ('{times,lift}', 'null'),
 	('{times,lift}', to_jsonb(repeat('0', 56)))) v(path, value);
 -- more bins than are ever read, and just as many
 SELECT interval_damage('interval_times', '{times}', jsonb_build_object('unit', 'integer', 'first', (SELECT jsonb_agg(b) FROM generate_series(1, n) b), 'bias', (SELECT jsonb_agg(0) FROM generate_series(1, n)),
-	'factors', 2, 'shift', repeat('0', 16 * n), 'lift', repeat('0', 16 * n)), 'lepton_predict(''interval_times'', 3, 7, ''2020-06-06'')') FROM (VALUES (4096), (4097)) v(n);
+	'factors', 2, 'lift', repeat('0', 16 * n)), 'lepton_predict(''interval_times'', 3, 7, ''2020-06-06'')') FROM (VALUES (4096), (4097)) v(n);
 SELECT path, left(value::text, 30) AS value, interval_damage('interval_median', path::text[], value, '1') FROM (VALUES
 	('{serving,levels}', '7'::jsonb), ('{serving,levels}', '{}'), ('{serving,levels,value}', '[1]'), ('{serving,levels,value,2}', '1'), ('{serving,levels,value,2}', 'null'), ('{serving,levels,cut,1}', '-7'),
 	('{serving,levels,cut,1}', '1e39'), ('{serving,levels}', jsonb_build_object('value', (SELECT jsonb_agg(b) FROM generate_series(1, 65) b), 'cut', (SELECT jsonb_agg(b) FROM generate_series(1, 64) b)))) v(path, value);

@@ -101,8 +101,6 @@ lep_model_add_times(LepArena *arena, int n_bins, LepModel *model)
 		return arena->env->error.status;
 	status = create_floats(arena, n_bins, 1, &times->bias);
 	if (status == LEP_OK && model->stride > 0)
-		status = create_floats(arena, n_bins, model->stride, &times->shift);
-	if (status == LEP_OK && model->stride > 0)
 		status = create_floats(arena, n_bins, model->stride, &times->lift);
 	return status;
 }
@@ -114,7 +112,6 @@ lep_model_free(LepArena *arena, LepModel *model)
 	{
 		lep_arena_free(arena, model->times->first);
 		lep_arena_free(arena, model->times->bias);
-		lep_arena_free(arena, model->times->shift);
 		lep_arena_free(arena, model->times->lift);
 	}
 	lep_arena_free(arena, model->times);
@@ -218,8 +215,7 @@ scalars_are_sane(const LepModel *model)
 
 	return fabs(model->mean) <= LEP_MAX_NORM && isfinite(model->min_score) && isfinite(model->max_score) &&
 		   model->min_score <= model->max_score && model->noise >= 0 && isfinite(model->noise) &&
-		   (times == NULL || (rows_are_sane(times->bias, times->shift, model->stride, 0, times->n_bins) &&
-							  rows_are_sane(times->bias, times->lift, model->stride, 0, times->n_bins)));
+		   (times == NULL || rows_are_sane(times->bias, times->lift, model->stride, 0, times->n_bins));
 }
 
 bool

@@ -25,20 +25,16 @@
 #include "core/env.h"
 
 /*
- * Stretches of time, oldest first.  In bin t user u has bias
- *
- *	user_bias[u] + bias[t] + shift_t . user_factors[u]
- *
- * and factors user_factors[u] + lift_t; items are as always.  All of the newest
- * bin's are 0.
+ * Stretches of time, oldest first.  In bin t user u has bias user_bias[u] +
+ * bias[t] and factors user_factors[u] + lift_t; items are as always.  All of the
+ * newest bin's are 0.
  */
 typedef struct LepTimes
 {
 	int n_bins;		/* at least 1 */
 	int64_t *first; /* [n_bins] instant that the bin begins with; [0]: what is older belongs there too */
 	float *bias;	/* [n_bins] */
-	float *shift;	/* [n_bins * stride], padded rows; NULL for n_factors 0 */
-	float *lift;	/* [n_bins * stride] */
+	float *lift;	/* [n_bins * stride], padded rows; NULL for n_factors 0 */
 } LepTimes;
 
 /*

@@ -7,7 +7,6 @@
 #include "core/times.h"
 
 #include "core/format.h"
-#include "core/kernels.h"
 
 int
 lep_times_find(const LepTimes *times, int64_t instant)
@@ -30,15 +29,11 @@ lep_times_find(const LepTimes *times, int64_t instant)
 float
 lep_times_move(const LepTimes *times, int bin, float bias, const float *row, int stride, float *moved)
 {
-	const float *shift = stride > 0 ? times->shift + (int64_t) bin * stride : NULL;
 	const float *lift = stride > 0 ? times->lift + (int64_t) bin * stride : NULL;
-	double sum = (double) bias + (double) times->bias[bin];
 
-	if (row != NULL && stride > 0)
-		sum += lep_kernels->dot_f64(shift, row, stride);
 	for (int f = 0; f < stride; f++)
 		moved[f] = (row != NULL ? row[f] : 0) + lift[f];
-	return (float) sum;
+	return bias + times->bias[bin];
 }
 
 float

@@ -303,10 +303,14 @@ load_times(Evaluation *e)
 	if (times->unit == e->x.source.time_unit)
 		e->model.times = unconstify(LepTimes *, &times->times);
 	else
-		ereport(NOTICE,
-				(errmsg("ratings of the source are predicted for now, not for when they were given"),
-				 errdetail("Their times are of another type than those that model \"%s\" was trained on.",
-						   e->handle->name)));
+		ereport(
+			NOTICE,
+			(errmsg("ratings of the source are not predicted for the times that they were given at"),
+			 errdetail(
+				 "Their times are of another type than those that model \"%s\" was trained on: the newest "
+				 "that it knows is taken.",
+				 e->handle->name),
+			 errhint("Give them in the type that the training had, or leave them out of the source.")));
 }
 
 /* What of the model is needed, with the numbers of the source's users. */

@@ -70,10 +70,7 @@ lpg_times_to_json(const LepModel *model, LpgTimeUnit unit, LpgJson *details)
 	lpg_json_floats(&json, "bias", times->bias, times->n_bins);
 	lpg_json_int(&json, "factors", model->n_factors);
 	if (model->n_factors > 0)
-	{
-		add_rows(&json, "shift", times->shift, times->n_bins, model->n_factors);
 		add_rows(&json, "lift", times->lift, times->n_bins, model->n_factors);
-	}
 	lpg_json_end(&json);
 }
 
@@ -175,9 +172,8 @@ read_times(const JsonbValue *json, int n_factors, LpgTimes *times)
 	}
 	if (n_factors == 0)
 		return true;
-	t->shift = read_rows(json, "shift", t->n_bins, n_factors);
 	t->lift = read_rows(json, "lift", t->n_bins, n_factors);
-	return t->shift != NULL && t->lift != NULL;
+	return t->lift != NULL;
 }
 
 LpgTimes *

@@ -157,10 +157,7 @@ score_in_bin(const LepModel *m, int t, int u, int i)
 		double q = (double) m->item_factors[i * m->stride + f];
 
 		if (m->times != NULL)
-		{
-			score += p * (double) m->times->shift[t * m->stride + f];
 			p += (double) m->times->lift[t * m->stride + f];
-		}
 		score += p * q;
 	}
 	return score;
