@@ -38,6 +38,16 @@ FROM generate_series(5, 80, 15) u, LATERAL lepton_topn_at('bayes', u, '2020-01-0
 -- a user nobody knows is told what the time likes, too
 SELECT lepton_predict('bayes', 4711, 3) > lepton_predict('bayes', 4711, 3, '2020-01-02') AS rises, lepton_predict('bayes', 4711, 18) < lepton_predict('bayes', 4711, 18, '2020-01-02') AS falls;
 
+-- an evaluation judges ratings for when they were given; times of another type say nothing, and that is said
+CREATE TABLE bayes_early AS SELECT * FROM bayes_ratings WHERE rated_at < '2020-03-01' AND user_id <= 40;
+SELECT abs(e.value - (SELECT sqrt(avg((lepton_predict('bayes', user_id, item_id, rated_at) - rating::real) ^ 2)) FROM bayes_early)) < 1e-5 AS at_their_times,
+	e.value < 0.8 * (SELECT sqrt(avg((lepton_predict('bayes', user_id, item_id) - rating::real) ^ 2)) FROM bayes_early) AS better_than_now
+FROM lepton_evaluate('bayes', 'bayes_early') e WHERE metric = 'rmse';
+SET client_min_messages = notice;
+SELECT abs(e.value - (SELECT sqrt(avg((lepton_predict('bayes', user_id, item_id) - rating::real) ^ 2)) FROM bayes_early)) < 1e-5 AS for_the_newest
+FROM lepton_evaluate('bayes', 'SELECT user_id, item_id, rating, rated_at::date FROM bayes_early') e WHERE metric = 'rmse';
+SET client_min_messages = warning;
+
 -- intervals: as wide as a user's ratings are spread
 SELECT count(DISTINCT std_error) > 70 AS own_widths, avg(std_error) FILTER (WHERE u % 2 = 1) > 1.3 * avg(std_error) FILTER (WHERE u % 2 = 0) AS by_user,
 	min(std_error) FILTER (WHERE u % 2 = 1) > max(std_error) FILTER (WHERE u % 2 = 0) AS apart, bool_and(low <= prediction AND prediction <= high) AS inside
@@ -75,4 +85,4 @@ SELECT lepton_train('bayes', 'bayes_ratings', '{"algorithm": "als", "implicit": 
 SELECT lepton_train('bayes', 'bayes_ratings', '{"algorithm": "sgd", "time_bins": 4}');
 -- none of which left a version
 SELECT max(version) AS version FROM bayes;
-DROP TABLE bayes, bayes_timeless, bayes_ratings;
+DROP TABLE bayes, bayes_timeless, bayes_ratings, bayes_early;

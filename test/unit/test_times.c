@@ -12,8 +12,8 @@ test_bins(void)
 {
 	int64_t first[] = { 100, 200, 300 };
 	float bias[] = { 0, 0, 0 };
-	LepTimes times = { 3, first, bias, NULL, NULL };
-	LepTimes one = { 1, first, bias, NULL, NULL };
+	LepTimes times = { 3, first, bias, NULL };
+	LepTimes one = { 1, first, bias, NULL };
 
 	CHECK_INT_EQ(lep_times_find(&times, INT64_MIN), 0);
 	CHECK_INT_EQ(lep_times_find(&times, 99), 0);
