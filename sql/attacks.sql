@@ -129,3 +129,18 @@ DROP FUNCTION attacks_state(text);
 DROP TABLE attacks_ratings, attacks_dropped;
 REVOKE ALL ON SCHEMA public FROM regress_lepton_owner;
 DROP ROLE regress_lepton_owner, regress_lepton_other;
+
+-- what changes things is refused where nothing may change: in a read only transaction, and in a source
+CREATE TABLE attacks_ro_ratings AS SELECT u AS user_id, i AS item_id, (u + i) % 5 AS rating FROM generate_series(1, 9) u, generate_series(1, 9) i;
+SELECT version FROM lepton_train('attacks_ro', 'attacks_ro_ratings', '{"algorithm": "baseline"}');
+BEGIN READ ONLY;
+SELECT lepton_drop('attacks_ro');
+ROLLBACK;
+BEGIN READ ONLY;
+SELECT lepton_set_owner('attacks_ro', current_user);
+ROLLBACK;
+SELECT * FROM lepton_inspect('SELECT r.* FROM attacks_ro_ratings r, (SELECT lepton_drop(''attacks_ro'') OFFSET 0) x');
+SELECT * FROM lepton_cross_validate('SELECT r.* FROM attacks_ro_ratings r, (SELECT lepton_set_owner(''attacks_ro'', current_user) OFFSET 0) x');
+SELECT version FROM lepton_train('attacks_ro_2', 'SELECT r.* FROM attacks_ro_ratings r, (SELECT lepton_drop(''attacks_ro'') OFFSET 0) x');
+SELECT version FROM attacks_ro;
+DROP TABLE attacks_ro, attacks_ro_ratings;

@@ -178,7 +178,16 @@ SELECT lepton_evaluate(NULL, 'evaluate_test');
 SELECT lepton_evaluate('evaluate_m', NULL);
 SELECT lepton_evaluate('evaluate_m', 'evaluate_test', NULL);
 SELECT lepton_evaluate('evaluate_m', 'evaluate_test', 0);
-SELECT lepton_evaluate('evaluate_m', 'evaluate_test', 1000001);
+SELECT lepton_evaluate('evaluate_m', 'evaluate_test', 10001);
+SELECT lepton_cross_validate('evaluate_test', '{"algorithm": "baseline"}', 2, 10001);
+SELECT lepton_tune('evaluate_test', '{"algorithm": ["baseline"]}', metric => 'ndcg', k => 10001);
+SELECT count(*) > 0 AS the_longest FROM lepton_evaluate('evaluate_m', 'evaluate_test', 10000);
+-- columns that the model's training named may be missing, those of the call not
+CREATE TABLE evaluate_trained AS SELECT version FROM lepton_train('evaluate_n', 'SELECT user_id, item_id, rating AS stars, now() AS ts FROM evaluate_test', '{"algorithm": "baseline", "rating_column": "stars", "time_column": "ts"}');
+SELECT count(*) FILTER (WHERE metric = 'rmse') AS errors, count(*) FILTER (WHERE metric = 'ndcg') AS lists FROM lepton_evaluate('evaluate_n', 'SELECT user_id, item_id FROM evaluate_test');
+SELECT count(*) FILTER (WHERE metric = 'rmse') AS errors FROM lepton_evaluate('evaluate_n', 'SELECT user_id, item_id, rating AS stars FROM evaluate_test');
+SELECT lepton_evaluate('evaluate_n', 'evaluate_test', options => '{"time_column": "ts"}');
+DROP TABLE evaluate_trained, evaluate_n;
 SELECT lepton_evaluate('evaluate_m', 'evaluate_test', relevant => 'NaN');
 SELECT lepton_evaluate('evaluate_m', 'evaluate_test', options => NULL);
 SELECT lepton_evaluate('evaluate_m', 'evaluate_test', options => '{"factors": 3}');

@@ -129,6 +129,19 @@ RESET DateStyle;
 -- a split that was asked for
 SELECT inspect_value('inspect_clean', 'split', '{"split": "leave_last"}'), inspect_value('SELECT user_id, item_id, rating FROM inspect_clean', 'split', '{"split": "time"}');
 
+-- options that would leave nothing are not advised, and what is advised trains
+SELECT topic, value, advice FROM lepton_inspect('SELECT u AS user_id, u % 7 AS item_id, u % 5 AS rating FROM generate_series(1, 100) u') WHERE topic ~ 'with one rating|^options$';
+SELECT topic, value, advice FROM lepton_inspect('SELECT u AS user_id, i AS item_id, (u + i) % 5 AS rating FROM generate_series(1, 40) u, generate_series(1, 40) i WHERE i = u OR (u, i) IN ((1, 2), (1, 3), (2, 3), (4, 5))') WHERE topic ~ 'with one rating|^options$';
+SELECT version FROM lepton_train('inspect_sparse', 'SELECT u AS user_id, i AS item_id, (u + i) % 5 AS rating FROM generate_series(1, 40) u, generate_series(1, 40) i WHERE i = u OR (u, i) IN ((1, 2), (1, 3), (2, 3), (4, 5))', '{"min_user_ratings": 2, "algorithm": "baseline"}');
+DROP TABLE inspect_sparse;
+-- what is too large when it is summed up is a row here, an error there
+SELECT topic, value, advice FROM lepton_inspect('SELECT 1 AS user_id, i % 2 AS item_id, 9e11 AS rating FROM generate_series(1, 4) i', '{"duplicates": "sum"}') WHERE topic = 'ratings';
+SELECT lepton_train('inspect_sparse', 'SELECT 1 AS user_id, i % 2 AS item_id, 9e11 AS rating FROM generate_series(1, 4) i', '{"duplicates": "sum", "feedback": "explicit"}');
+-- over the memory limit an inspection is named
+SET lepton.max_training_memory = '1MB';
+SELECT lepton_inspect('SELECT u AS user_id, i AS item_id, 1 AS rating FROM generate_series(1, 3000) u, generate_series(1, 100) i');
+RESET lepton.max_training_memory;
+
 -- more than may be used of memory or time is said, not refused
 SELECT topic, advice FROM lepton_inspect('inspect_clean', '{"algorithm": "als", "factors": 64, "epochs": 10000, "time_limit": 0.001}') WHERE topic = 'training time';
 SET lepton.max_training_memory = '4MB';

@@ -113,7 +113,7 @@ block_create(LepEnv *env, size_t size)
 	}
 	if (env->max_bytes > 0 && lep_add_size(env->bytes_now, size) > env->max_bytes)
 	{
-		lep_fail(&env->error, LEP_ERR_MEMORY_LIMIT, NULL, (double) lep_add_size(env->bytes_now, size), 0,
+		lep_fail(&env->error, LEP_ERR_MEMORY_LIMIT, env->work, (double) lep_add_size(env->bytes_now, size), 0,
 				 (double) env->max_bytes);
 		return NULL;
 	}

@@ -59,6 +59,7 @@ typedef struct LepEnv
 
 	int n_threads;	  /* threads to use, the caller's included; >= 1 */
 	size_t max_bytes; /* refuse to hold more than this; 0: no limit */
+	const char *work; /* what the host calls the work at hand, for LEP_ERR_MEMORY_LIMIT; or NULL */
 
 	/* the engine's own */
 	size_t bytes_now; /* held in arenas */

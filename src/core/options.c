@@ -553,6 +553,12 @@ lep_option_copy(LepOptions *to, const LepOptions *from, int i)
 		mark_given(to, i);
 }
 
+void
+lep_option_forget(LepOptions *options, int i)
+{
+	options->given &= ~(UINT64_C(1) << i);
+}
+
 /* Does the algorithm take row i, but not so large a number? */
 static bool
 is_above_max(const LepOptions *given, int i, LepAlgorithm algorithm)

@@ -195,6 +195,9 @@ extern const char *lep_option_text(const LepOptions *options, int i);
 /* Give row i the value, and make it as given, as it is in `from`. */
 extern void lep_option_copy(LepOptions *to, const LepOptions *from, int i);
 
+/* Keep row i's value, but as one that was not given. */
+extern void lep_option_forget(LepOptions *options, int i);
+
 /*
  * *resolved = given, with everything not given at its default for the
  * algorithm.  OPTION_ALGORITHM if something was given that the algorithm does

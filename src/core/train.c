@@ -613,7 +613,7 @@ begin_training(Training *training, LepArena *arena, LepRatings *ratings, const L
 		return status;
 	result->memory_estimate = lep_plan_memory(ratings, given, env->n_threads);
 	if (env->max_bytes > 0 && result->memory_estimate > env->max_bytes)
-		return lep_fail(&env->error, LEP_ERR_MEMORY_LIMIT, NULL, (double) result->memory_estimate, 0,
+		return lep_fail(&env->error, LEP_ERR_MEMORY_LIMIT, env->work, (double) result->memory_estimate, 0,
 						(double) env->max_bytes);
 	return LEP_OK;
 }

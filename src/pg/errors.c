@@ -62,9 +62,14 @@ raise_data_error(const LepError *e)
 									"counts them.")));
 			break;
 		case LEP_ERR_RATING_RANGE:
-			ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-							errmsg("rating %g of row " INT64_FORMAT " is out of range", e->value, e->row),
-							errdetail("Ratings can be from -%g to %g.", e->max, e->max)));
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 e->row > 0
+						 ? errmsg("rating %g of row " INT64_FORMAT " is out of range", e->value, e->row)
+						 : errmsg("rating %g, made of several of one pair, is out of range: %s", e->value,
+								  e->text),
+					 errdetail("Ratings can be from -%g to %g.", e->max, e->max),
+					 errhint("Divide the ratings by a constant, or leave such rows out of the source.")));
 			break;
 		case LEP_ERR_TOO_MANY:
 			ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("too many %s", e->what),
@@ -105,6 +110,15 @@ raise_data_error(const LepError *e)
 							errmsg("option \"%s\" = \"%s\" needs the time of each rating", e->what, e->text),
 							errhint("Name the source's column of times with option \"time_column\".")));
 	}
+}
+
+/* An option whose value is a range; what may be no option at all, but an argument. */
+static bool
+is_range(const char *what)
+{
+	int row = lep_option_find(what);
+
+	return row >= 0 && lep_option(row)->type == LEP_OPTION_RANGE;
 }
 
 /* "a, b or c": the words of an enum option */
@@ -155,9 +169,7 @@ raise_option_error(const LepError *e)
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 							errmsg("option \"%s\" cannot be %.15g", e->what, e->value),
 							errhint("It can be from %.15g to %.15g%s.", e->min, e->max,
-									lep_option(lep_option_find(e->what))->type == LEP_OPTION_RANGE
-										? ", the lowest rating first"
-										: "")));
+									is_range(e->what) ? ", the lowest rating first" : "")));
 			break;
 		case LEP_ERR_OPTION_VALUE:
 			raise_option_value(e);

@@ -101,6 +101,17 @@ copy_reading_options(Evaluation *e, Jsonb *json)
 	}
 }
 
+/*
+ * What the model was told of its source need not be true of this one: a column of
+ * ratings or times that it named may be missing here.  Those of the call stay.
+ */
+static void
+allow_missing_columns(Evaluation *e)
+{
+	lep_option_forget(&e->options, lep_option_find("rating_column"));
+	lep_option_forget(&e->options, lep_option_find("time_column"));
+}
+
 /* Options of the call: those only. */
 static void
 check_reading_options(Jsonb *json)
@@ -153,6 +164,7 @@ read_model_options(Evaluation *e)
 	lpg_store_scan(model, e->handle->version.version, GetActiveSnapshot(), read_model_row, e);
 	table_close(model, NoLock);
 	e->options.feedback = e->feedback;
+	allow_missing_columns(e);
 }
 
 /* Ids of the source must be of the model's kinds. */
@@ -461,7 +473,7 @@ lepton_evaluate(PG_FUNCTION_ARGS)
 
 	lpg_experiment_require(fcinfo, 0, "the model's name");
 	lpg_experiment_require(fcinfo, 1, "the source");
-	e->k = lpg_experiment_int(fcinfo, 2, "k", 1, LPG_MAX_K);
+	e->k = lpg_experiment_int(fcinfo, 2, "k", 1, LEP_RANKING_MAX_K);
 	e->relevant = lpg_experiment_relevant(fcinfo, 3);
 	check_reading_options(lpg_experiment_options(fcinfo, 4));
 	InitMaterializedSRF(fcinfo, 0);
@@ -555,7 +567,7 @@ lepton_cross_validate(PG_FUNCTION_ARGS)
 
 	lpg_experiment_require(fcinfo, 0, "the source");
 	c->n_folds = lpg_experiment_int(fcinfo, 2, "folds", 2, LEP_MAX_FOLDS);
-	c->rules.k = lpg_experiment_int(fcinfo, 3, "k", 1, LPG_MAX_K);
+	c->rules.k = lpg_experiment_int(fcinfo, 3, "k", 1, LEP_RANKING_MAX_K);
 	c->rules.relevant = lpg_experiment_relevant(fcinfo, 4);
 	lpg_options_from_jsonb(lpg_experiment_options(fcinfo, 1), &c->options);
 	InitMaterializedSRF(fcinfo, 0);

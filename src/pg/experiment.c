@@ -19,18 +19,16 @@ void
 lpg_experiment_begin(LpgExperiment *x, const char *what)
 {
 	memset(x, 0, sizeof(*x));
-	x->what = what;
 	x->context = AllocSetContextCreate(CurrentMemoryContext, "lepton experiment", ALLOCSET_DEFAULT_SIZES);
 	lpg_env_init(&x->env, x->context);
 	x->env.max_bytes = (size_t) lpg_max_training_memory * 1024;
+	x->env.work = what;
 	lep_arena_init(&x->arena, &x->env);
 }
 
 void
 lpg_experiment_check(LpgExperiment *x, LepStatus status)
 {
-	if (status == LEP_ERR_MEMORY_LIMIT)
-		x->env.error.what = x->what;
 	lpg_check(status, &x->env.error);
 }
 

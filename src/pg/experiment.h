@@ -21,7 +21,6 @@
 
 typedef struct LpgExperiment
 {
-	const char *what; /* "evaluation": for errors */
 	MemoryContext context;
 	LepEnv env;
 	LepArena arena;
@@ -29,6 +28,7 @@ typedef struct LpgExperiment
 	LepRatings *ratings;
 } LpgExperiment;
 
+/* what: "evaluation", for errors. */
 extern void lpg_experiment_begin(LpgExperiment *x, const char *what);
 
 /* Check the columns, before the first row; may be NULL. */
@@ -69,9 +69,6 @@ extern Jsonb *lpg_experiment_options(FunctionCallInfo fcinfo, int i);
 
 /* An integer argument of at least `least` and at most `most`; ERROR otherwise. */
 extern int lpg_experiment_int(FunctionCallInfo fcinfo, int i, const char *name, int least, int most);
-
-/* Longest list that is judged: its discounts take 16 bytes a place. */
-#define LPG_MAX_K 1000000
 
 /* Argument i, from which rating on an item is relevant; NaN for NULL. */
 extern double lpg_experiment_relevant(FunctionCallInfo fcinfo, int i);

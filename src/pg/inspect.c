@@ -28,9 +28,8 @@
 #include "core/inspect.h"
 #include "core/plan.h"
 #include "pg/clock.h"
-#include "pg/errors.h"
+#include "pg/experiment.h"
 #include "pg/optjson.h"
-#include "pg/pgenv.h"
 #include "pg/settings.h"
 #include "pg/source.h"
 
@@ -50,10 +49,7 @@ typedef struct Inspection
 {
 	ReturnSetInfo *rsinfo;
 	LepOptions options; /* as given */
-	LepEnv env;
-	LepArena arena;
-	LpgSource source;
-	LepRatings *ratings;
+	LpgExperiment work;
 	LpgClock clock; /* with times only */
 	LepInspectNow now;
 	LepInspection found;
@@ -111,7 +107,7 @@ advise(Inspection *x, const char *option)
 static bool
 is_explicit(const Inspection *x)
 {
-	return x->ratings->feedback == LEP_FEEDBACK_EXPLICIT;
+	return x->work.ratings->feedback == LEP_FEEDBACK_EXPLICIT;
 }
 
 /* ------------------------------------------------------------------ rows as read */
@@ -119,7 +115,7 @@ is_explicit(const Inspection *x)
 static void
 put_rows(Inspection *x)
 {
-	const LpgSource *s = &x->source;
+	const LpgSource *s = &x->work.source;
 	int64 used = s->n_rows - s->n_null_user - s->n_null_item - s->n_null_rating - s->n_null_time -
 				 s->n_bad_rating - s->n_bad_time - s->n_long_id;
 
@@ -133,7 +129,7 @@ put_rows(Inspection *x)
 static void
 put_nulls(Inspection *x)
 {
-	const LpgSource *s = &x->source;
+	const LpgSource *s = &x->work.source;
 	const struct
 	{
 		bool present;
@@ -158,7 +154,7 @@ put_nulls(Inspection *x)
 static void
 put_refused(Inspection *x)
 {
-	const LpgSource *s = &x->source;
+	const LpgSource *s = &x->work.source;
 	const struct
 	{
 		int64 n;
@@ -191,7 +187,7 @@ put_refused(Inspection *x)
 static void
 put_shape(Inspection *x)
 {
-	const LepRatings *r = x->ratings;
+	const LepRatings *r = x->work.ratings;
 	double cells = (double) r->n_users * (double) r->n_items;
 	bool few = r->n_ratings < MIN_RATINGS_PER_ID * (int64) r->n_users ||
 			   r->n_ratings < MIN_RATINGS_PER_ID * (int64) r->n_items;
@@ -228,10 +224,14 @@ put_single(Inspection *x, const char *topic, const LepInspectSpread *spread, con
 		   const char *consequence)
 {
 	bool many = percent(spread->n_single, spread->n) >= PERCENT_SINGLE;
+	bool some_left = spread->n - spread->n_single >= 2;
 
 	put(x, topic, part_text(spread->n_single, spread->n),
-		many ? psprintf("%s; {\"%s\": 2} leaves them out", consequence, option) : NULL);
-	if (many)
+		!many		? NULL
+		: some_left ? psprintf("%s; {\"%s\": 2} leaves them out", consequence, option)
+					: consequence);
+	/* one such option leaves enough, two may leave nothing */
+	if (many && some_left && x->advised.len == 0)
 		advise(x, psprintf("\"%s\": 2", option));
 }
 
@@ -270,7 +270,7 @@ put_duplicates(Inspection *x)
 		[LEP_DUPLICATES_SUM] = "of the same user and item the ratings are summed up",
 		[LEP_DUPLICATES_MAX] = "of the same user and item the highest rating counts",
 	};
-	const LepRatings *r = x->ratings;
+	const LepRatings *r = x->work.ratings;
 	const char *advice = psprintf("%s; option \"duplicates\" says otherwise", becomes[r->duplicates]);
 
 	if (r->n_merged == 0)
@@ -294,8 +294,8 @@ distinct_text(const LepInspection *found)
 static void
 put_scale(Inspection *x)
 {
-	const LepRatings *r = x->ratings;
-	const char *each = x->source.shape.has_rating ? "" : "every row counts 1: ";
+	const LepRatings *r = x->work.ratings;
+	const char *each = x->work.source.shape.has_rating ? "" : "every row counts 1: ";
 
 	if (r->min_rating == r->max_rating)
 		put(x, "rating scale", psprintf("%sall %.4g", each, r->min_rating), NULL);
@@ -310,14 +310,14 @@ put_scale(Inspection *x)
 static void
 put_feedback(Inspection *x)
 {
-	const LepRatings *r = x->ratings;
+	const LepRatings *r = x->work.ratings;
 	const char *name = lep_feedback_name(r->feedback);
 	const char *advice = NULL;
 	const char *why = "ratings differ";
 
 	if (x->options.feedback != LEP_FEEDBACK_AUTO)
 		why = "as option \"feedback\" says";
-	else if (!x->source.shape.has_rating)
+	else if (!x->work.source.shape.has_rating)
 		why = "there is no rating column";
 	else if (!is_explicit(x))
 	{
@@ -333,7 +333,7 @@ static void
 put_outliers(Inspection *x)
 {
 	const LepInspection *f = &x->found;
-	int64 n = x->ratings->n_ratings;
+	int64 n = x->work.ratings->n_ratings;
 
 	if (is_explicit(x))
 	{
@@ -342,16 +342,17 @@ put_outliers(Inspection *x)
 						  : "mistakes? they widen the scale of predictions: leave them out, or set "
 							"\"rating_scale\"");
 		put(x, "users who rate all the same",
-			f->n_constant == 0 ? "0"
-							   : psprintf("%s with %s ratings", part_text(f->n_constant, x->ratings->n_users),
-										  part_text(f->n_constant_ratings, n)),
+			f->n_constant == 0
+				? "0"
+				: psprintf("%s with %s ratings", part_text(f->n_constant, x->work.ratings->n_users),
+						   part_text(f->n_constant_ratings, n)),
 			f->n_constant == 0 ? NULL
 							   : psprintf("each has at least %d ratings, and they say nothing of her taste",
 										  LEP_INSPECT_MIN_CONSTANT));
 	}
 	put(x, "users with very many ratings",
 		f->n_many == 0 ? "0"
-					   : psprintf("%s with %s ratings", part_text(f->n_many, x->ratings->n_users),
+					   : psprintf("%s with %s ratings", part_text(f->n_many, x->work.ratings->n_users),
 								  part_text(f->n_many_ratings, n)),
 		f->n_many == 0 ? NULL
 					   : psprintf("more than %d times the 99 %% quantile: robots, or many people of one id?",
@@ -385,7 +386,7 @@ put_range(Inspection *x)
 				 lpg_clock_text(&x->clock, f->common_time), f->n_common_time,
 				 f->n_common_time == 1 ? "rating" : "ratings"),
 		f->first_time != f->last_time &&
-				percent((double) f->n_common_time, (double) x->ratings->n_ratings) >= PERCENT_COMMON
+				percent((double) f->n_common_time, (double) x->work.ratings->n_ratings) >= PERCENT_COMMON
 			? "many ratings of one time are perhaps of an import: their order is not known"
 			: NULL);
 }
@@ -418,10 +419,10 @@ static void
 put_leaks(Inspection *x)
 {
 	const LepInspection *f = &x->found;
-	bool many = percent(f->n_instant, x->ratings->n_users) >= PERCENT_INSTANT;
+	bool many = percent(f->n_instant, x->work.ratings->n_users) >= PERCENT_INSTANT;
 	double known = percent((double) f->n_test_known, (double) f->n_test);
 
-	put(x, "users with all ratings at one time", part_text(f->n_instant, x->ratings->n_users),
+	put(x, "users with all ratings at one time", part_text(f->n_instant, x->work.ratings->n_users),
 		!many
 			? NULL
 			: "which of them is a user's last is not known: {\"split\": \"leave_last\"} would hold out any");
@@ -462,11 +463,11 @@ advised_split(const Inspection *x)
 {
 	const LepInspection *f = &x->found;
 
-	if (!x->source.shape.has_time || x->options.test_fraction == 0 || is_given(x, "split"))
+	if (!x->work.source.shape.has_time || x->options.test_fraction == 0 || is_given(x, "split"))
 		return NULL;
 	if (f->n_time_test > 0 && new_users(x) < PERCENT_NEW)
 		return lep_split_name(LEP_SPLIT_TIME);
-	if (f->n_instants > 1 && percent(f->n_instant, x->ratings->n_users) < PERCENT_INSTANT)
+	if (f->n_instants > 1 && percent(f->n_instant, x->work.ratings->n_users) < PERCENT_INSTANT)
 		return lep_split_name(LEP_SPLIT_LEAVE_LAST);
 	return NULL;
 }
@@ -478,7 +479,7 @@ put_split(Inspection *x)
 	const char *advice = NULL;
 	const char *name = lep_split_name((LepSplit) x->options.split);
 
-	if (x->options.split != LEP_SPLIT_RANDOM && !x->source.shape.has_time)
+	if (x->options.split != LEP_SPLIT_RANDOM && !x->work.source.shape.has_time)
 		advice = "a training stops with an ERROR: this split needs the time of each rating";
 	else if (advised != NULL)
 	{
@@ -530,12 +531,13 @@ put_plan(Inspection *x)
 	LepCandidate candidates[LEP_MAX_TRIALS];
 	char *left_out;
 	char *planned;
-	double cost = lep_plan_cost(x->ratings, &x->options);
-	size_t memory = lep_plan_memory(x->ratings, &x->options, lpg_settings_threads());
+	double cost = lep_plan_cost(x->work.ratings, &x->options);
+	size_t memory = lep_plan_memory(x->work.ratings, &x->options, lpg_settings_threads());
 	int n;
 
-	lpg_check(lep_plan_candidates(x->ratings, &x->options, candidates, &n, &x->env.error), &x->env.error);
-	lep_plan_choose(x->ratings, candidates, n, candidates[0].options.validation_fraction > 0);
+	lpg_experiment_check(
+		&x->work, lep_plan_candidates(x->work.ratings, &x->options, candidates, &n, &x->work.env.error));
+	lep_plan_choose(x->work.ratings, candidates, n, candidates[0].options.validation_fraction > 0);
 	planned = plan_text(candidates, n, &left_out);
 	put(x, "algorithm", planned,
 		left_out == NULL ? NULL
@@ -548,7 +550,7 @@ put_plan(Inspection *x)
 	put(x, "training memory",
 		text_to_cstring(DatumGetTextPP(
 			DirectFunctionCall1(pg_size_pretty, Int64GetDatum((int64) Min(memory, (size_t) PG_INT64_MAX))))),
-		x->env.max_bytes > 0 && memory > x->env.max_bytes
+		x->work.env.max_bytes > 0 && memory > x->work.env.max_bytes
 			? "more than lepton.max_training_memory, so that a training stops with an ERROR: have it raised, "
 			  "or "
 			  "ask for fewer \"factors\""
@@ -576,16 +578,20 @@ finish_ratings(Inspection *x)
 	/* to see what there is, rather than to fail at the first */
 	if (options.duplicates == LEP_DUPLICATES_ERROR)
 		options.duplicates = LEP_DUPLICATES_AUTO;
-	status = lep_ratings_finish(x->source.builder, &options, &x->ratings);
+	status = lep_ratings_finish(x->work.source.builder, &options, &x->work.ratings);
 	if (status == LEP_ERR_NO_RATINGS)
 		put(x, "ratings", "0",
 			"nothing can be trained on: no row can be used, or none is left by options "
 			"\"min_user_ratings\" and \"min_item_ratings\"");
 	else if (status == LEP_ERR_TOO_FEW)
-		put(x, x->env.error.what, psprintf("%.0f", x->env.error.value),
-			psprintf("nothing can be trained on: at least %.0f are needed", x->env.error.min));
+		put(x, x->work.env.error.what, psprintf("%.0f", x->work.env.error.value),
+			psprintf("nothing can be trained on: at least %.0f are needed", x->work.env.error.min));
+	else if (status == LEP_ERR_RATING_RANGE)
+		put(x, "ratings", psprintf("%g, made of several of one pair", x->work.env.error.value),
+			psprintf("nothing can be trained on: ratings can be from -%g to %g; divide them by a constant",
+					 x->work.env.error.max, x->work.env.error.max));
 	else
-		lpg_check(status, &x->env.error);
+		lpg_experiment_check(&x->work, status);
 	return status == LEP_OK;
 }
 
@@ -593,17 +599,17 @@ finish_ratings(Inspection *x)
 static void
 look(Inspection *x)
 {
-	LepEnv *env = &x->env;
+	LepEnv *env = &x->work.env;
 	int64 first;
 	int64 last;
 
-	if (x->ratings->time != NULL)
+	if (x->work.ratings->time != NULL)
 	{
-		lpg_check(lep_inspect_range(env, x->ratings, &first, &last), &env->error);
-		x->clock = lpg_clock_find(x->source.time_unit, first, last);
+		lpg_experiment_check(&x->work, lep_inspect_range(env, x->work.ratings, &first, &last));
+		x->clock = lpg_clock_find(x->work.source.time_unit, first, last);
 		x->now.known = lpg_clock_now(&x->clock, &x->now.time);
 	}
-	lpg_check(lep_inspect(env, x->ratings, &x->options, &x->now, &x->found), &env->error);
+	lpg_experiment_check(&x->work, lep_inspect(env, x->work.ratings, &x->options, &x->now, &x->found));
 }
 
 static void
@@ -622,7 +628,7 @@ put_all(Inspection *x)
 	put_scale(x);
 	put_feedback(x);
 	put_outliers(x);
-	if (x->source.shape.has_time)
+	if (x->work.source.shape.has_time)
 	{
 		put_range(x);
 		put_future(x);
@@ -644,25 +650,16 @@ Datum
 lepton_inspect(PG_FUNCTION_ARGS)
 {
 	Inspection *x = palloc0(sizeof(Inspection));
-	MemoryContext context;
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the source is NULL")));
-	if (PG_ARGISNULL(1))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("options are NULL"),
-						errhint("Leave them out, or pass '{}'.")));
+	lpg_experiment_require(fcinfo, 0, "the source");
+	lpg_options_from_jsonb(lpg_experiment_options(fcinfo, 1), &x->options);
 	InitMaterializedSRF(fcinfo, 0);
 	x->rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	lpg_options_from_jsonb(PG_GETARG_JSONB_P(1), &x->options);
 	initStringInfo(&x->advised);
-	context = AllocSetContextCreate(CurrentMemoryContext, "lepton inspection", ALLOCSET_DEFAULT_SIZES);
-	lpg_env_init(&x->env, context);
-	x->env.max_bytes = (size_t) lpg_max_training_memory * 1024;
-	lep_arena_init(&x->arena, &x->env);
-
-	lpg_source_survey(text_to_cstring(PG_GETARG_TEXT_PP(0)), &x->options, &x->arena, check_nothing, NULL,
-					  &x->source);
+	lpg_experiment_begin(&x->work, "inspection");
+	lpg_source_survey(text_to_cstring(PG_GETARG_TEXT_PP(0)), &x->options, &x->work.arena, check_nothing, NULL,
+					  &x->work.source);
 	put_all(x);
-	MemoryContextDelete(context);
+	lpg_experiment_end(&x->work);
 	return (Datum) 0;
 }

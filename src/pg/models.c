@@ -34,6 +34,7 @@
 #include "pg/errors.h"
 #include "pg/interval.h"
 #include "pg/registry.h"
+#include "pg/statement.h"
 #include "pg/store.h"
 #include "pg/times.h"
 
@@ -352,10 +353,12 @@ PG_FUNCTION_INFO_V1(lepton_drop);
 Datum
 lepton_drop(PG_FUNCTION_ARGS)
 {
-	List *relids = lock_tables(fcinfo);
+	List *relids;
 	ObjectAddresses *objects = new_object_addresses();
 	ListCell *cell;
 
+	lpg_statement_prevent_read_only("lepton_drop()");
+	relids = lock_tables(fcinfo);
 	if (relids == NIL && !PG_GETARG_BOOL(1))
 		fail_no_model(fcinfo);
 	foreach (cell, relids)
@@ -382,9 +385,11 @@ Datum
 lepton_set_owner(PG_FUNCTION_ARGS)
 {
 	Oid owner = get_role_oid(text_to_cstring(PG_GETARG_TEXT_PP(1)), false);
-	List *relids = lock_tables(fcinfo);
+	List *relids;
 	ListCell *cell;
 
+	lpg_statement_prevent_read_only("lepton_set_owner()");
+	relids = lock_tables(fcinfo);
 	if (relids == NIL)
 		fail_no_model(fcinfo);
 	foreach (cell, relids)

@@ -452,7 +452,7 @@ source_error_callback(void *arg)
 		internalerrposition(position);
 		internalerrquery((const char *) arg);
 	}
-	errcontext("source of a training");
+	errcontext("source of ratings");
 }
 
 /* Any part of a set operation can carry INTO, but the grammar lets the first only. */

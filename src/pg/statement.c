@@ -5,6 +5,8 @@
 #include "postgres.h"
 
 #include "executor/spi.h"
+#include "miscadmin.h"
+#include "tcop/utility.h"
 #include "utils/builtins.h"
 
 #include "pg/statement.h"
@@ -26,4 +28,12 @@ lpg_statement_set_owner(const char *table, const char *owner)
 
 	lpg_statement_run(statement);
 	pfree(statement);
+}
+
+void
+lpg_statement_prevent_read_only(const char *function)
+{
+	PreventCommandIfReadOnly(function);
+	PreventCommandIfParallelMode(function);
+	PreventCommandDuringRecovery(function);
 }

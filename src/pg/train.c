@@ -37,6 +37,7 @@
 #include "pg/publish.h"
 #include "pg/settings.h"
 #include "pg/source.h"
+#include "pg/statement.h"
 #include "pg/times.h"
 
 /* An estimate from which on a NOTICE says how long it will take. */
@@ -426,9 +427,7 @@ check_arguments(FunctionCallInfo fcinfo)
 		if (PG_ARGISNULL(i))
 			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s is NULL", names[i])));
 	}
-	PreventCommandIfReadOnly("lepton_train()");
-	PreventCommandIfParallelMode("lepton_train()");
-	PreventCommandDuringRecovery("lepton_train()");
+	lpg_statement_prevent_read_only("lepton_train()");
 }
 
 static Datum

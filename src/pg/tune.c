@@ -340,7 +340,7 @@ lepton_tune(PG_FUNCTION_ARGS)
 	check_base(&t->space.base);
 	read_grid(t, PG_GETARG_JSONB_P(1));
 	read_limits(t, fcinfo);
-	t->work.rules.k = lpg_experiment_int(fcinfo, 7, "k", 1, LPG_MAX_K);
+	t->work.rules.k = lpg_experiment_int(fcinfo, 7, "k", 1, LEP_RANKING_MAX_K);
 	t->work.rules.relevant = lpg_experiment_relevant(fcinfo, 8);
 	InitMaterializedSRF(fcinfo, 0);
 
