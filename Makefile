@@ -15,6 +15,7 @@ PGFILEDESC = "lepton - recommenders trained on rating tables"
 OBJS = \
 	src/core/als.o \
 	src/core/baseline.o \
+	src/core/best.o \
 	src/core/contest.o \
 	src/core/cpu.o \
 	src/core/crossval.o \
@@ -52,6 +53,7 @@ OBJS = \
 	src/core/ratings_sort.o \
 	src/core/rng.o \
 	src/core/sgd.o \
+	src/core/similar.o \
 	src/core/solver.o \
 	src/core/split.o \
 	src/core/status.o \
@@ -72,6 +74,7 @@ OBJS = \
 	src/pg/jsonread.o \
 	src/pg/keytype.o \
 	src/pg/lepton.o \
+	src/pg/lists.o \
 	src/pg/models.o \
 	src/pg/optjson.o \
 	src/pg/pgenv.o \
@@ -88,8 +91,7 @@ OBJS = \
 	src/pg/tune.o
 
 # The install script's parts, in the order in which they build on each other.
-SQL_PARTS = $(addprefix src/sql/,types.sql options.sql train.sql predict.sql.in topn.sql topn.sql.in models.sql evaluate.sql)
-SQL_PARTS = $(addprefix src/sql/,types.sql options.sql inspect.sql train.sql predict.sql.in topn.sql topn.sql.in models.sql)
+SQL_PARTS = $(addprefix src/sql/,types.sql options.sql inspect.sql train.sql predict.sql.in topn.sql topn.sql.in models.sql evaluate.sql)
 
 # The version stands in lepton.control and nowhere else in the code.
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" lepton.control)
