@@ -82,6 +82,7 @@ OBJS = \
 	src/pg/publish.o \
 	src/pg/registry.o \
 	src/pg/settings.o \
+	src/pg/similar.o \
 	src/pg/source.o \
 	src/pg/statement.o \
 	src/pg/store.o \
@@ -91,7 +92,7 @@ OBJS = \
 	src/pg/tune.o
 
 # The install script's parts, in the order in which they build on each other.
-SQL_PARTS = $(addprefix src/sql/,types.sql options.sql inspect.sql train.sql predict.sql.in topn.sql topn.sql.in models.sql evaluate.sql)
+SQL_PARTS = $(addprefix src/sql/,types.sql options.sql inspect.sql train.sql predict.sql.in topn.sql topn.sql.in similar.sql.in models.sql evaluate.sql)
 
 # The version stands in lepton.control and nowhere else in the code.
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" lepton.control)
