@@ -28,6 +28,7 @@ OBJS = \
 	src/core/gibbs_blocks.o \
 	src/core/gibbs_rows.o \
 	src/core/idmap.o \
+	src/core/implicit.o \
 	src/core/inspect.o \
 	src/core/interval.o \
 	src/core/judge.o \
