@@ -40,6 +40,7 @@ OBJS = \
 	src/core/linalg.o \
 	src/core/metrics.o \
 	src/core/model.o \
+	src/core/neighbors.o \
 	src/core/normal.o \
 	src/core/options.o \
 	src/core/plan.o \
@@ -47,6 +48,7 @@ OBJS = \
 	src/core/popular.o \
 	src/core/posterior.o \
 	src/core/ranker.o \
+	src/core/ranker_neighbors.o \
 	src/core/ranking.o \
 	src/core/ranking_lists.o \
 	src/core/ratings.o \

@@ -24,6 +24,7 @@
 #include <time.h>
 
 #include "core/kernels.h"
+#include "core/times.h"
 #include "core/train.h"
 
 /* Lines of a file, at most LEP_ID_BATCH at a time. */
@@ -152,7 +153,7 @@ read_ratings(LepArena *arena, const char *name, const LepOptions *options)
 	return ratings;
 }
 
-/* Judge the model on a file; pairs with an unknown side count too. */
+/* Judge the model on a file, at the times in it; pairs with an unknown side count too. */
 static Errors
 judge(const LepRatings *ratings, const LepModel *model, const char *name)
 {
@@ -164,8 +165,8 @@ judge(const LepRatings *ratings, const LepModel *model, const char *name)
 	{
 		for (int j = 0; j < batch.n; j++)
 		{
-			float score = lep_model_score(model, lep_idmap_find(ratings->users, &batch.user[j]),
-										  lep_idmap_find(ratings->items, &batch.item[j]));
+			float score = lep_times_score(model, lep_idmap_find(ratings->users, &batch.user[j]),
+										  lep_idmap_find(ratings->items, &batch.item[j]), &batch.time[j]);
 			double e = lep_clip(score, model->min_score, model->max_score) - batch.rating[j];
 
 			errors.n++;

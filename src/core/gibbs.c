@@ -13,8 +13,7 @@
  * away, every later one is a sample, of which posterior.c keeps the mean in
  * `factors` numbers a row.
  *
- * A sample has at most `factors` factors too; with implicit information, which
- * needs fewer, at most MAX_BLOCK_FACTORS.
+ * A sample has `factors` factors too.
  */
 #include "core/gibbs.h"
 
@@ -26,9 +25,6 @@
 #include "core/solver.h"
 
 #define BURN_IN 4
-
-/* Factors of a sample with implicit information, at most. */
-#define MAX_BLOCK_FACTORS 16
 
 /* Times that are sorted to find the bins. */
 #define MAX_SORTED_TIMES 65536
@@ -77,8 +73,6 @@ init_data(LepGibbsData *data, const LepOptions *options)
 
 	memset(data, 0, sizeof(*data));
 	data->n_factors = (int) options->factors;
-	if (blocks && data->n_factors > MAX_BLOCK_FACTORS)
-		data->n_factors = MAX_BLOCK_FACTORS;
 	data->n_bins = blocks ? (int) options->time_bins : 0;
 	for (int side = 0; side < LEP_GIBBS_SIDES; side++)
 		data->implicit[side] = takes_implicit(options, side);
@@ -89,6 +83,57 @@ static const LepGibbsSampler *
 sampler_of(const LepOptions *options)
 {
 	return options->implicit == LEP_IMPLICIT_NONE ? &lep_gibbs_rows : &lep_gibbs_blocks;
+}
+
+/* A sample with implicit information has few ratings to learn its many weights from. */
+#define FEW_RATINGS 200000
+#define FEW_FACTORS 16
+
+/* Sweeps: more than MAX_SWEEPS gain little; fewer than these are not worth while. */
+#define MAX_SWEEPS		 400
+#define MIN_BLOCK_SWEEPS 100
+#define MIN_ROW_SWEEPS	 60
+
+static double gibbs_cost(const LepShape *shape, const LepOptions *options);
+
+/* As many sweeps as time_limit allows, within reason, in tens. */
+static int64_t
+affordable_sweeps(const LepShape *shape, const LepOptions *options)
+{
+	double held_out = 1 - (1 - options->test_fraction) * (1 - options->validation_fraction);
+	double fits = options->refit ? 2 - held_out : 1 - held_out;
+	double sweeps = floor(options->time_limit / (fits * gibbs_cost(shape, options)) / 10) * 10;
+	int64_t least = options->implicit == LEP_IMPLICIT_NONE ? MIN_ROW_SWEEPS : MIN_BLOCK_SWEEPS;
+
+	return sweeps > MAX_SWEEPS ? MAX_SWEEPS : sweeps < (double) least ? least : (int64_t) sweeps;
+}
+
+static void
+gibbs_adapt(const LepShape *shape, LepOptions *options)
+{
+	if (!lep_option_given(options, lep_option_find("factors")) && shape->n_ratings < FEW_RATINGS)
+		options->factors = FEW_FACTORS;
+	if (!lep_option_given(options, lep_option_find("epochs")))
+		options->epochs = affordable_sweeps(shape, options);
+}
+
+/* For more ratings than the time allows: without implicit information, then with fewer factors. */
+static bool
+gibbs_variant(int variant, LepOptions *options)
+{
+	int implicit = lep_option_find("implicit");
+	int factors = lep_option_find("factors");
+	bool has_implicit = !lep_option_given(options, implicit);
+	bool has_factors = !lep_option_given(options, factors);
+	LepError ignored;
+
+	if (variant > has_implicit + has_factors)
+		return false;
+	if (has_implicit)
+		(void) lep_options_set_text(options, "implicit", lep_implicit_name(LEP_IMPLICIT_NONE), &ignored);
+	if (variant > has_implicit)
+		(void) lep_options_set_int(options, "factors", FEW_FACTORS, &ignored);
+	return true;
 }
 
 static size_t
@@ -346,6 +391,8 @@ const LepSolver lep_solver_bayes = {
 	.iterative = true,
 	.samples = true,
 	.time_bins = gibbs_time_bins,
+	.adapt = gibbs_adapt,
+	.variant = gibbs_variant,
 	.memory = gibbs_memory,
 	.cost = gibbs_cost,
 	.start = gibbs_start,

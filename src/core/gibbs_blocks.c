@@ -630,6 +630,22 @@ sum_rows(const Implied *work, const int32_t *row, int64_t n, double *ex, double 
 	}
 }
 
+/* What a change of a feature does to the rows that have it. */
+static void
+move_rows(Implied *work, const int32_t *row, int64_t n, float change)
+{
+	const Implied times = { -change, 0, 0, 0 };
+	const Implied plus = { 0, 0, change, 0 };
+
+	for (int64_t j = 0; j < n; j++)
+	{
+		Implied *moved = &work[row[j]];
+		Implied xx = __builtin_shufflevector(*moved, *moved, IMPLIED_XX, IMPLIED_XX, IMPLIED_XX, IMPLIED_XX);
+
+		*moved += xx * times + plus;
+	}
+}
+
 /* The implicit unknowns of a side: one after the other, since each moves the sums of rows. */
 static LepStatus
 draw_implied(LepEnv *env, Blocks *b)
@@ -661,13 +677,7 @@ draw_implied(LepEnv *env, Blocks *b)
 		value = draw_value(&rng, &drawn);
 		change = value - implied[feature];
 		implied[feature] = value;
-		for (int64_t j = 0; j < n; j++)
-		{
-			Implied moved = work[row[j]];
-			Implied by = { -change * moved[IMPLIED_XX], 0, change, 0 };
-
-			work[row[j]] = moved + by;
-		}
+		move_rows(work, row, n, change);
 		since_stop += n;
 		if (since_stop < STOP_RATINGS)
 			continue;

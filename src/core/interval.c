@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "core/pool.h"
+#include "core/times.h"
 #include "core/view.h"
 
 /* Ratings per task: about 1 ms where factors come from memory. */
@@ -112,11 +113,11 @@ sum_blocks(const Job *job)
 	return total;
 }
 
-/* The clipped prediction; -1 for an unknown side. */
+/* The clipped prediction for when it was rated; -1 for an unknown side. */
 static float
-predict(const LepModel *model, int32_t u, int32_t i)
+predict(const LepModel *model, int32_t u, int32_t i, const int64_t *instant)
 {
-	return lep_clip(lep_model_score(model, u, i), model->min_score, model->max_score);
+	return lep_clip(lep_times_score(model, u, i, instant), model->min_score, model->max_score);
 }
 
 /* A number that orders as the float does, and back; not for NaN. */
@@ -222,6 +223,7 @@ measure_block(void *arg, int64_t block, int thread)
 	for (int64_t j = block * BLOCK; j < end; j++)
 	{
 		int32_t i = ratings->item[j];
+		const int64_t *instant = lep_times_of(ratings, j);
 		double rating = ratings->rating[j];
 		double user_variance;
 		double item_variance;
@@ -235,7 +237,7 @@ measure_block(void *arg, int64_t block, int thread)
 		user_variance = model->user_variance != NULL ? model->user_variance[u] : 0;
 		item_variance = model->user_variance != NULL ? model->item_variance[i] : 0;
 		variance = noise + user_variance + item_variance;
-		residual = rating - (double) predict(model, u, i);
+		residual = rating - (double) predict(model, u, i, instant);
 		/* a model that is certain must be right: anything else is beyond all quantiles */
 		residual = residual == 0 ? 0 : fabs(residual) / sqrt(variance);
 		if (!(residual <= LEP_MAX_NORM))
@@ -244,8 +246,8 @@ measure_block(void *arg, int64_t block, int thread)
 		sums.squares += square(residual);
 		sums.variance_u += noise + user_variance;
 		sums.variance_i += noise + item_variance;
-		sums.squares_no_user += square(rating - (double) predict(model, -1, i));
-		sums.squares_no_item += square(rating - (double) predict(model, u, -1));
+		sums.squares_no_user += square(rating - (double) predict(model, -1, i, instant));
+		sums.squares_no_item += square(rating - (double) predict(model, u, -1, instant));
 	}
 	job->sums[block] = sums;
 }
@@ -439,8 +441,9 @@ pair_block(void *arg, int64_t block, int thread)
 			continue;
 		while (j >= ratings->user_start[u + 1])
 			u++;
-		job->pairs[to++] = (uint64_t) ordered_key(predict(job->model, u, ratings->item[j])) << 32 |
-						   (uint64_t) find_value(levels->value, levels->n, ratings->rating[j]);
+		job->pairs[to++] =
+			(uint64_t) ordered_key(predict(job->model, u, ratings->item[j], lep_times_of(ratings, j))) << 32 |
+			(uint64_t) find_value(levels->value, levels->n, ratings->rating[j]);
 	}
 }
 
@@ -590,9 +593,11 @@ sum_median_errors(void *arg, int64_t block, int thread)
 			continue;
 		while (j >= ratings->user_start[u + 1])
 			u++;
-		absolute += fabs((double) lep_point(job->levels, lep_model_score(model, u, ratings->item[j]),
-											model->min_score, model->max_score) -
-						 (double) ratings->rating[j]);
+		absolute +=
+			fabs((double) lep_point(job->levels,
+									lep_times_score(model, u, ratings->item[j], lep_times_of(ratings, j)),
+									model->min_score, model->max_score) -
+				 (double) ratings->rating[j]);
 	}
 	job->sums[block].absolute = absolute;
 }

@@ -21,6 +21,7 @@
 #include <math.h>
 
 #include "core/pool.h"
+#include "core/times.h"
 #include "core/view.h"
 
 /* Ratings per task: about 1 ms where factors come from memory. */
@@ -147,8 +148,8 @@ sum_errors(void *arg, int64_t task, int thread)
 			user = next_user(&sum, u);
 		model_user = map_row(request->user_of, u);
 		model_item = map_row(request->item_of, ratings->item[j]);
-		error = (double) lep_clip(lep_model_score(model, model_user, model_item), model->min_score,
-								  model->max_score) -
+		error = (double) lep_clip(lep_times_score(model, model_user, model_item, lep_times_of(ratings, j)),
+								  model->min_score, model->max_score) -
 				(double) ratings->rating[j];
 		add_error(user, error);
 		sum.n++;

@@ -39,7 +39,8 @@ typedef struct LepErrorRequest
 } LepErrorRequest;
 
 /*
- * RMSE and MAE of the clipped predictions on some parts of the ratings.  The
+ * RMSE and MAE of the clipped predictions on some parts of the ratings, each
+ * predicted for when it was given, where the model knows an effect of time.  The
  * sums are taken over blocks of ratings and then over the blocks, in a fixed
  * order, in double precision: the same bits with any number of threads.
  */

@@ -145,6 +145,9 @@ static const size_t option_offsets[] = {
 
 _Static_assert(sizeof(option_offsets) / sizeof(option_offsets[0]) == N_OPTIONS, "a field for each option");
 
+/* Each sample of bayes is compressed, at a cost of factors^3. */
+#define MAX_BAYES_FACTORS 128
+
 /* Defaults that are another's for one algorithm. */
 typedef struct StandardOverride
 {
@@ -161,7 +164,7 @@ static const StandardOverride standard_overrides[] = {
 	{ "bias_regularization", LEP_ALGORITHM_ALS, 3 },
 	{ "patience", LEP_ALGORITHM_ALS, 2 },
 	{ "factors", LEP_ALGORITHM_BAYES, 32 },
-	{ "epochs", LEP_ALGORITHM_BAYES, 220 },
+	{ "epochs", LEP_ALGORITHM_BAYES, 400 },
 };
 
 #define N_OVERRIDES ((int) (sizeof(standard_overrides) / sizeof(standard_overrides[0])))
@@ -242,6 +245,14 @@ lep_option_standard(int i, LepAlgorithm algorithm)
 			return standard_overrides[o].standard;
 	}
 	return option_table[i].standard;
+}
+
+double
+lep_option_max(int i, LepAlgorithm algorithm)
+{
+	if (algorithm == LEP_ALGORITHM_BAYES && strcmp(option_table[i].name, "factors") == 0)
+		return MAX_BAYES_FACTORS;
+	return option_table[i].max;
 }
 
 bool
@@ -541,6 +552,16 @@ lep_option_copy(LepOptions *to, const LepOptions *from, int i)
 		mark_given(to, i);
 }
 
+/* Does the algorithm take row i, but not so large a number? */
+static bool
+is_above_max(const LepOptions *given, int i, LepAlgorithm algorithm)
+{
+	LepOptionType type = option_table[i].type;
+
+	return (type == LEP_OPTION_INT || type == LEP_OPTION_REAL) && lep_option_applies(i, algorithm) &&
+		   lep_option_number(given, i) > lep_option_max(i, algorithm);
+}
+
 LepStatus
 lep_options_resolve(const LepOptions *given, LepAlgorithm algorithm, LepOptions *resolved, LepError *error)
 {
@@ -549,6 +570,10 @@ lep_options_resolve(const LepOptions *given, LepAlgorithm algorithm, LepOptions 
 	{
 		if (lep_option_given(given, i))
 		{
+			if (is_above_max(given, i, algorithm))
+				return lep_fail(error, LEP_ERR_OPTION_RANGE, option_table[i].name,
+								lep_option_number(given, i), option_table[i].min,
+								lep_option_max(i, algorithm));
 			if (lep_option_applies(i, algorithm))
 				continue;
 			lep_fail(error, LEP_ERR_OPTION_ALGORITHM, option_table[i].name, 0, 0, 0);
@@ -583,4 +608,10 @@ const char *
 lep_split_name(LepSplit split)
 {
 	return split_words[split];
+}
+
+const char *
+lep_implicit_name(LepImplicit implicit)
+{
+	return implicit_words[implicit];
 }

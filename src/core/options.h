@@ -157,6 +157,9 @@ extern const char *lep_option_nearest(const char *name);
 /* The default of row i for an algorithm: defaults of numbers may differ. */
 extern double lep_option_standard(int i, LepAlgorithm algorithm);
 
+/* The largest number that row i takes for an algorithm. */
+extern double lep_option_max(int i, LepAlgorithm algorithm);
+
 /* Does this algorithm take row i?  Auto takes all. */
 extern bool lep_option_applies(int i, LepAlgorithm algorithm);
 
@@ -195,7 +198,7 @@ extern void lep_option_copy(LepOptions *to, const LepOptions *from, int i);
 /*
  * *resolved = given, with everything not given at its default for the
  * algorithm.  OPTION_ALGORITHM if something was given that the algorithm does
- * not take.
+ * not take, OPTION_RANGE if it takes only smaller numbers.
  */
 extern LepStatus
 lep_options_resolve(const LepOptions *given, LepAlgorithm algorithm, LepOptions *resolved, LepError *error);
@@ -204,5 +207,6 @@ extern const char *lep_algorithm_name(LepAlgorithm algorithm);
 extern const char *lep_feedback_name(LepFeedback feedback);
 extern const char *lep_duplicates_name(LepDuplicates duplicates);
 extern const char *lep_split_name(LepSplit split);
+extern const char *lep_implicit_name(LepImplicit implicit);
 
 #endif /* LEP_OPTIONS_H */

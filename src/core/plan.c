@@ -73,30 +73,79 @@ lep_plan_candidate(const LepRatings *ratings, const LepOptions *given, const Lep
 		solver->adapt(&shape, &candidate->options);
 	candidate->solver = solver;
 	candidate->planned = false;
+	candidate->reason = LEP_PLAN_COSTS;
 	candidate->cost = candidate_cost(ratings, candidate);
 	return LEP_OK;
 }
 
-void
-lep_plan_choose(LepCandidate *candidates, int n, bool comparable)
+const char *
+lep_plan_reason_name(LepPlanReason reason)
 {
+	static const char *const names[] = {
+		[LEP_PLAN_ONLY] = "the only one",
+		[LEP_PLAN_FITS] = "fits into time_limit",
+		[LEP_PLAN_CHEAPEST] = "the cheapest: nothing fits into time_limit",
+		[LEP_PLAN_COSTS] = "does not fit into time_limit",
+		[LEP_PLAN_BETTER] = "a better one fits into time_limit",
+	};
+
+	return names[reason];
+}
+
+void
+lep_plan_choose(const LepRatings *ratings, LepCandidate *candidates, int n, bool validation)
+{
+	bool comparable = validation && ratings->feedback == LEP_FEEDBACK_IMPLICIT;
 	double planned = 0;
 	int n_planned = 0;
 	int cheapest = 0;
 
+	/* a single one has nothing to be weighed against */
+	if (n == 1)
+	{
+		candidates[0].planned = true;
+		candidates[0].reason = LEP_PLAN_ONLY;
+		return;
+	}
 	for (int c = 0; c < n; c++)
 	{
+		bool fits = planned + candidates[c].cost <= candidates[c].options.time_limit;
+
 		if (candidates[c].cost < candidates[cheapest].cost)
 			cheapest = c;
-		candidates[c].planned = (comparable || n_planned == 0) &&
-								planned + candidates[c].cost <= candidates[c].options.time_limit;
+		candidates[c].planned = fits && (comparable || n_planned == 0);
+		candidates[c].reason = candidates[c].planned		  ? LEP_PLAN_FITS
+							   : !comparable && n_planned > 0 ? LEP_PLAN_BETTER
+															  : LEP_PLAN_COSTS;
 		if (!candidates[c].planned)
 			continue;
 		planned += candidates[c].cost;
 		n_planned++;
 	}
-	if (n_planned == 0)
-		candidates[cheapest].planned = true;
+	if (n_planned > 0 || n == 0)
+		return;
+	candidates[cheapest].planned = true;
+	candidates[cheapest].reason = LEP_PLAN_CHEAPEST;
+}
+
+/* The variants of a solver, from the first on that takes what was given. */
+static LepStatus
+add_variants(const LepRatings *ratings, const LepOptions *given, const LepSolver *solver,
+			 LepCandidate *candidates, int *n, LepError *error)
+{
+	LepOptions options = *given;
+	int variant = 0;
+
+	do
+	{
+		LepStatus status = lep_plan_candidate(ratings, &options, solver, &candidates[*n], error);
+
+		if (status != LEP_OK)
+			return status;
+		(*n)++;
+		options = *given;
+	} while (*n < LEP_MAX_TRIALS && solver->variant != NULL && solver->variant(++variant, &options));
+	return LEP_OK;
 }
 
 LepStatus
@@ -112,25 +161,24 @@ lep_plan_candidates(const LepRatings *ratings, const LepOptions *given, LepCandi
 	{
 		LepStatus status = lep_plan_candidate(ratings, given, solver, &candidates[0], error);
 
-		candidates[0].planned = true;
 		*n = status == LEP_OK;
+		lep_plan_choose(ratings, candidates, *n, false);
 		return status;
 	}
 	for (int i = 0; (solver = lep_solver_candidate(i)) != NULL && *n < LEP_MAX_TRIALS; i++)
 	{
-		LepStatus status = lep_plan_candidate(ratings, given, solver, &candidates[*n], error);
+		LepStatus status = add_variants(ratings, given, solver, candidates, n, error);
 
 		if (status == LEP_OK)
-			(*n)++;
-		else if (first_failure == LEP_OK || first_failure == LEP_ERR_OPTION_FEEDBACK)
+			continue;
+		if (first_failure == LEP_OK || first_failure == LEP_ERR_OPTION_FEEDBACK)
 		{
 			first_failure = status;
 			first_error = *error;
 		}
 	}
-	/* a single one has nothing to be weighed against */
 	if (*n == 1)
-		candidates[0].planned = true;
+		lep_plan_choose(ratings, candidates, 1, false);
 	if (*n > 0)
 		return LEP_OK;
 	*error = first_error;
@@ -217,8 +265,7 @@ lep_plan_memory(const LepRatings *ratings, const LepOptions *given, int n_thread
 
 	if (lep_plan_candidates(ratings, given, candidates, &n, &error) != LEP_OK)
 		return 0;
-	if (n > 1)
-		lep_plan_choose(candidates, n, candidates[0].options.validation_fraction > 0);
+	lep_plan_choose(ratings, candidates, n, candidates[0].options.validation_fraction > 0);
 	return lep_add_size(ratings_size(ratings), work_size(ratings, candidates, n, n_threads));
 }
 
@@ -232,8 +279,7 @@ lep_plan_cost(const LepRatings *ratings, const LepOptions *given)
 
 	if (lep_plan_candidates(ratings, given, candidates, &n, &error) != LEP_OK)
 		return 0;
-	if (n > 1)
-		lep_plan_choose(candidates, n, candidates[0].options.validation_fraction > 0);
+	lep_plan_choose(ratings, candidates, n, candidates[0].options.validation_fraction > 0);
 	for (int c = 0; c < n; c++)
 		cost += candidates[c].planned ? candidates[c].cost : 0;
 	return cost;

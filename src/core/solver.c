@@ -18,9 +18,9 @@ static const LepSolver *const solvers[LEP_N_ALGORITHMS] = {
 	[LEP_ALGORITHM_POPULAR] = &lep_solver_popular,
 };
 
-/* Of equals the first is taken: the fastest per factor first. */
+/* By accuracy; of equals the first is taken: the fastest per factor. */
 static const LepSolver *const candidates[] = {
-	&lep_solver_sgd, &lep_solver_als, &lep_solver_baseline, &lep_solver_popular, NULL,
+	&lep_solver_bayes, &lep_solver_sgd, &lep_solver_als, &lep_solver_baseline, &lep_solver_popular, NULL,
 };
 
 const LepSolver *

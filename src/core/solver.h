@@ -44,11 +44,21 @@ typedef struct LepSolver
 	/* Bins of time that the model will have, at most; NULL: none. */
 	int (*time_bins)(const LepRatings *ratings, const LepOptions *options);
 
+	/* Entries that the model's neighbours have, at most; NULL: it has none. */
+	int64_t (*neighbors)(int32_t n_items, const LepOptions *options);
+
 	/*
 	 * Defaults that depend on the data, by a stated rule: sets what was not
 	 * given.  NULL if there are none.
 	 */
 	void (*adapt)(const LepShape *shape, LepOptions *options);
+
+	/*
+	 * Variant number `variant`, from 1, is cheaper and less accurate than the one
+	 * before: sets the options that make it, unless they were given.  False if
+	 * there is no such variant.  NULL: none.  For auto.
+	 */
+	bool (*variant)(int variant, LepOptions *options);
 
 	/* peak bytes of start() and epochs, beside the ratings; SIZE_MAX on overflow */
 	size_t (*memory)(const LepShape *shape, const LepOptions *options, int n_threads);
@@ -113,5 +123,7 @@ extern const LepSolver lep_solver_sgd;
 extern const LepSolver lep_solver_als;
 extern const LepSolver lep_solver_bayes; /* gibbs.c */
 extern const LepSolver lep_solver_popular;
+extern const LepSolver lep_solver_walk;
+extern const LepSolver lep_solver_slim;
 
 #endif /* LEP_SOLVER_H */

@@ -6,6 +6,7 @@
  */
 #include "core/times.h"
 
+#include "core/format.h"
 #include "core/kernels.h"
 
 int
@@ -38,4 +39,20 @@ lep_times_move(const LepTimes *times, int bin, float bias, const float *row, int
 	for (int f = 0; f < stride; f++)
 		moved[f] = (row != NULL ? row[f] : 0) + lift[f];
 	return (float) sum;
+}
+
+float
+lep_times_score(const LepModel *model, int32_t u, int32_t i, const int64_t *instant)
+{
+	_Alignas(64) float moved[LEP_MAX_FACTORS];
+	int stride = model->stride;
+	const float *item_row = stride > 0 && i >= 0 ? model->item_factors + (int64_t) i * stride : NULL;
+	const float *user_row = stride > 0 && u >= 0 ? model->user_factors + (int64_t) u * stride : NULL;
+	float bias;
+
+	if (instant == NULL || model->times == NULL)
+		return lep_model_score(model, u, i);
+	bias = lep_times_move(model->times, lep_times_find(model->times, *instant),
+						  u >= 0 ? model->user_bias[u] : 0, user_row, stride, moved);
+	return lep_score(model->mean, bias, i >= 0 ? model->item_bias[i] : 0, moved, item_row, stride);
 }

@@ -7,6 +7,7 @@
 #define LEP_TIMES_H
 
 #include "core/model.h"
+#include "core/ratings.h"
 
 /* The bin that holds this instant: the last that begins at or before it, else the oldest. */
 extern int lep_times_find(const LepTimes *times, int64_t instant);
@@ -19,5 +20,18 @@ extern int lep_times_find(const LepTimes *times, int64_t instant);
  */
 extern float
 lep_times_move(const LepTimes *times, int bin, float bias, const float *row, int stride, float *moved);
+
+/*
+ * The score of user u and item i, -1 for unknown, at an instant; NULL, or a
+ * model without times: the score of now.
+ */
+extern float lep_times_score(const LepModel *model, int32_t u, int32_t i, const int64_t *instant);
+
+/* When rating j was given, where that is known. */
+static inline const int64_t *
+lep_times_of(const LepRatings *ratings, int64_t j)
+{
+	return ratings->time != NULL ? &ratings->time[j] : NULL;
+}
 
 #endif /* LEP_TIMES_H */

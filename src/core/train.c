@@ -23,6 +23,7 @@
 #include <time.h>
 
 #include "core/interval.h"
+#include "core/neighbors.h"
 #include "core/plan.h"
 #include "core/pool.h"
 #include "core/split.h"
@@ -90,6 +91,11 @@ create_model(LepArena *arena, const LepRatings *ratings, const Fit *fit, LepMode
 		status = lep_model_add_variances(arena, model);
 	if (status == LEP_OK && n_bins > 0)
 		status = lep_model_add_times(arena, n_bins, model);
+	if (status == LEP_OK && fit->solver->neighbors != NULL)
+		status =
+			lep_model_add_neighbors(arena, fit->solver->neighbors(ratings->n_items, &fit->options), model);
+	if (status == LEP_OK && model->neighbors != NULL)
+		status = lep_neighbors_take_baskets(arena, ratings, fit->parts, model->neighbors);
 	return status;
 }
 
@@ -313,6 +319,8 @@ try_candidate(Training *training, const LepCandidate *candidate, LepTrial *trial
 	{
 		Fit previous = training->best;
 
+		for (int t = 0; t < training->result->n_trials; t++)
+			training->result->trials[t].chosen = trial == &training->result->trials[t];
 		training->best = fit;
 		fit = previous;
 	}
@@ -339,7 +347,10 @@ try_candidates(Training *training)
 
 		trial->algorithm = candidate->solver->algorithm;
 		trial->cost = candidate->cost;
+		trial->options = candidate->options;
+		trial->reason = candidate->reason;
 		trial->ran = false;
+		trial->chosen = false;
 		trial->validation_rmse = NAN;
 		trial->epochs = 0;
 		if (!candidate->planned)
@@ -530,7 +541,8 @@ count_parts(Training *training)
 		return lep_fail(&env->error, LEP_ERR_EMPTY_TRAIN, NULL, (double) ratings->n_ratings, 0, 0);
 	report_phase(env, LEP_PHASE_SORT);
 	if (training->n_candidates > 1)
-		lep_plan_choose(training->candidates, training->n_candidates, result->n_validation > 0);
+		lep_plan_choose(training->ratings, training->candidates, training->n_candidates,
+						result->n_validation > 0);
 	return LEP_OK;
 }
 

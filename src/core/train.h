@@ -27,8 +27,11 @@ typedef struct LepCurvePoint
 typedef struct LepTrial
 {
 	LepAlgorithm algorithm;
-	double cost;			/* estimate in core seconds, refit included */
-	bool ran;				/* false: its cost is over time_limit */
+	double cost;		  /* estimate in core seconds, refit included */
+	LepOptions options;	  /* it would run with */
+	LepPlanReason reason; /* why it ran, or did not */
+	bool ran;
+	bool chosen;			/* of those that ran */
 	double validation_rmse; /* NaN: did not run, or no validation part */
 	int epochs;				/* the best epoch */
 } LepTrial;

@@ -533,8 +533,7 @@ put_plan(Inspection *x)
 	int n;
 
 	lpg_check(lep_plan_candidates(x->ratings, &x->options, candidates, &n, &x->env.error), &x->env.error);
-	if (n > 1)
-		lep_plan_choose(candidates, n, candidates[0].options.validation_fraction > 0);
+	lep_plan_choose(x->ratings, candidates, n, candidates[0].options.validation_fraction > 0);
 	planned = plan_text(candidates, n, &left_out);
 	put(x, "algorithm", planned,
 		left_out == NULL ? NULL

@@ -235,7 +235,7 @@ put_option(ReturnSetInfo *rsinfo, int i, LepAlgorithm algorithm)
 	values[1] = CStringGetTextDatum(type_names[option->type]);
 	values[2] = CStringGetTextDatum(standard_as_text(i, algorithm));
 	values[3] = Float8GetDatum(option->min);
-	values[4] = Float8GetDatum(option->max);
+	values[4] = Float8GetDatum(lep_option_max(i, algorithm));
 	nulls[3] = nulls[4] = !has_limits;
 	values[5] = words_as_array(option, &nulls[5]);
 	values[6] = CStringGetTextDatum(option->meaning);

@@ -337,11 +337,16 @@ add_trials(const Training *t, LpgJson *details)
 			appendStringInfoString(details->buffer, ", ");
 		lpg_json_begin(&json, details->buffer);
 		lpg_json_text(&json, "algorithm", lep_algorithm_name(trial->algorithm));
+		if (trial->algorithm == LEP_ALGORITHM_BAYES)
+			lpg_json_text(&json, "implicit", lep_implicit_name((LepImplicit) trial->options.implicit));
+		if (lep_solver_factors(lep_solver_get(trial->algorithm), &trial->options) > 0)
+			lpg_json_int(&json, "factors", trial->options.factors);
 		lpg_json_real(&json, "estimated_seconds", trial->cost);
+		lpg_json_text(&json, "reason", lep_plan_reason_name(trial->reason));
 		lpg_json_bool(&json, "ran", trial->ran);
 		lpg_json_real(&json, "validation_rmse", trial->validation_rmse);
 		lpg_json_int(&json, "epochs", trial->epochs);
-		lpg_json_bool(&json, "chosen", trial->algorithm == t->result.algorithm);
+		lpg_json_bool(&json, "chosen", trial->chosen);
 		lpg_json_end(&json);
 	}
 	appendStringInfoChar(details->buffer, ']');
