@@ -55,6 +55,7 @@ OBJS = \
 	src/core/ratings_cold.o \
 	src/core/ratings_sort.o \
 	src/core/rng.o \
+	src/core/serve.o \
 	src/core/sgd.o \
 	src/core/similar.o \
 	src/core/solver.o \

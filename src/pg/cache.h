@@ -20,13 +20,15 @@
 
 #include "core/env.h"
 #include "core/idmap.h"
+#include "core/serve.h"
 #include "core/topn.h"
 #include "pg/registry.h"
 
 typedef struct LpgItems
 {
-	LepItems *items; /* factors and biases, item number = row of ids */
-	LepIdMap *ids;	 /* item ids; their order is the numbers' order */
+	LepServed served; /* factors, biases, neighbours; item number = row of ids */
+	LepItems *items;  /* the served one's */
+	LepIdMap *ids;	  /* item ids; their order is the numbers' order */
 
 	/* what an entry is known by */
 	Oid model;
@@ -36,6 +38,8 @@ typedef struct LpgItems
 	LepIdKind kind;
 	int32 n_items;
 	int n_factors;
+	bool has_neighbors;
+	int64 n_neighbors;
 	double mean;
 
 	dlist_node node;  /* in the list of entries, last used first */

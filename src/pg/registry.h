@@ -84,6 +84,8 @@ typedef struct LpgVersion
 
 	/* from details -> 'serving' */
 	int n_factors;
+	bool has_neighbors;
+	int64 n_neighbors; /* entries of all items */
 	double mean;
 	float min_score;
 	float max_score;

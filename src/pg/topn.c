@@ -38,9 +38,7 @@ typedef struct TopnCall
 	Tuplestorestate *result;
 
 	int64 n;
-	bool personal; /* the list is somebody's own */
-	float user_bias;
-	float *user_row; /* padded, or NULL */
+	LepServedUser user;
 	int32 *exclude;
 	int64 n_exclude;
 	bool has_candidates;
@@ -143,9 +141,9 @@ move_user(TopnCall *call, float *factors, TimestampTz at)
 	if (bin < 0)
 		return;
 	/* the row is zero for whoever is unknown */
-	call->user_bias = lep_times_move(&times->times, bin, call->user_bias, n_factors > 0 ? factors : NULL,
+	call->user.bias = lep_times_move(&times->times, bin, call->user.bias, n_factors > 0 ? factors : NULL,
 									 lep_row_stride(n_factors), factors);
-	call->user_row = n_factors > 0 ? factors : NULL;
+	call->user.row = n_factors > 0 ? factors : NULL;
 }
 
 static float *
@@ -156,7 +154,7 @@ alloc_row(int n_factors)
 	return (float *) TYPEALIGN(LEP_ALIGNMENT, palloc0(size));
 }
 
-/* Who asks: her bias and factors, and what she has seen if it must not be listed. */
+/* Who asks: her bias, factors and items, and what she has seen if it must not be listed. */
 static void
 read_user(FunctionCallInfo fcinfo, TopnCall *call, bool exclude_seen, TopnArguments arguments)
 {
@@ -167,12 +165,22 @@ read_user(FunctionCallInfo fcinfo, TopnCall *call, bool exclude_seen, TopnArgume
 	{
 		LepId id = lpg_keytype_from_argument(PG_GETARG_DATUM(1), call->list->user_type,
 											 handle->sides[LPG_USERS].kind, "user", handle->name);
-		LpgFound found = lpg_handle_lookup(handle, LPG_USERS, &id, factors,
-										   exclude_seen ? &call->exclude : NULL, &call->n_exclude);
+		bool wants_seen = exclude_seen || handle->version.has_neighbors;
+		int32 *seen = NULL;
+		int64 n_seen = 0;
+		LpgFound found =
+			lpg_handle_lookup(handle, LPG_USERS, &id, factors, wants_seen ? &seen : NULL, &n_seen);
 
-		call->personal = found.known && handle->version.n_factors > 0;
-		call->user_bias = found.bias;
-		call->user_row = found.factors;
+		call->user.known = found.known;
+		call->user.bias = found.bias;
+		call->user.row = found.factors;
+		call->user.basket.rows = seen;
+		call->user.basket.n = n_seen;
+		if (exclude_seen)
+		{
+			call->exclude = seen;
+			call->n_exclude = n_seen;
+		}
 	}
 	if (arguments.at >= 0 && !PG_ARGISNULL(arguments.at))
 		move_user(call, factors, PG_GETARG_TIMESTAMPTZ(arguments.at));
@@ -200,28 +208,30 @@ put_known(TopnCall *call)
 {
 	static const int32 no_candidates[1];
 	const LpgVersion *version = &call->list->handle->version;
-	Datum origin = CStringGetTextDatum(call->personal ? "factors" : "popular");
-	LepTopnQuery query = { .user_row = call->user_row,
-						   .user_bias = call->user_bias,
-						   .n = call->n,
-						   .exclude = call->exclude,
-						   .n_exclude = call->n_exclude,
-						   .n_candidates = call->candidates.n };
+	Datum names[] = { [LEP_ORIGIN_FACTORS] = CStringGetTextDatum("factors"),
+					  [LEP_ORIGIN_NEIGHBORS] = CStringGetTextDatum("neighbors"),
+					  [LEP_ORIGIN_POPULAR] = CStringGetTextDatum("popular") };
+	LepServedQuery query = { .n = call->n,
+							 .exclude = call->exclude,
+							 .n_exclude = call->n_exclude,
+							 .n_candidates = call->candidates.n };
 	int64 limit = call->has_candidates ? query.n_candidates : version->n_items;
 	LepTopnEntry *entries =
 		palloc_extended((Min(query.n, limit) + 1) * sizeof(LepTopnEntry), MCXT_ALLOC_HUGE);
+	LepOrigin *origins = palloc_extended((Min(query.n, limit) + 1) * sizeof(LepOrigin), MCXT_ALLOC_HUGE);
 	int64 n_found;
 	LepEnv env;
 
 	if (call->has_candidates)
 		query.candidates = call->candidates.n > 0 ? call->candidates.numbers : no_candidates;
 	lpg_env_init(&env, CurrentMemoryContext);
-	lpg_check(lep_topn(&env, call->items->items, &query, entries, &n_found), &env.error);
+	lpg_check(lep_serve_topn(&env, &call->items->served, &call->user, &query, entries, origins, &n_found),
+			  &env.error);
 	for (int64 i = 0; i < n_found; i++)
 	{
 		LepId id = lep_idmap_id(call->items->ids, entries[i].item);
 
-		put_row(call, &id, entries[i].score, origin);
+		put_row(call, &id, entries[i].score, names[origins[i]]);
 	}
 }
 
@@ -229,7 +239,7 @@ put_known(TopnCall *call)
 static void
 put_new(TopnCall *call)
 {
-	float score = lep_score(call->list->handle->version.mean, call->user_bias, 0, NULL, NULL, 0);
+	float score = lep_serve_score(&call->items->served, &call->user, -1);
 	Datum origin = CStringGetTextDatum("new");
 
 	for (int64 i = 0; i < call->candidates.n_new && call->rank < call->n; i++)

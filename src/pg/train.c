@@ -26,6 +26,7 @@
 #include "utils/memutils.h"
 
 #include "core/kernels.h"
+#include "core/neighbors.h"
 #include "core/pool.h"
 #include "core/train.h"
 #include "pg/compat.h"
@@ -254,6 +255,8 @@ add_serving(const Training *t, LpgJson *details)
 	lpg_json_key(details, "serving");
 	lpg_json_begin(&json, details->buffer);
 	lpg_json_int(&json, "n_factors", m->n_factors);
+	if (m->neighbors != NULL)
+		lpg_json_int(&json, "n_neighbors", m->neighbors->start[m->neighbors->n_rows]);
 	lpg_json_real(&json, "mean", m->mean);
 	lpg_json_real(&json, "min", m->min_score);
 	lpg_json_real(&json, "max", m->max_score);
