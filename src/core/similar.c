@@ -64,3 +64,23 @@ lep_similar_items(LepEnv *env, const LepItems *items, const LepSimilarQuery *que
 		*n_found = best.n_kept;
 	return status;
 }
+
+LepStatus
+lep_similar_neighbors(LepEnv *env, const LepNeighbors *neighbors, int32_t item, int64_t n,
+					  LepTopnEntry *entries, int64_t *n_found)
+{
+	int64_t n_row = neighbors->start[item + 1] - neighbors->start[item];
+	LepBest best = { entries, n < n_row ? n : n_row, 0 };
+	LepStatus status;
+
+	*n_found = 0;
+	for (int64_t e = neighbors->start[item]; e < neighbors->start[item + 1]; e++)
+	{
+		if (neighbors->weight[e] != 0)
+			lep_best_offer(&best, (LepTopnEntry){ neighbors->target[e], neighbors->weight[e] });
+	}
+	status = lep_best_sort(env, &best);
+	if (status == LEP_OK)
+		*n_found = best.n_kept;
+	return status;
+}

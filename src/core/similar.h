@@ -6,11 +6,13 @@
  *
  * each product summed in double precision by kernel dot_f64, the quotient
  * rounded to float once.  Biases play no part: they say how good something is,
- * not what it is like.  A row of zeros is like nothing.
+ * not what it is like.  A row of zeros is like nothing.  Where a model has item
+ * neighbours instead, they are the answer themselves.
  */
 #ifndef LEP_SIMILAR_H
 #define LEP_SIMILAR_H
 
+#include "core/neighbors.h"
 #include "core/topn.h"
 
 /* The cosine of two padded rows, 0 where one of them is zero. */
@@ -36,5 +38,12 @@ typedef struct LepSimilarQuery
  */
 extern LepStatus lep_similar_items(LepEnv *env, const LepItems *items, const LepSimilarQuery *query,
 								   LepTopnEntry *entries, int64_t *n_found);
+
+/*
+ * The neighbours of an item, those with weight, by (weight descending, item
+ * ascending), into entries[], which holds min(n, its neighbours).
+ */
+extern LepStatus lep_similar_neighbors(LepEnv *env, const LepNeighbors *neighbors, int32_t item, int64_t n,
+									   LepTopnEntry *entries, int64_t *n_found);
 
 #endif /* LEP_SIMILAR_H */

@@ -4,7 +4,8 @@
  *		lepton_similar_users(model, user_id, n): users like a user.
  *
  * Both compare factors by their cosine (core/similar.h), exactly; equal ones go by
- * id.  Items come from the cache.  Users are not kept in memory: their table is
+ * id.  Of a model with item neighbours and no factors, an item's own row of them is
+ * the answer.  Items come from the cache.  Users are not kept in memory: their table is
  * read once per call, and a bounded sort within work_mem keeps the best.
  */
 #include "postgres.h"
@@ -60,6 +61,21 @@ put_items(const LpgList *list, Tuplestorestate *result, const LepTopnEntry *entr
 	}
 }
 
+/* What an item's row of neighbours has, by weight. */
+static void
+put_neighbors(const LpgList *list, Tuplestorestate *result, int32 item, int64 n)
+{
+	const LepNeighbors *neighbors = list->handle->items->served.neighbors;
+	int64 n_row = neighbors->start[item + 1] - neighbors->start[item];
+	LepTopnEntry *entries = palloc_extended((Min(n, n_row) + 1) * sizeof(LepTopnEntry), MCXT_ALLOC_HUGE);
+	int64 n_found;
+	LepEnv env;
+
+	lpg_env_init(&env, CurrentMemoryContext);
+	lpg_check(lep_similar_neighbors(&env, neighbors, item, n, entries, &n_found), &env.error);
+	put_items(list, result, entries, n_found, "neighbors");
+}
+
 static void
 put_similar_items(const LpgList *list, Tuplestorestate *result, int32 item, int64 n)
 {
@@ -92,15 +108,17 @@ lepton_similar(PG_FUNCTION_ARGS)
 	Tuplestorestate *result = lpg_list_result(fcinfo, list);
 	int64 n = lpg_list_read_n(fcinfo, list, 2);
 
-	if (list->handle->version.n_factors == 0)
+	if (list->handle->version.n_factors == 0 && !list->handle->version.has_neighbors)
 		fail_no_factors(list->handle, "items");
 	if (!PG_ARGISNULL(1))
 	{
 		LepId id = lpg_keytype_from_datum(PG_GETARG_DATUM(1), lpg_keytype_stored_type(list->kind));
 		int32 item = lep_idmap_find(lpg_handle_items(list->handle)->ids, &id);
 
-		if (item >= 0)
+		if (item >= 0 && list->handle->version.n_factors > 0)
 			put_similar_items(list, result, item, n);
+		else if (item >= 0)
+			put_neighbors(list, result, item, n);
 	}
 	MemoryContextSwitchTo(old);
 	return (Datum) 0;
