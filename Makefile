@@ -71,6 +71,7 @@ OBJS = \
 	src/pg/errors.o \
 	src/pg/evaluate.o \
 	src/pg/experiment.o \
+	src/pg/folding.o \
 	src/pg/handle.o \
 	src/pg/inspect.o \
 	src/pg/interval.o \

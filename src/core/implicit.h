@@ -33,6 +33,9 @@ typedef struct LepImplicitRule
 	double exponent;		  /* e, at least 0 */
 } LepImplicitRule;
 
+/* The largest e. */
+#define LEP_MAX_EXPONENT 2
+
 /* Q'Q of a model's items. */
 typedef struct LepGram
 {

@@ -10,6 +10,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "core/foldin.h"
 #include "core/kernels.h"
 #include "pg/compat.h"
 #include "pg/cache.h"
@@ -47,6 +48,8 @@ estimate_size(const LpgVersion *version)
 	Size size = lep_add_size(lep_items_size(version->n_items, version->n_factors),
 							 (Size) version->n_items * BYTES_PER_ID);
 
+	if (version->n_factors > 0)
+		size = lep_add_size(size, lep_foldin_size(version->n_factors));
 	if (version->has_neighbors)
 		size = lep_add_size(size, lep_mul_size(version->n_neighbors, sizeof(int32) + sizeof(float)));
 	if (has_order(version))
@@ -435,6 +438,14 @@ lpg_cache_get(Relation model, const LpgVersion *version, Relation items, LepIdKi
 	entry = load(model, version, items, kind, snapshot);
 	entry->pins++;
 	return entry;
+}
+
+void
+lpg_cache_keep_folding(LpgItems *items, LpgFolding *folding, MemoryContext context, Size bytes)
+{
+	MemoryContextSetParent(context, items->context);
+	items->folding = folding;
+	items->env.bytes_now = lep_add_size(items->env.bytes_now, bytes);
 }
 
 void

@@ -32,6 +32,7 @@
 #include "core/kernels.h"
 #include "pg/compat.h"
 #include "pg/errors.h"
+#include "pg/folding.h"
 #include "pg/interval.h"
 #include "pg/registry.h"
 #include "pg/store.h"
@@ -221,6 +222,7 @@ check_details(Relation model, Datum details, const LpgVersion *version)
 
 	(void) lpg_interval_read(json, name, CurrentMemoryContext);
 	(void) lpg_times_read(json, name, version->n_factors, CurrentMemoryContext);
+	lpg_folding_check(json, name, version);
 }
 
 static void
