@@ -66,6 +66,7 @@ OBJS = \
 	src/core/train.o \
 	src/core/tune.o \
 	src/core/view.o \
+	src/pg/basket.o \
 	src/pg/cache.o \
 	src/pg/clock.o \
 	src/pg/errors.o \
@@ -97,7 +98,7 @@ OBJS = \
 	src/pg/tune.o
 
 # The install script's parts, in the order in which they build on each other.
-SQL_PARTS = $(addprefix src/sql/,types.sql options.sql inspect.sql train.sql predict.sql.in topn.sql topn.sql.in similar.sql.in models.sql evaluate.sql)
+SQL_PARTS = $(addprefix src/sql/,types.sql options.sql inspect.sql train.sql predict.sql.in topn.sql topn.sql.in topn_for.sql.in similar.sql.in models.sql evaluate.sql)
 
 # The version stands in lepton.control and nowhere else in the code.
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" lepton.control)

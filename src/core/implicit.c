@@ -21,8 +21,52 @@
  */
 #define BLOCK_ROWS 256
 
+/* Ratings between two questions whether to stop. */
+#define RATINGS_INTERVAL 65536
+
 /* Her items between two questions whether to stop. */
 #define STOP_INTERVAL 64
+
+/* Not divided by the mean; as ials.c has it. */
+static double
+raw_confidence(const LepImplicitRule *rule, float rating)
+{
+	double r = rating > 0 ? (double) rating : 0;
+
+	if (rule->confidence == LEP_CONFIDENCE_NONE)
+		return 1;
+	return 1 + rule->alpha * (rule->confidence == LEP_CONFIDENCE_LOG ? lep_log(1 + r) : r);
+}
+
+LepStatus
+lep_implicit_rule(LepEnv *env, const LepRatings *ratings, const LepOptions *options, LepImplicitRule *rule)
+{
+	double sum = 0;
+
+	rule->unobserved_weight = options->unobserved_weight;
+	rule->regularization = options->regularization;
+	rule->exponent = options->regularization_exponent;
+	rule->confidence = (LepConfidence) options->confidence;
+	rule->alpha = options->alpha;
+	rule->mean_confidence = 1;
+	if (rule->confidence == LEP_CONFIDENCE_NONE)
+		return LEP_OK;
+	for (int64_t j = 0; j < ratings->n_ratings; j++)
+	{
+		if (j % RATINGS_INTERVAL == 0 && lep_env_stopped(env))
+			return LEP_ERR_STOPPED;
+		sum += raw_confidence(rule, ratings->rating[j]);
+	}
+	if (ratings->n_ratings > 0)
+		rule->mean_confidence = sum / (double) ratings->n_ratings;
+	return LEP_OK;
+}
+
+float
+lep_implicit_confidence(const LepImplicitRule *rule, float rating)
+{
+	return (float) (raw_confidence(rule, rating) / rule->mean_confidence);
+}
 
 size_t
 lep_gram_size(int n_factors)
@@ -200,4 +244,26 @@ lep_implicit_terms(LepEnv *env, LepImplicitUser *user, const LepImplicitInput *i
 		terms[j] = weight_of(input, j) * sum;
 	}
 	return LEP_OK;
+}
+
+LepStatus
+lep_implicit_fold_in(LepEnv *env, const LepGram *gram, const LepImplicitRule *rule,
+					 const LepImplicitInput *input, float *row)
+{
+	LepImplicitInput weighted = *input;
+	LepImplicitUser user;
+	LepArena arena;
+	LepStatus status;
+	float *weight;
+
+	lep_arena_init(&arena, env);
+	weight = lep_arena_alloc(&arena, input->n, sizeof(float));
+	for (int64_t j = 0; weight != NULL && j < input->n; j++)
+		weight[j] = lep_implicit_confidence(rule, input->weight == NULL ? 1 : input->weight[j]);
+	weighted.weight = weight;
+	status = weight == NULL ? env->error.status : lep_implicit_solve(&arena, gram, rule, &weighted, &user);
+	if (status == LEP_OK)
+		lep_implicit_row(&user, row);
+	lep_arena_drop(&arena);
+	return status;
 }

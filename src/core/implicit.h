@@ -23,6 +23,8 @@
 #ifndef LEP_IMPLICIT_H
 #define LEP_IMPLICIT_H
 
+#include "core/options.h"
+#include "core/ratings.h"
 #include "core/topn.h"
 
 /* How such a model was trained, as far as it matters here. */
@@ -30,8 +32,21 @@ typedef struct LepImplicitRule
 {
 	double unobserved_weight; /* w, at least 0 */
 	double regularization;	  /* l, at least 0 */
-	double exponent;		  /* e, at least 0 */
+	double exponent;		  /* e, 0 to LEP_MAX_EXPONENT */
+	LepConfidence confidence; /* how c follows from a rating */
+	double alpha;			  /* at least 0 */
+	double mean_confidence;	  /* that they were divided by, at least 1 */
 } LepImplicitRule;
+
+/*
+ * The rule of a training with these options, resolved for the algorithm, on all
+ * of these ratings.  O(n_ratings); fails only with LEP_ERR_STOPPED.
+ */
+extern LepStatus
+lep_implicit_rule(LepEnv *env, const LepRatings *ratings, const LepOptions *options, LepImplicitRule *rule);
+
+/* The confidence of a rating, in units of their mean. */
+extern float lep_implicit_confidence(const LepImplicitRule *rule, float rating);
 
 /* The largest e. */
 #define LEP_MAX_EXPONENT 2
@@ -53,12 +68,12 @@ extern size_t lep_gram_size(int n_factors);
  */
 extern LepGram *lep_gram_create(LepArena *arena, const LepItems *items, int n_factors);
 
-/* What somebody has. */
+/* What somebody has, with weights c where nothing else is said. */
 typedef struct LepImplicitInput
 {
 	const LepItems *items;
 	const int32_t *item; /* [n] numbers; the same one twice counts twice */
-	const float *weight; /* [n] c, above 0; NULL: 1 each */
+	const float *weight; /* [n] at least 0; NULL: 1 each */
 	int64_t n;
 } LepImplicitInput;
 
@@ -80,6 +95,13 @@ extern LepStatus lep_implicit_solve(LepArena *arena, const LepGram *gram, const 
 
 /* Her factors as a padded row of floats. */
 extern void lep_implicit_row(const LepImplicitUser *user, float *row);
+
+/*
+ * The same for ratings as they were trained on (NULL: 1 each), and her factors as
+ * a padded row; scratch memory from env.
+ */
+extern LepStatus lep_implicit_fold_in(LepEnv *env, const LepGram *gram, const LepImplicitRule *rule,
+									  const LepImplicitInput *input, float *row);
 
 /* What each of her items brings into the score of item i: terms[input->n]. */
 extern LepStatus lep_implicit_terms(LepEnv *env, LepImplicitUser *user, const LepImplicitInput *input,

@@ -190,3 +190,39 @@ lep_serve_topn(LepEnv *env, const LepServed *served, const LepServedUser *user, 
 		set_origins(origins, *n_found, user->known && has_factors ? LEP_ORIGIN_FACTORS : LEP_ORIGIN_POPULAR);
 	return status;
 }
+
+/* The rated items' rows, side by side as foldin.h wants them, and the answer. */
+static LepStatus
+fold_in(LepArena *arena, const LepServed *served, const LepFoldinPrior *prior, const LepRated *rated,
+		float *bias_out, float *row)
+{
+	size_t stride = (size_t) lep_items_stride(served->items);
+	float *bias = lep_arena_alloc(arena, rated->n, sizeof(float));
+	float *factors = lep_arena_alloc(arena, rated->n, stride * sizeof(float));
+	void *scratch =
+		lep_arena_alloc(arena, 1, lep_foldin_scratch(LEP_FOLDIN_AUTO, prior->n_factors, rated->n));
+	LepFoldinInput input = { .n = rated->n, .rating = rated->rating, .bias = bias, .factors = factors };
+
+	if (bias == NULL || factors == NULL || scratch == NULL)
+		return arena->env->error.status;
+	for (int64_t j = 0; j < rated->n; j++)
+	{
+		bias[j] = lep_items_bias(served->items, rated->item[j]);
+		memcpy(factors + (size_t) j * stride, lep_items_row(served->items, rated->item[j]),
+			   stride * sizeof(float));
+	}
+	return lep_foldin_user(prior, &input, scratch, bias_out, row, &arena->env->error);
+}
+
+LepStatus
+lep_serve_fold_in(LepEnv *env, const LepServed *served, const LepFoldinPrior *prior, const LepRated *rated,
+				  float *bias, float *row)
+{
+	LepArena arena;
+	LepStatus status;
+
+	lep_arena_init(&arena, env);
+	status = fold_in(&arena, served, prior, rated, bias, row);
+	lep_arena_drop(&arena);
+	return status;
+}

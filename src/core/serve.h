@@ -16,6 +16,7 @@
 #ifndef LEP_SERVE_H
 #define LEP_SERVE_H
 
+#include "core/foldin.h"
 #include "core/neighbors.h"
 #include "core/topn.h"
 
@@ -30,6 +31,14 @@ typedef struct LepServed
 	const int32_t *order;	 /* [n_items] of lep_neighbors_order(); NULL: by score */
 } LepServed;
 
+/* Items with their ratings; the order matters in the last digits. */
+typedef struct LepRated
+{
+	const int32_t *item;
+	const float *rating;
+	int64_t n;
+} LepRated;
+
 /* Who asks. */
 typedef struct LepServedUser
 {
@@ -38,6 +47,14 @@ typedef struct LepServedUser
 	const float *row; /* padded, 64-byte aligned; NULL: none */
 	LepBasket basket; /* for neighbours; items are rows */
 } LepServedUser;
+
+/*
+ * Somebody without an id, by her ratings of items: her bias and factors as the
+ * prior has them (foldin.h).  row: lep_row_stride(n_factors) floats.  Scratch
+ * memory from env.  LEP_ERR_BYTES_VALUE as lep_foldin_user().
+ */
+extern LepStatus lep_serve_fold_in(LepEnv *env, const LepServed *served, const LepFoldinPrior *prior,
+								   const LepRated *rated, float *bias, float *row);
 
 /* What a row of a list is there for. */
 typedef enum LepOrigin

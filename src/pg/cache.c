@@ -33,7 +33,7 @@ static dlist_head entries = DLIST_STATIC_INIT(entries);
 static bool
 has_order(const LpgVersion *version)
 {
-	return version->has_neighbors;
+	return version->has_neighbors || (version->implicit && version->n_factors > 0);
 }
 
 static Size
@@ -224,6 +224,8 @@ load_row(void *arg, TupleTableSlot *slot)
 	row.factors = loader->factors == NULL ? NULL : loader->factors + (Size) n * loader->stride;
 	lpg_store_read_row(loader->table, slot, loader->version, LPG_ITEMS, &row);
 	loader->bias[n] = row.bias;
+	if (loader->popularity != NULL)
+		loader->popularity[n] = (float) Max(row.n_ratings, 0) / (float) Max(loader->version->n_users, 1);
 	id = lpg_store_read_id(slot, loader->kind);
 	loader->ids[n] = copy_id(&id, loader->kind);
 	if (loader->first != NULL)
@@ -340,6 +342,8 @@ load_entry(LpgItems *entry, Relation table, const LpgVersion *version, LepIdKind
 
 	if (version->has_neighbors)
 		alloc_neighbors(&loader);
+	else if (has_order(version))
+		loader.popularity = alloc_huge(version->n_items, sizeof(float));
 	lpg_store_scan(table, version->version, snapshot, load_row, &loader);
 	if (loader.n_loaded != version->n_items)
 		fail_version(&loader, psprintf("It has %d items of %d.", loader.n_loaded, version->n_items));
@@ -356,7 +360,7 @@ load_entry(LpgItems *entry, Relation table, const LpgVersion *version, LepIdKind
 	if (version->has_neighbors)
 		place_neighbors(entry, &loader);
 	if (has_order(version))
-		place_order(entry, loader.bias);
+		place_order(entry, loader.popularity != NULL ? loader.popularity : loader.bias);
 }
 
 static LpgItems *

@@ -44,6 +44,9 @@ lpg_folding_rule_to_json(const LepImplicitRule *rule, LpgJson *details)
 	lpg_json_real(&json, "unobserved_weight", rule->unobserved_weight);
 	lpg_json_real(&json, "regularization", rule->regularization);
 	lpg_json_real(&json, "exponent", rule->exponent);
+	lpg_json_int(&json, "confidence", rule->confidence);
+	lpg_json_real(&json, "alpha", rule->alpha);
+	lpg_json_real(&json, "mean_confidence", rule->mean_confidence);
 	lpg_json_end(&json);
 }
 
@@ -66,9 +69,17 @@ read_real(const JsonbValue *json, const char *key, double min, double *value)
 static bool
 read_rule(const JsonbValue *json, LepImplicitRule *rule)
 {
-	return read_real(json, "unobserved_weight", 0, &rule->unobserved_weight) &&
-		   read_real(json, "regularization", 0, &rule->regularization) &&
-		   read_real(json, "exponent", 0, &rule->exponent) && rule->exponent <= LEP_MAX_EXPONENT;
+	double confidence;
+
+	if (!read_real(json, "unobserved_weight", 0, &rule->unobserved_weight) ||
+		!read_real(json, "regularization", 0, &rule->regularization) ||
+		!read_real(json, "exponent", 0, &rule->exponent) || rule->exponent > LEP_MAX_EXPONENT ||
+		!read_real(json, "confidence", 0, &confidence) || confidence > LEP_CONFIDENCE_NONE ||
+		!read_real(json, "alpha", 0, &rule->alpha) ||
+		!read_real(json, "mean_confidence", 1, &rule->mean_confidence))
+		return false;
+	rule->confidence = (LepConfidence) confidence;
+	return true;
 }
 
 /* A prior of the version's factors, prepared; false where what is stored is none. */

@@ -512,12 +512,25 @@ read_neighbors(Relation model, Jsonb *details, LpgVersion *version)
 		fail_row(model, "details -> serving -> n_neighbors");
 }
 
+static bool
+read_implicit(Relation model, Jsonb *details)
+{
+	JsonbValue value;
+
+	if (!lpg_jsonread_find(details, "serving", "implicit", &value))
+		return false;
+	if (value.type != jbvBool)
+		fail_row(model, "details -> serving -> implicit");
+	return value.val.boolean;
+}
+
 static void
 read_serving_part(Relation model, Datum datum, LpgVersion *version)
 {
 	Jsonb *details = DatumGetJsonbP(datum);
 
 	version->n_factors = (int) read_serving(model, details, "n_factors", 0, LEP_MAX_FACTORS);
+	version->implicit = read_implicit(model, details);
 	read_neighbors(model, details, version);
 	version->mean = read_serving(model, details, "mean", -LEP_MAX_NORM, LEP_MAX_NORM);
 	version->min_score = (float) read_serving(model, details, "min", -FLT_MAX, FLT_MAX);

@@ -23,6 +23,7 @@
 
 #include "core/kernels.h"
 #include "core/similar.h"
+#include "pg/basket.h"
 #include "pg/compat.h"
 #include "pg/errors.h"
 #include "pg/keytype.h"
@@ -211,25 +212,17 @@ put_users(const LpgList *list, Tuplestorestate *result, UserScan *scan, int64 n)
 	tuplesort_end(scan->sort);
 }
 
-static float *
-alloc_row(int n_factors)
-{
-	Size size = (Size) lep_row_stride(n_factors) * sizeof(float) + LEP_ALIGNMENT;
-
-	return (float *) TYPEALIGN(LEP_ALIGNMENT, palloc0(size));
-}
-
 static void
 put_similar_users(const LpgList *list, Tuplestorestate *result, const LepId *id, int64 n)
 {
 	LpgHandle *handle = list->handle;
 	int n_factors = handle->version.n_factors;
-	LpgFound found = lpg_handle_lookup(handle, LPG_USERS, id, alloc_row(n_factors), NULL, NULL);
+	LpgFound found = lpg_handle_lookup(handle, LPG_USERS, id, lpg_basket_alloc_row(n_factors), NULL, NULL);
 	UserScan scan = { .version = &handle->version,
 					  .kind = list->kind,
 					  .without = found.n,
 					  .row = found.factors,
-					  .other = alloc_row(n_factors) };
+					  .other = lpg_basket_alloc_row(n_factors) };
 
 	if (!found.known || n == 0 || !lep_has_direction(found.factors, lep_row_stride(n_factors)))
 		return;

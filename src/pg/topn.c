@@ -2,7 +2,7 @@
  * topn.c
  *		lepton_topn(model, user_id, n, exclude_seen, exclude), the overload with
  *		candidates, and both at an earlier time: the best items for a user, exactly
- *		(core/topn.h).
+ *		(core/serve.h); lepton_topn_for: for a basket of items, whoever has it.
  *
  * One C function serves lepton_topn, lepton_topn_text and lepton_topn_uuid and
  * all kinds of users: what is declared in SQL says which ids go in and out, and
@@ -24,6 +24,7 @@
 #include "core/topn.h"
 #include "pg/compat.h"
 #include "pg/errors.h"
+#include "pg/basket.h"
 #include "pg/keytype.h"
 #include "pg/lists.h"
 #include "pg/pgenv.h"
@@ -102,6 +103,8 @@ typedef struct TopnArguments
 	int candidates;
 	int exclude_seen;
 	int exclude;
+	bool is_basket; /* argument 1 is items, not a user */
+	int weights;	/* of the basket */
 } TopnArguments;
 
 static void
@@ -146,20 +149,12 @@ move_user(TopnCall *call, float *factors, TimestampTz at)
 	call->user.row = n_factors > 0 ? factors : NULL;
 }
 
-static float *
-alloc_row(int n_factors)
-{
-	Size size = (Size) lep_row_stride(n_factors) * sizeof(float) + LEP_ALIGNMENT;
-
-	return (float *) TYPEALIGN(LEP_ALIGNMENT, palloc0(size));
-}
-
 /* Who asks: her bias, factors and items, and what she has seen if it must not be listed. */
 static void
 read_user(FunctionCallInfo fcinfo, TopnCall *call, bool exclude_seen, TopnArguments arguments)
 {
 	LpgHandle *handle = call->list->handle;
-	float *factors = alloc_row(handle->version.n_factors);
+	float *factors = lpg_basket_alloc_row(handle->version.n_factors);
 
 	if (!PG_ARGISNULL(1))
 	{
@@ -184,6 +179,21 @@ read_user(FunctionCallInfo fcinfo, TopnCall *call, bool exclude_seen, TopnArgume
 	}
 	if (arguments.at >= 0 && !PG_ARGISNULL(arguments.at))
 		move_user(call, factors, PG_GETARG_TIMESTAMPTZ(arguments.at));
+}
+
+/* Somebody with a basket, who is not to be shown what is in it. */
+static void
+read_basket(FunctionCallInfo fcinfo, TopnCall *call, bool exclude_seen, TopnArguments arguments)
+{
+	LpgBasket basket;
+
+	lpg_basket_read(fcinfo, call->list->handle, 1, arguments.weights, &basket);
+	lpg_basket_user(call->list->handle, &basket, &call->user);
+	if (exclude_seen)
+	{
+		call->exclude = basket.items;
+		call->n_exclude = basket.n;
+	}
 }
 
 /* ------------------------------------------------------------------- result */
@@ -254,7 +264,10 @@ answer(FunctionCallInfo fcinfo, TopnCall *call, TopnArguments arguments)
 															 : PG_GETARG_BOOL(arguments.exclude_seen);
 
 	call->n = lpg_list_read_n(fcinfo, call->list, arguments.n);
-	read_user(fcinfo, call, exclude_seen, arguments);
+	if (arguments.is_basket)
+		read_basket(fcinfo, call, exclude_seen, arguments);
+	else
+		read_user(fcinfo, call, exclude_seen, arguments);
 	call->items = lpg_handle_items(handle);
 	read_arrays(fcinfo, call, arguments);
 	if (call->n == 0)
@@ -267,12 +280,13 @@ static Datum
 topn(FunctionCallInfo fcinfo, TopnArguments arguments)
 {
 	static const LpgListFunction functions[] = { { "lepton_topn", RESULT_COLUMNS, 1, LPG_ITEMS },
-												 { "lepton_topn_at", RESULT_COLUMNS, 1, LPG_ITEMS } };
+												 { "lepton_topn_at", RESULT_COLUMNS, 1, LPG_ITEMS },
+												 { "lepton_topn_for", RESULT_COLUMNS, 1, LPG_ITEMS } };
 	MemoryContext old;
 	TopnCall call;
 
 	memset(&call, 0, sizeof(call));
-	call.list = lpg_list_begin(fcinfo, &functions[arguments.at >= 0], &old);
+	call.list = lpg_list_begin(fcinfo, &functions[arguments.is_basket ? 2 : arguments.at >= 0], &old);
 	call.result = lpg_list_result(fcinfo, call.list);
 	answer(fcinfo, &call, arguments);
 	MemoryContextSwitchTo(old);
@@ -288,7 +302,7 @@ PG_FUNCTION_INFO_V1(lepton_topn);
 Datum
 lepton_topn(PG_FUNCTION_ARGS)
 {
-	TopnArguments arguments = { -1, 2, -1, 3, 4 };
+	TopnArguments arguments = { -1, 2, -1, 3, 4, false, -1 };
 
 	return topn(fcinfo, arguments);
 }
@@ -303,7 +317,7 @@ PG_FUNCTION_INFO_V1(lepton_topn_candidates);
 Datum
 lepton_topn_candidates(PG_FUNCTION_ARGS)
 {
-	TopnArguments arguments = { -1, 2, 3, 4, 5 };
+	TopnArguments arguments = { -1, 2, 3, 4, 5, false, -1 };
 
 	return topn(fcinfo, arguments);
 }
@@ -320,7 +334,7 @@ PG_FUNCTION_INFO_V1(lepton_topn_at);
 Datum
 lepton_topn_at(PG_FUNCTION_ARGS)
 {
-	TopnArguments arguments = { 2, 3, -1, 4, 5 };
+	TopnArguments arguments = { 2, 3, -1, 4, 5, false, -1 };
 
 	return topn(fcinfo, arguments);
 }
@@ -335,7 +349,38 @@ PG_FUNCTION_INFO_V1(lepton_topn_at_candidates);
 Datum
 lepton_topn_at_candidates(PG_FUNCTION_ARGS)
 {
-	TopnArguments arguments = { 2, 3, 4, 5, 6 };
+	TopnArguments arguments = { 2, 3, 4, 5, 6, false, -1 };
+
+	return topn(fcinfo, arguments);
+}
+
+PG_FUNCTION_INFO_V1(lepton_topn_for);
+
+/*
+ * lepton_topn_for(model text, items ids[], n bigint, exclude_seen boolean, exclude ids[])
+ *		-> setof (rank int, item_id, score real, origin text)
+ *		The best for somebody without an id who has these items; those that the
+ *		model does not know are passed over, and without any it is what is popular.
+ */
+Datum
+lepton_topn_for(PG_FUNCTION_ARGS)
+{
+	TopnArguments arguments = { -1, 2, -1, 3, 4, true, -1 };
+
+	return topn(fcinfo, arguments);
+}
+
+PG_FUNCTION_INFO_V1(lepton_topn_for_weights);
+
+/*
+ * lepton_topn_for(model text, items ids[], weights float8[], n bigint, exclude_seen boolean,
+ *				   exclude ids[])
+ *		The same with a weight for each item: its rating, or how often she has it.
+ */
+Datum
+lepton_topn_for_weights(PG_FUNCTION_ARGS)
+{
+	TopnArguments arguments = { -1, 3, -1, 4, 5, true, 2 };
 
 	return topn(fcinfo, arguments);
 }

@@ -60,7 +60,9 @@ typedef struct Training
 	LepTrainResult result;
 
 	bool has_prior;
-	LepFoldinPrior prior; /* of new users */
+	LepFoldinPrior prior; /* of new users, explicit feedback */
+	bool has_rule;
+	LepImplicitRule rule; /* the same for ials */
 
 	double read_seconds;
 	double sort_seconds;
@@ -197,6 +199,11 @@ learn_prior(Training *t)
 	LepFoldinPrior items;
 	LepStatus status;
 
+	if (t->result.algorithm == LEP_ALGORITHM_IALS)
+	{
+		t->has_rule = true;
+		return lep_implicit_rule(&t->env, t->ratings, &t->result.options, &t->rule);
+	}
 	if (t->ratings->feedback != LEP_FEEDBACK_EXPLICIT || m->n_factors == 0 ||
 		(t->env.max_bytes > 0 && lep_add_size(t->env.bytes_now, needed) > t->env.max_bytes))
 		return LEP_OK;
@@ -282,6 +289,7 @@ add_serving(const Training *t, LpgJson *details)
 
 	lpg_json_key(details, "serving");
 	lpg_json_begin(&json, details->buffer);
+	lpg_json_bool(&json, "implicit", t->ratings->feedback == LEP_FEEDBACK_IMPLICIT);
 	lpg_json_int(&json, "n_factors", m->n_factors);
 	if (m->neighbors != NULL)
 		lpg_json_int(&json, "n_neighbors", m->neighbors->start[m->neighbors->n_rows]);
@@ -410,6 +418,8 @@ build_details(const Training *t)
 	lpg_json_text(&json, "search_path", namespace_search_path);
 	lpg_interval_to_json(&t->result.model, &t->result.intervals, &json);
 	lpg_times_to_json(&t->result.model, t->source.time_unit, &json);
+	if (t->has_rule)
+		lpg_folding_rule_to_json(&t->rule, &json);
 	if (t->has_prior)
 		lpg_folding_prior_to_json(&t->prior, &json);
 	lpg_json_end(&json);
