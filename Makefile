@@ -27,6 +27,9 @@ OBJS = \
 	src/core/gibbs_blocks.o \
 	src/core/gibbs_noise.o \
 	src/core/gibbs_rows.o \
+	src/core/ials.o \
+	src/core/ials_basis.o \
+	src/core/ials_rows.o \
 	src/core/idmap.o \
 	src/core/inspect.o \
 	src/core/interval.o \
