@@ -26,7 +26,11 @@ OBJS = \
 	src/core/format.o \
 	src/core/gibbs.o \
 	src/core/gibbs_blocks.o \
+	src/core/gibbs_noise.o \
 	src/core/gibbs_rows.o \
+	src/core/ials.o \
+	src/core/ials_basis.o \
+	src/core/ials_rows.o \
 	src/core/idmap.o \
 	src/core/implicit.o \
 	src/core/inspect.o \

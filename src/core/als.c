@@ -80,6 +80,7 @@ typedef struct Als
 	LepNormalSide users;
 	LepNormalSide items;
 	LepNormals *normals;
+	double *item_loss;	   /* [n_items] squared errors, standardised */
 	LepNormalSide *solved; /* in the half step at work */
 
 	LepModel *model; /* being exported to */
@@ -91,10 +92,11 @@ als_memory(const LepShape *shape, const LepOptions *options, int n_threads)
 	int k = (int) options->factors;
 	size_t bytes = lep_model_size(shape->n_users, shape->n_items, k);
 
-	bytes = lep_add_size(bytes, lep_view_size(shape->n_users, shape->n_ratings));
+	if (!shape->whole)
+		bytes = lep_add_size(bytes, lep_view_size(shape->n_users, shape->n_ratings));
 	bytes = lep_add_size(bytes, lep_view_size(shape->n_items, shape->n_ratings));
-	return lep_add_size(bytes,
-						lep_normals_size(shape->n_users, shape->n_items, shape->n_ratings, k, n_threads));
+	bytes = lep_add_size(bytes, lep_mul_size((size_t) shape->n_items, sizeof(double)));
+	return lep_add_size(bytes, lep_normals_size(k, n_threads));
 }
 
 /*
@@ -180,9 +182,9 @@ als_start(LepArena *arena, const LepRatings *ratings, unsigned parts, const LepO
 		status = create_side(arena, &als->items, als->stride);
 	if (status != LEP_OK)
 		return status;
-	als->normals = lep_normals_create(arena, &als->users, &als->items, als->n_factors, als->moments.mean,
-									  als->inverse_sd);
-	if (als->normals == NULL)
+	als->item_loss = lep_arena_calloc(arena, ratings->n_items, sizeof(double));
+	als->normals = lep_normals_create(arena, als->n_factors, als->moments.mean, als->inverse_sd);
+	if (als->normals == NULL || als->item_loss == NULL)
 		return arena->env->error.status;
 	return lep_parallel_for(arena->env, count_row_tasks(als), init_rows, als);
 }
@@ -226,7 +228,10 @@ als_epoch(LepEnv *env, void *state, int epoch, double *train_rmse)
 	status = lep_normals_solve(env, als->normals, &als->users, &als->items, solve_row, als, NULL);
 	als->solved = &als->items;
 	if (status == LEP_OK)
-		status = lep_normals_solve(env, als->normals, &als->items, &als->users, solve_row, als, &loss);
+		status =
+			lep_normals_solve(env, als->normals, &als->items, &als->users, solve_row, als, als->item_loss);
+	for (int32_t i = 0; i < als->items.view.n_rows; i++)
+		loss += als->item_loss[i];
 	*train_rmse = als->moments.n > 0 ? als->moments.sd * sqrt(loss / (double) als->moments.n) : NAN;
 	return status;
 }

@@ -47,14 +47,6 @@ typedef struct Gibbs
 	uint16_t *bin;
 } Gibbs;
 
-double
-lep_gibbs_precision(LepRng *rng, int64_t n, double squares)
-{
-	double precision = lep_rng_gamma(rng, (1 + (double) n) / 2) / ((1 + squares) / 2);
-
-	return precision < LEP_GIBBS_MAX_PRECISION ? precision : LEP_GIBBS_MAX_PRECISION;
-}
-
 /* ------------------------------------------------------------------- what is drawn */
 
 static bool
@@ -89,8 +81,9 @@ sampler_of(const LepOptions *options)
 #define FEW_RATINGS 200000
 #define FEW_FACTORS 16
 
-/* Sweeps: more than MAX_SWEEPS gain little; fewer than these are not worth while. */
-#define MAX_SWEEPS		 400
+/* Sweeps: more than MAX gain little, fewer than MIN are not worth while. */
+#define MAX_BLOCK_SWEEPS 400
+#define MAX_ROW_SWEEPS	 300
 #define MIN_BLOCK_SWEEPS 100
 #define MIN_ROW_SWEEPS	 60
 
@@ -103,9 +96,11 @@ affordable_sweeps(const LepShape *shape, const LepOptions *options)
 	double held_out = 1 - (1 - options->test_fraction) * (1 - options->validation_fraction);
 	double fits = options->refit ? 2 - held_out : 1 - held_out;
 	double sweeps = floor(options->time_limit / (fits * gibbs_cost(shape, options)) / 10) * 10;
-	int64_t least = options->implicit == LEP_IMPLICIT_NONE ? MIN_ROW_SWEEPS : MIN_BLOCK_SWEEPS;
+	bool blocks = options->implicit != LEP_IMPLICIT_NONE;
+	int64_t least = blocks ? MIN_BLOCK_SWEEPS : MIN_ROW_SWEEPS;
+	int64_t most = blocks ? MAX_BLOCK_SWEEPS : MAX_ROW_SWEEPS;
 
-	return sweeps > MAX_SWEEPS ? MAX_SWEEPS : sweeps < (double) least ? least : (int64_t) sweeps;
+	return sweeps > (double) most ? most : sweeps < (double) least ? least : (int64_t) sweeps;
 }
 
 static void
@@ -144,7 +139,8 @@ gibbs_memory(const LepShape *shape, const LepOptions *options, int n_threads)
 
 	init_data(&data, options);
 	bytes = sampler_of(options)->memory(&data, shape->n_users, shape->n_items, shape->n_ratings, n_threads);
-	bytes = lep_add_size(bytes, lep_view_size(shape->n_users, shape->n_ratings));
+	if (!shape->whole)
+		bytes = lep_add_size(bytes, lep_view_size(shape->n_users, shape->n_ratings));
 	bytes = lep_add_size(bytes, lep_view_size(shape->n_items, shape->n_ratings));
 	if (data.n_bins > 0)
 		bytes = lep_add_size(bytes, lep_mul_size((size_t) shape->n_ratings, sizeof(uint16_t)));

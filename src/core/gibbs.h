@@ -57,7 +57,8 @@ typedef struct LepGibbsSample
 	int64_t factor_step[LEP_GIBBS_SIDES];
 	const float *bin_factors; /* [f * n_bins + bin] */
 	const float *bin_bias;	  /* [n_bins] */
-	double noise;			  /* variance of a standardised rating around its score */
+	double noise;			  /* variance of a standardised rating around its score, times weight */
+	const float *weight;	  /* [n_users] */
 } LepGibbsSample;
 
 typedef struct LepGibbsSampler
@@ -78,14 +79,5 @@ typedef struct LepGibbsSampler
 
 extern const LepGibbsSampler lep_gibbs_rows;
 extern const LepGibbsSampler lep_gibbs_blocks;
-
-/*
- * Largest precision of standardised ratings that is drawn, which keeps the
- * systems of ratings without noise solvable.
- */
-#define LEP_GIBBS_MAX_PRECISION 1e4
-
-/* The noise's precision, drawn given the squares of n residuals: a gamma prior of (1/2, 1/2). */
-extern double lep_gibbs_precision(LepRng *rng, int64_t n, double squares);
 
 #endif /* LEP_GIBBS_H */

@@ -5,7 +5,7 @@
  *
  * Model, over standardised ratings z of user u, item i and bin of time t:
  *
- *	z = b_u + b_i + b_t + P_u . Q_i + V_t . (P_u + Q_i) + noise
+ *	z = b_u + b_i + b_t + P_u . Q_i + V_t . (P_u + Q_i) + noise (gibbs_noise.h)
  *	P_u = p_u + n_u^(-1/2) sum of y_j over the items j that u rated
  *	Q_i = q_i + n_i^(-1/2) sum of x_v over the users v who rated i
  *
@@ -37,7 +37,7 @@
  * Memory: residual 4 bytes a rating beside the views, and 6 floats per row and
  * coordinate.
  */
-#include "core/gibbs.h"
+#include "core/gibbs_noise.h"
 
 #include <math.h>
 #include <string.h>
@@ -118,7 +118,7 @@ typedef struct Blocks
 	const LepGibbsData *data;
 	int32_t n_rows[LEP_GIBBS_SIDES];
 	int n_coordinates; /* factors, then the bias */
-	double precision;  /* of the noise */
+	LepGibbsNoise noise;
 
 	/* [coordinate * rows + row] */
 	float *own[LEP_GIBBS_SIDES];	 /* p, q */
@@ -139,7 +139,6 @@ typedef struct Blocks
 	float *bin_change;				/* [n_bins] */
 	Implied *work;					/* of a side's rows */
 	int32_t stripe[N_STRIPES + 1];	/* first users */
-	double stripe_squares[N_STRIPES];
 
 	/* the draw at work */
 	int side;
@@ -165,6 +164,7 @@ blocks_memory(const LepGibbsData *data, int32_t n_users, int32_t n_items, int64_
 	bytes = lep_add_size(bytes, lep_mul_size(rows, 4 * sizeof(float) + sizeof(Implied) + sizeof(Sums)));
 	bytes =
 		lep_add_size(bytes, lep_mul_size((size_t) n_items + (size_t) data->n_bins, N_STRIPES * sizeof(Sums)));
+	bytes = lep_add_size(bytes, lep_gibbs_noise_size(n_users));
 	return lep_add_size(bytes, lep_mul_size((size_t) n_ratings, sizeof(float)));
 }
 
@@ -348,7 +348,6 @@ blocks_start(LepArena *arena, const LepGibbsData *data, void **state)
 	*state = b;
 	b->data = data;
 	b->n_coordinates = data->n_factors + 1;
-	b->precision = 1;
 	for (int side = 0; side < LEP_GIBBS_SIDES; side++)
 		b->n_rows[side] = data->view[side].n_rows;
 	cut_stripes(b);
@@ -357,6 +356,8 @@ blocks_start(LepArena *arena, const LepGibbsData *data, void **state)
 		status = create_side(arena, b, LEP_GIBBS_ITEMS);
 	if (status == LEP_OK)
 		status = create_shared(arena, b);
+	if (status == LEP_OK)
+		status = lep_gibbs_noise_create(arena, data, &b->noise);
 	for (int side = 0; status == LEP_OK && side < LEP_GIBBS_SIDES; side++)
 		status = init_side(arena->env, b, side);
 	if (status == LEP_OK)
@@ -374,7 +375,7 @@ blocks_start(LepArena *arena, const LepGibbsData *data, void **state)
  * update, sum and timed are constants where this is called, so that each pair
  * has a loop of its own.
  */
-static inline __attribute__((always_inline)) double
+static inline __attribute__((always_inline)) void
 walk_user(Blocks *b, int32_t u, int stripe, Kind update, Kind sum, bool timed)
 {
 	const LepView *users = &b->data->view[LEP_GIBBS_USERS];
@@ -391,6 +392,7 @@ walk_user(Blocks *b, int32_t u, int stripe, Kind update, Kind sum, bool timed)
 	Sums *bin_sums = b->bin_sums + (int64_t) stripe * b->data->n_bins;
 	float old_user = update == KIND_NONE ? 0 : b->updated.user[u];
 	float new_user = sum == KIND_NONE ? 0 : b->summed.user[u];
+	float weight = b->noise.weight[u];
 	float user_change = b->change[LEP_GIBBS_USERS][u];
 	double ex[4] = { 0, 0, 0, 0 };
 	double xx[4] = { 0, 0, 0, 0 };
@@ -422,30 +424,31 @@ walk_user(Blocks *b, int32_t u, int stripe, Kind update, Kind sum, bool timed)
 		{
 			float x = timed ? new_user + new_bin[t] : new_user;
 
-			item_sums[i].ex += e * x;
-			item_sums[i].xx += x * x;
+			item_sums[i].ex += weight * (e * x);
+			item_sums[i].xx += weight * (x * x);
 		}
 		else if (sum == KIND_BINS)
 		{
 			float x = new_user + new_item[i];
 
-			bin_sums[t].ex += e * x;
-			bin_sums[t].xx += x * x;
+			bin_sums[t].ex += weight * (e * x);
+			bin_sums[t].xx += weight * (x * x);
 		}
 		else
 			ex[j & 3] += (double) (e * e);
 	}
 	if (sum == KIND_USERS)
 	{
-		b->sums[LEP_GIBBS_USERS][u].ex = (float) ((ex[0] + ex[1]) + (ex[2] + ex[3]));
-		b->sums[LEP_GIBBS_USERS][u].xx = (float) ((xx[0] + xx[1]) + (xx[2] + xx[3]));
+		b->sums[LEP_GIBBS_USERS][u].ex = weight * (float) ((ex[0] + ex[1]) + (ex[2] + ex[3]));
+		b->sums[LEP_GIBBS_USERS][u].xx = weight * (float) ((xx[0] + xx[1]) + (xx[2] + xx[3]));
 	}
-	return (ex[0] + ex[1]) + (ex[2] + ex[3]);
+	else if (sum == KIND_NONE)
+		b->noise.squares[u] = (ex[0] + ex[1]) + (ex[2] + ex[3]);
 }
 
 #define WALK(update, sum, timed)                                                                             \
 	for (int32_t u = first; u < end; u++)                                                                    \
-	squares += walk_user(b, u, stripe, update, sum, timed)
+	walk_user(b, u, stripe, update, sum, timed)
 
 static void
 walk_stripe(void *arg, int64_t task, int thread)
@@ -455,7 +458,6 @@ walk_stripe(void *arg, int64_t task, int thread)
 	int32_t first = b->stripe[task];
 	int32_t end = b->stripe[task + 1];
 	bool timed = b->data->n_bins > 0;
-	double squares = 0;
 
 	(void) thread;
 	if (b->sum == KIND_ITEMS)
@@ -482,7 +484,6 @@ walk_stripe(void *arg, int64_t task, int thread)
 		WALK(KIND_BINS, KIND_USERS, true);
 	else
 		WALK(KIND_BINS, KIND_NONE, true);
-	b->stripe_squares[task] = squares;
 }
 
 /* Coordinate f as the residuals know it: biases are multiplied by 1. */
@@ -551,8 +552,8 @@ conditional(const Blocks *b, double ex, double xx, float old, const Prior *prior
 {
 	Prior c;
 
-	c.precision = b->precision * xx + prior->precision;
-	c.mean = (b->precision * (ex + xx * (double) old) + prior->precision * prior->mean) / c.precision;
+	c.precision = b->noise.precision * xx + prior->precision;
+	c.mean = (b->noise.precision * (ex + xx * (double) old) + prior->precision * prior->mean) / c.precision;
 	return c;
 }
 
@@ -781,7 +782,6 @@ static LepStatus
 blocks_sweep(LepEnv *env, void *state, int sweep, double *squares)
 {
 	Blocks *b = state;
-	LepRng rng;
 	LepStatus status;
 
 	b->sweep = sweep;
@@ -789,12 +789,7 @@ blocks_sweep(LepEnv *env, void *state, int sweep, double *squares)
 	status = walk(env, b, KIND_NONE, KIND_USERS, 0);
 	for (; status == LEP_OK && b->f < b->n_coordinates; b->f++)
 		status = draw_coordinate(env, b);
-	*squares = 0;
-	for (int s = 0; s < N_STRIPES; s++)
-		*squares += b->stripe_squares[s];
-	lep_rng_init(&rng, b->data->seed, STREAM_PRIOR, stream_row(b, 1));
-	b->precision = lep_gibbs_precision(&rng, b->data->view[LEP_GIBBS_USERS].n, *squares);
-	return status;
+	return status == LEP_OK ? lep_gibbs_noise_draw(env, &b->noise, sweep, squares) : status;
 }
 
 static bool
@@ -812,7 +807,8 @@ blocks_sample(const void *state, int which, LepGibbsSample *sample)
 	}
 	sample->bin_factors = b->bins;
 	sample->bin_bias = b->bins + n_factors * b->data->n_bins;
-	sample->noise = 1 / b->precision;
+	sample->noise = 1 / b->noise.precision;
+	sample->weight = b->noise.weight;
 	return which == 0;
 }
 

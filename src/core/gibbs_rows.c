@@ -4,7 +4,7 @@
  *
  * Model, over standardised ratings z of user u and item i:
  *
- *	z = b_u + b_i + p_u . q_i + noise of precision a
+ *	z = b_u + b_i + p_u . q_i + noise of precision a w_u (gibbs_noise.h)
  *	(p_u, b_u) normal with mean m and precision L, each side its own
  *
  * m and L have a normal-Wishart prior with m0 = 0, beta0 = 2, W0 = I and nu0 =
@@ -12,10 +12,11 @@
  * R. Salakhutdinov, A. Mnih, "Bayesian probabilistic matrix factorization using
  * Markov chain Monte Carlo", ICML 2008, doi:10.1145/1390156.1390267, equations
  * 5 to 14.  Departures: biases, as one more coordinate, and the noise is drawn
- * too.
+ * too, after the users.
  *
- * A row of n ratings, with the sums of normal.h, G = matrix, and L cut into Lpp,
- * Lpb, Lbb, h = L m into hp, hb:
+ * A user, with a for a w_u and the sums of normal.h, G = matrix, n = count, and L
+ * cut into Lpp, Lpb, Lbb, h = L m into hp, hb (an item likewise, where the
+ * weights are in the sums):
  *
  *	d = a n + Lbb	c = a s + Lpb
  *	S = a G + Lpp - c c' / d
@@ -32,7 +33,7 @@
  *
  * Memory: factors and biases; none per rating beside the views.
  */
-#include "core/gibbs.h"
+#include "core/gibbs_noise.h"
 
 #include <math.h>
 #include <string.h>
@@ -64,7 +65,6 @@ enum
 {
 	STREAM_ROW = 0x475201,	 /* + side; row = sweep and row */
 	STREAM_PRIOR = 0x475203, /* + side; row = sweep */
-	STREAM_NOISE = 0x475205, /* row = sweep */
 	STREAM_INIT = 0x475206	 /* + side */
 };
 
@@ -85,7 +85,7 @@ typedef struct Rows
 	const LepGibbsData *data;
 	int n_factors;
 	int stride;
-	double precision; /* of the noise */
+	LepGibbsNoise noise;
 	LepNormalSide side[LEP_GIBBS_SIDES];
 	LepNormalSide expected[LEP_GIBBS_SIDES]; /* the mean that each row was drawn around */
 	LepNormalSide given;					 /* the items that users were drawn for; no view */
@@ -116,10 +116,12 @@ rows_memory(const LepGibbsData *data, int32_t n_users, int32_t n_items, int64_t 
 	size_t slot = wide * (GATHER * sizeof(float) + wide * (sizeof(float) + sizeof(double)));
 	size_t bytes = lep_mul_size(lep_model_size(n_users, n_items, data->n_factors), 2);
 
+	(void) n_ratings;
 	bytes = lep_add_size(bytes, lep_model_size(0, n_items, data->n_factors));
 
 	bytes = lep_add_size(bytes, N_SLOTS * slot + 16 * wide * wide * sizeof(double));
-	return lep_add_size(bytes, lep_normals_size(n_users, n_items, n_ratings, data->n_factors, n_threads));
+	bytes = lep_add_size(bytes, lep_gibbs_noise_size(n_users));
+	return lep_add_size(bytes, lep_normals_size(data->n_factors, n_threads));
 }
 
 /* ------------------------------------------------------------------- preparation */
@@ -191,8 +193,7 @@ create_work(LepArena *arena, Rows *r)
 	r->slot_gram = lep_arena_alloc(arena, N_SLOTS * wide * wide, sizeof(float));
 	r->slot_sums = lep_arena_alloc(arena, N_SLOTS * wide * wide, sizeof(double));
 	r->work = lep_arena_alloc(arena, 4 * d * d + 2 * d, sizeof(double));
-	r->normals = lep_normals_create(arena, &r->side[LEP_GIBBS_USERS], &r->side[LEP_GIBBS_ITEMS], r->n_factors,
-									r->data->moments.mean, r->data->inverse_sd);
+	r->normals = lep_normals_create(arena, r->n_factors, r->data->moments.mean, r->data->inverse_sd);
 	if (r->gathered == NULL || r->slot_gram == NULL || r->slot_sums == NULL || r->work == NULL ||
 		r->normals == NULL)
 		return arena->env->error.status;
@@ -211,11 +212,13 @@ rows_start(LepArena *arena, const LepGibbsData *data, void **state)
 	r->data = data;
 	r->n_factors = data->n_factors;
 	r->stride = lep_row_stride(data->n_factors);
-	r->precision = 1;
 	for (int side = 0; status == LEP_OK && side < LEP_GIBBS_SIDES; side++)
 		status = create_side(arena, r, side);
 	if (status == LEP_OK)
 		status = create_work(arena, r);
+	if (status == LEP_OK)
+		status = lep_gibbs_noise_create(arena, data, &r->noise);
+	r->side[LEP_GIBBS_USERS].weight = r->noise.weight;
 	for (r->at = 0; status == LEP_OK && r->at < LEP_GIBBS_SIDES; r->at++)
 		status = lep_parallel_for(arena->env, (r->side[r->at].view.n_rows + ROW_CHUNK - 1) / ROW_CHUNK,
 								  init_rows, r);
@@ -426,14 +429,16 @@ draw_row(void *arg, int32_t row, int64_t n, LepNormal *normal)
 	float *mean = expected->factors + (int64_t) row * r->stride;
 	int k = r->n_factors;
 	int stride = r->stride;
-	float a = (float) r->precision;
-	double d = r->precision * (double) n + prior->bias_precision;
-	double pull = r->precision * normal->v + prior->bias_pull;
+	double precision = r->noise.precision * (s->weight != NULL ? (double) s->weight[row] : 1);
+	float a = (float) precision;
+	double d = precision * normal->count + prior->bias_precision;
+	double pull = precision * normal->v + prior->bias_pull;
 	float weight = (float) (-1 / d);
 	float *c = normal->s;
 	float *x = normal->t;
 	LepRng rng;
 
+	(void) n;
 	for (int i = 0; i < k; i++)
 	{
 		float *to = normal->matrix + (size_t) i * (size_t) stride;
@@ -467,7 +472,6 @@ rows_sweep(LepEnv *env, void *state, int sweep, double *squares)
 	Rows *r = state;
 	const LepNormalSide *items = &r->side[LEP_GIBBS_ITEMS];
 	LepStatus status = LEP_OK;
-	LepRng rng;
 
 	r->sweep = sweep;
 	memcpy(r->given.factors, items->factors,
@@ -478,13 +482,11 @@ rows_sweep(LepEnv *env, void *state, int sweep, double *squares)
 		status = draw_prior(env, r, side);
 		if (status == LEP_OK)
 			status = lep_normals_solve(env, r->normals, &r->side[side], &r->side[1 - side], draw_row, r,
-									   side == LEP_GIBBS_ITEMS ? squares : NULL);
+									   side == LEP_GIBBS_USERS ? r->noise.squares : NULL);
+		if (status == LEP_OK && side == LEP_GIBBS_USERS)
+			status = lep_gibbs_noise_draw(env, &r->noise, sweep, squares);
 	}
-	if (status != LEP_OK)
-		return status;
-	lep_rng_init(&rng, r->data->seed, STREAM_NOISE, (uint64_t) sweep);
-	r->precision = lep_gibbs_precision(&rng, r->data->view[LEP_GIBBS_USERS].n, *squares);
-	return LEP_OK;
+	return status;
 }
 
 /*
@@ -515,7 +517,8 @@ rows_sample(const void *state, int which, LepGibbsSample *sample)
 		sample->row_step[side] = r->stride;
 		sample->factor_step[side] = 1;
 	}
-	sample->noise = 1 / r->precision;
+	sample->noise = 1 / r->noise.precision;
+	sample->weight = r->noise.weight;
 	return which < LEP_GIBBS_SIDES;
 }
 

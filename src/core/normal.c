@@ -44,14 +44,13 @@ struct LepNormals
 
 	Scratch *scratch; /* [n_threads] */
 	LepNormal slots[N_SLOTS];
-	double *task_loss; /* [most tasks of a side] */
 
 	/* the step at work */
 	const LepNormalSide *solved;
 	const LepNormalSide *fixed;
 	LepNormalSolve solve;
 	void *arg;
-	bool wants_loss;
+	double *loss;		 /* [n_rows] of the solved side, or NULL */
 	int64_t heavy_start; /* of the heavy row at work */
 	int64_t heavy_end;
 	int32_t heavy_row;
@@ -91,16 +90,12 @@ normal_size(int stride)
 }
 
 size_t
-lep_normals_size(int32_t n_users, int32_t n_items, int64_t n_ratings, int n_factors, int n_threads)
+lep_normals_size(int n_factors, int n_threads)
 {
 	int stride = lep_row_stride(n_factors);
-	int64_t n_rows = n_users > n_items ? n_users : n_items;
-	size_t tasks = (size_t) ((n_ratings + row_weight(n_factors) * n_rows) / task_weight(n_factors) + 1);
 	size_t scratch = normal_size(stride) + GATHER * (size_t) stride * sizeof(float);
-	size_t bytes = lep_mul_size((size_t) n_threads, scratch);
 
-	bytes = lep_add_size(bytes, N_SLOTS * normal_size(stride));
-	return lep_add_size(bytes, lep_mul_size(tasks, sizeof(double)));
+	return lep_add_size(lep_mul_size((size_t) n_threads, scratch), N_SLOTS * normal_size(stride));
 }
 
 static LepStatus
@@ -146,12 +141,9 @@ count_tasks(const LepNormals *normals, const LepView *view)
 }
 
 LepNormals *
-lep_normals_create(LepArena *arena, const LepNormalSide *users, const LepNormalSide *items, int n_factors,
-				   double mean, double inverse_sd)
+lep_normals_create(LepArena *arena, int n_factors, double mean, double inverse_sd)
 {
 	LepNormals *normals = lep_arena_calloc(arena, 1, sizeof(LepNormals));
-	int64_t user_tasks;
-	int64_t item_tasks;
 
 	if (normals == NULL)
 		return NULL;
@@ -161,13 +153,7 @@ lep_normals_create(LepArena *arena, const LepNormalSide *users, const LepNormalS
 	normals->inverse_sd = inverse_sd;
 	normals->heavy = heavy_limit(n_factors);
 	normals->share = normals->heavy / 2;
-	user_tasks = count_tasks(normals, &users->view);
-	item_tasks = count_tasks(normals, &items->view);
-	normals->task_loss =
-		lep_arena_alloc(arena, user_tasks > item_tasks ? user_tasks : item_tasks, sizeof(double));
-	if (normals->task_loss == NULL || create_scratch(arena, normals) != LEP_OK)
-		return NULL;
-	return normals;
+	return create_scratch(arena, normals) == LEP_OK ? normals : NULL;
 }
 
 static void
@@ -175,6 +161,7 @@ clear_normal(const LepNormals *normals, LepNormal *normal)
 {
 	memset(normal->matrix, 0, normal_size(normals->stride));
 	normal->v = 0;
+	normal->count = 0;
 	normal->loss = 0;
 }
 
@@ -197,16 +184,14 @@ fixed_row(const LepNormals *normals, int64_t entry)
 static void
 add_entries(const LepNormals *normals, Scratch *scratch, int64_t start, int64_t end, LepNormal *normal)
 {
-	static const float ones[GATHER] = {
-		1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-		1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-	};
+	const float *weight = normals->fixed->weight;
 	int stride = normals->stride;
 
 	for (; start < end; start += GATHER)
 	{
 		int n = end - start < GATHER ? (int) (end - start) : GATHER;
 		float w[GATHER];
+		float c[GATHER];
 
 		for (int j = 0; j < n; j++)
 		{
@@ -217,12 +202,14 @@ add_entries(const LepNormals *normals, Scratch *scratch, int64_t start, int64_t 
 				__builtin_prefetch(ahead + f);
 			memcpy(scratch->rows + (size_t) j * stride, fixed_row(normals, start + j),
 				   (size_t) stride * sizeof(float));
-			w[j] = target_of(normals, start + j);
+			c[j] = weight != NULL ? weight[normals->solved->view.column[start + j]] : 1;
+			w[j] = c[j] * target_of(normals, start + j);
 			normal->v += (double) w[j];
+			normal->count += (double) c[j];
 		}
-		lep_kernels->syrk_f32(normal->matrix, stride, scratch->rows, stride, NULL, n);
+		lep_kernels->syrk_f32(normal->matrix, stride, scratch->rows, stride, weight != NULL ? c : NULL, n);
 		lep_kernels->axpy_rows_f32(w, scratch->rows, n, stride, normal->t);
-		lep_kernels->axpy_rows_f32(ones, scratch->rows, n, stride, normal->s);
+		lep_kernels->axpy_rows_f32(c, scratch->rows, n, stride, normal->s);
 	}
 }
 
@@ -255,7 +242,6 @@ solve_rows(void *arg, int64_t task, int thread)
 	int64_t weight = row_weight(normals->n_factors);
 	int32_t row = lep_view_row_at(view->start, view->n_rows, weight, task * chunk);
 	int32_t end = lep_view_row_at(view->start, view->n_rows, weight, (task + 1) * chunk);
-	double loss = 0;
 
 	for (; row < end; row++)
 	{
@@ -266,11 +252,9 @@ solve_rows(void *arg, int64_t task, int thread)
 		clear_normal(normals, &scratch->normal);
 		add_entries(normals, scratch, view->start[row], view->start[row + 1], &scratch->normal);
 		normals->solve(normals->arg, row, n, &scratch->normal);
-		if (normals->wants_loss)
-			loss += sum_errors(normals, row, view->start[row], view->start[row + 1]);
+		if (normals->loss != NULL)
+			normals->loss[row] = sum_errors(normals, row, view->start[row], view->start[row + 1]);
 	}
-	if (normals->wants_loss)
-		normals->task_loss[task] = loss;
 }
 
 /* Where the share of a slot in this wave begins and ends. */
@@ -321,10 +305,11 @@ for_shares(LepEnv *env, LepNormals *normals, LepTask task)
 }
 
 static LepStatus
-solve_heavy_row(LepEnv *env, LepNormals *normals, int32_t row, double *loss)
+solve_heavy_row(LepEnv *env, LepNormals *normals, int32_t row)
 {
 	LepNormal *total = &normals->slots[0];
 	size_t n_values = (size_t) normals->stride * ((size_t) normals->stride + 2);
+	double loss = 0;
 	LepStatus status;
 
 	normals->heavy_row = row;
@@ -340,13 +325,15 @@ solve_heavy_row(LepEnv *env, LepNormals *normals, int32_t row, double *loss)
 		for (size_t e = 0; e < n_values; e++)
 			total->matrix[e] += normals->slots[slot].matrix[e];
 		total->v += normals->slots[slot].v;
+		total->count += normals->slots[slot].count;
 	}
 	normals->solve(normals->arg, row, normals->heavy_end - normals->heavy_start, total);
-	if (!normals->wants_loss)
+	if (normals->loss == NULL)
 		return LEP_OK;
 	status = for_shares(env, normals, sum_share);
 	for (int slot = 0; slot < N_SLOTS; slot++)
-		*loss += normals->slots[slot].loss;
+		loss += normals->slots[slot].loss;
+	normals->loss[row] = loss;
 	return status;
 }
 
@@ -356,23 +343,18 @@ lep_normals_solve(LepEnv *env, LepNormals *normals, LepNormalSide *solved, const
 {
 	const LepView *view = &solved->view;
 	int64_t n_tasks = count_tasks(normals, view);
-	double sum = 0;
 	LepStatus status;
 
 	normals->solved = solved;
 	normals->fixed = fixed;
 	normals->solve = solve;
 	normals->arg = arg;
-	normals->wants_loss = loss != NULL;
+	normals->loss = loss;
 	status = lep_parallel_for(env, n_tasks, solve_rows, normals);
-	for (int64_t t = 0; status == LEP_OK && loss != NULL && t < n_tasks; t++)
-		sum += normals->task_loss[t];
 	for (int32_t row = 0; status == LEP_OK && row < view->n_rows; row++)
 	{
 		if (view->start[row + 1] - view->start[row] > normals->heavy)
-			status = solve_heavy_row(env, normals, row, &sum);
+			status = solve_heavy_row(env, normals, row);
 	}
-	if (loss != NULL)
-		*loss = sum;
 	return status;
 }

@@ -8,7 +8,9 @@
  * standardised rating, w_j = z_j less the bias of j's row on the fixed side, x_j
  * that row's factors:
  *
- *	matrix = sum x x'	t = sum w x		s = sum x	v = sum w
+ *	matrix = sum c x x'		t = sum c w x	s = sum c x		v = sum c w
+ *
+ * with c the weight of j's row on the fixed side, 1 where it has none.
  *
  * A callback makes the row's factors and bias of them.  Rows are independent
  * and summed in a fixed order, in shares that depend on the data alone, so the
@@ -26,7 +28,8 @@ typedef struct LepNormal
 	float *t;	   /* [stride] */
 	float *s;	   /* [stride] */
 	double v;
-	double loss; /* of the row, once solved */
+	double count; /* sum c */
+	double loss;  /* sum of squared standardised residuals, once solved */
 } LepNormal;
 
 /* Users or items. */
@@ -35,6 +38,7 @@ typedef struct LepNormalSide
 	LepView view;
 	float *factors; /* [n_rows * stride], padded rows */
 	float *bias;	/* [n_rows] */
+	float *weight;	/* [n_rows] what ratings of the row count; NULL: 1 */
 } LepNormalSide;
 
 /*
@@ -47,19 +51,18 @@ typedef void (*LepNormalSolve)(void *arg, int32_t row, int64_t n, LepNormal *nor
 typedef struct LepNormals LepNormals;
 
 /* bytes that create takes, SIZE_MAX on overflow */
-extern size_t
-lep_normals_size(int32_t n_users, int32_t n_items, int64_t n_ratings, int n_factors, int n_threads);
+extern size_t lep_normals_size(int n_factors, int n_threads);
 
 /*
- * For steps on these two sides.  mean and inverse_sd standardise the ratings of
- * their views.  NULL on failure, env->error set.
+ * For steps on either side of a factorisation.  mean and inverse_sd standardise
+ * the ratings.  NULL on failure, env->error set.
  */
-extern LepNormals *lep_normals_create(LepArena *arena, const LepNormalSide *users, const LepNormalSide *items,
-									  int n_factors, double mean, double inverse_sd);
+extern LepNormals *lep_normals_create(LepArena *arena, int n_factors, double mean, double inverse_sd);
 
 /*
- * Solve all rows of one side that have ratings.  *loss, unless NULL: the
- * squared standardised residuals afterwards.
+ * Solve all rows of one side that have ratings.  loss, unless NULL: [n_rows],
+ * gets the squared standardised residuals of each row afterwards, which weights
+ * do not change; rows without ratings are left alone.
  */
 extern LepStatus lep_normals_solve(LepEnv *env, LepNormals *normals, LepNormalSide *solved,
 								   const LepNormalSide *fixed, LepNormalSolve solve, void *arg, double *loss);

@@ -20,7 +20,7 @@ lep_plan_epochs(const LepSolver *solver, const LepOptions *options)
 static LepShape
 shape_of(const LepRatings *ratings, double fraction)
 {
-	LepShape shape = { ratings->n_users, ratings->n_items, 0, ratings->n_lone };
+	LepShape shape = { ratings->n_users, ratings->n_items, 0, ratings->n_lone, false };
 
 	shape.n_ratings = (int64_t) ceil(fraction * (double) ratings->n_ratings);
 	return shape;
@@ -128,7 +128,7 @@ lep_plan_choose(const LepRatings *ratings, LepCandidate *candidates, int n, bool
 	candidates[cheapest].reason = LEP_PLAN_CHEAPEST;
 }
 
-/* The variants of a solver, from the first on that takes what was given. */
+/* The variants of a solver, each cheaper than the one before; none if it does not take what was given. */
 static LepStatus
 add_variants(const LepRatings *ratings, const LepOptions *given, const LepSolver *solver,
 			 LepCandidate *candidates, int *n, LepError *error)
@@ -142,7 +142,8 @@ add_variants(const LepRatings *ratings, const LepOptions *given, const LepSolver
 
 		if (status != LEP_OK)
 			return status;
-		(*n)++;
+		if (variant == 0 || candidates[*n].cost < candidates[*n - 1].cost)
+			(*n)++;
 		options = *given;
 	} while (*n < LEP_MAX_TRIALS && solver->variant != NULL && solver->variant(++variant, &options));
 	return LEP_OK;
@@ -188,8 +189,11 @@ lep_plan_candidates(const LepRatings *ratings, const LepOptions *given, LepCandi
 static size_t
 model_size(const LepRatings *ratings, const LepCandidate *candidate)
 {
-	return lep_model_size(ratings->n_users, ratings->n_items,
-						  lep_solver_factors(candidate->solver, &candidate->options));
+	size_t ids = (size_t) ratings->n_users + (size_t) ratings->n_items;
+	size_t bytes = lep_model_size(ratings->n_users, ratings->n_items,
+								  lep_solver_factors(candidate->solver, &candidate->options));
+
+	return candidate->solver->samples ? lep_add_size(bytes, ids * sizeof(float)) : bytes;
 }
 
 /* The ratings themselves, with their id maps (text ids aside). */
@@ -240,13 +244,15 @@ work_size(const LepRatings *ratings, const LepCandidate *candidates, int n, int 
 		LepShape train = shape_of(ratings, train_fraction(options));
 		LepShape all = shape_of(ratings, 1);
 		size_t model = model_size(ratings, &candidates[c]);
-		size_t models =
-			options->validation_fraction > 0 && solver->iterative ? lep_mul_size(model, 2) : model;
+		bool keeps_best = options->validation_fraction > 0 && solver->iterative && !solver->samples;
+		size_t models = keeps_best ? lep_mul_size(model, 2) : model;
 		size_t fit = lep_add_size(models, solver->memory(&train, options, n_threads));
-		size_t refit = lep_add_size(model, solver->memory(&all, options, n_threads));
+		size_t refit;
 
 		if (!candidates[c].planned)
 			continue;
+		all.whole = true;
+		refit = lep_add_size(model, solver->memory(&all, options, n_threads));
 		peak = larger(peak, lep_add_size(held, fit));
 		peak = larger(peak, lep_add_size(model, residuals_size(ratings, options)));
 		if (options->refit)

@@ -70,7 +70,7 @@ struct LepPosterior
 	int stride; /* of rank */
 	int width;	/* stride + that of n_factors */
 	int n_samples;
-	double noise; /* mean of the samples' */
+	float *noise; /* [n_users] variance of their ratings around scores, mean of the samples */
 	Side side[LEP_GIBBS_SIDES];
 	float *bin_bias; /* [n_bins] mean */
 
@@ -106,6 +106,7 @@ lep_posterior_size(int32_t n_users, int32_t n_items, int n_bins, int n_factors, 
 	size_t bytes = lep_mul_size(rows, (size_t) width * sizeof(float));
 
 	bytes = lep_add_size(bytes, lep_mul_size(ids, sizeof(float) + N_PROBES * sizeof(Probe)));
+	bytes = lep_add_size(bytes, lep_mul_size((size_t) n_users, sizeof(float)));
 	return lep_add_size(bytes,
 						square(width) * (N_SLOTS * (sizeof(float) + sizeof(double)) + 7 * sizeof(double)));
 }
@@ -179,13 +180,14 @@ lep_posterior_create(LepArena *arena, const LepGibbsData *data, int rank)
 		if (create_side(arena, p, side) != LEP_OK)
 			return NULL;
 	}
+	p->noise = lep_arena_calloc(arena, p->side[LEP_GIBBS_USERS].n_ids, sizeof(float));
 	p->bin_bias = lep_arena_calloc(arena, data->n_bins, sizeof(float));
 	p->slot_gram = lep_arena_alloc(arena, N_SLOTS * size, sizeof(float));
 	p->slot_sums = lep_arena_alloc(arena, N_SLOTS * size, sizeof(double));
 	p->work = lep_arena_alloc(arena, 3 * size + 2 * (int64_t) p->width, sizeof(double));
 	p->means = lep_arena_calloc(arena, 2 * (int64_t) p->stride, sizeof(float));
-	if (p->bin_bias == NULL || p->slot_gram == NULL || p->slot_sums == NULL || p->work == NULL ||
-		p->means == NULL)
+	if (p->noise == NULL || p->bin_bias == NULL || p->slot_gram == NULL || p->slot_sums == NULL ||
+		p->work == NULL || p->means == NULL)
 		return NULL;
 	return p;
 }
@@ -250,6 +252,9 @@ load_rows(void *arg, int64_t task, int thread)
 	for (int32_t row = first; row < end; row++)
 		load_row(p, p->at, row);
 	average(s->bias, p->sample->bias[p->at], first, end_ids, p->n_samples + 1);
+	for (int32_t u = first; p->at == LEP_GIBBS_USERS && u < end_ids; u++)
+		p->noise[u] +=
+			((float) p->sample->noise / p->sample->weight[u] - p->noise[u]) / (float) (p->n_samples + 1);
 }
 
 /* Welford's update of a pair's mean and sum of squares. */
@@ -479,7 +484,6 @@ lep_posterior_add(LepEnv *env, LepPosterior *p, const LepGibbsSample *sample)
 	if (p->data->n_bins > 0)
 		average(p->bin_bias, sample->bin_bias, 0, p->data->n_bins, p->n_samples + 1);
 	p->n_samples++;
-	p->noise += (sample->noise - p->noise) / p->n_samples;
 	return status;
 }
 
@@ -705,22 +709,52 @@ unknown_variance(const LepPosterior *p, int side)
 	return n > 0 ? sum / (double) n : 0;
 }
 
-/* To rating units; rows without ratings are unknown. */
+/* Rows without ratings are unknown. */
 static void
-scale_variances(const LepPosterior *p, int side, double unknown, float *variance)
+fill_unknown(const LepPosterior *p, int side, float *variance)
 {
-	double square_sd = p->data->moments.sd * p->data->moments.sd;
+	float unknown = (float) unknown_variance(p, side);
 
 	for (int64_t row = 0; row < p->side[side].n_ids; row++)
-		variance[row] = (float) (square_sd * (is_rated(p, side, row) ? (double) variance[row] : unknown));
+	{
+		if (!is_rated(p, side, row))
+			variance[row] = unknown;
+	}
+}
+
+/*
+ * The noise that all users share is that of the steadiest; what the others' is
+ * above it goes into their variances.  Who has no ratings is like the mean.
+ */
+static double
+share_noise(const LepPosterior *p, float *user_variance)
+{
+	int64_t n_users = p->side[LEP_GIBBS_USERS].n_ids;
+	double least = 0;
+	double sum = 0;
+	int64_t n = 0;
+
+	for (int64_t u = 0; u < n_users; u++)
+	{
+		if (!is_rated(p, LEP_GIBBS_USERS, u))
+			continue;
+		least = n == 0 || (double) p->noise[u] < least ? (double) p->noise[u] : least;
+		sum += (double) p->noise[u];
+		n++;
+	}
+	for (int64_t u = 0; u < n_users; u++)
+	{
+		double noise = is_rated(p, LEP_GIBBS_USERS, u) ? (double) p->noise[u] : n > 0 ? sum / (double) n : 0;
+
+		user_variance[u] += (float) (noise - least);
+	}
+	return least;
 }
 
 static void
 export_variances(const LepPosterior *p, LepModel *model)
 {
 	double square_sd = p->data->moments.sd * p->data->moments.sd;
-	double unknown_user = unknown_variance(p, LEP_GIBBS_USERS);
-	double unknown_item = unknown_variance(p, LEP_GIBBS_ITEMS);
 
 	memset(model->item_variance, 0, (size_t) model->n_items * sizeof(float));
 	for (int turn = 0; turn < N_TURNS; turn++)
@@ -728,9 +762,13 @@ export_variances(const LepPosterior *p, LepModel *model)
 		fit_variances(p, LEP_GIBBS_USERS, model->item_variance, model->user_variance);
 		fit_variances(p, LEP_GIBBS_ITEMS, model->user_variance, model->item_variance);
 	}
-	scale_variances(p, LEP_GIBBS_USERS, unknown_user, model->user_variance);
-	scale_variances(p, LEP_GIBBS_ITEMS, unknown_item, model->item_variance);
-	model->noise = square_sd * p->noise;
+	fill_unknown(p, LEP_GIBBS_USERS, model->user_variance);
+	fill_unknown(p, LEP_GIBBS_ITEMS, model->item_variance);
+	model->noise = square_sd * share_noise(p, model->user_variance);
+	for (int64_t u = 0; u < model->n_users; u++)
+		model->user_variance[u] = (float) (square_sd * (double) model->user_variance[u]);
+	for (int64_t i = 0; i < model->n_items; i++)
+		model->item_variance[i] = (float) (square_sd * (double) model->item_variance[i]);
 }
 
 LepStatus

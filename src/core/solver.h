@@ -26,6 +26,7 @@ typedef struct LepShape
 	int32_t n_items;
 	int64_t n_ratings;
 	int64_t n_lone; /* users and items with one rating, of all ratings */
+	bool whole;		/* all ratings that there are: the view by user is no copy */
 } LepShape;
 
 typedef struct LepSolver

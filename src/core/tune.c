@@ -245,7 +245,7 @@ estimate_cost(const Tuning *tuning, const LepOptions *trial, double share, doubl
 	LepRatings *ratings = tuning->work->ratings;
 	LepCandidate candidates[LEP_MAX_TRIALS];
 	LepShape shape = { (int32_t) ceil(share * ratings->n_users), ratings->n_items,
-					   (int64_t) ceil(share * (double) tuning->n_train), 0 };
+					   (int64_t) ceil(share * (double) tuning->n_train), 0, false };
 	int factors = 0;
 	int n;
 	LepStatus status = lep_plan_candidates(ratings, trial, candidates, &n, &tuning->env->error);

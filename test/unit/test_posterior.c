@@ -5,6 +5,7 @@
  */
 #include "unit.h"
 
+#include "core/dense.h"
 #include "core/kernels.h"
 #include "core/posterior.h"
 #include "core/rng.h"
@@ -30,7 +31,9 @@ typedef struct World
 	float bi[N_ITEMS];
 	float v[N_BINS * MAX_K];
 	float bt[N_BINS];
+	float weight[N_USERS];
 	LepGibbsSample sample;
+	double product[N_USERS][N_ITEMS];		  /* sums of products of factors */
 	double score[N_BINS][N_USERS][N_ITEMS];	  /* sums over samples */
 	double squares[N_BINS][N_USERS][N_ITEMS]; /* of scores */
 	int n_samples;
@@ -87,7 +90,10 @@ draw_sample(World *w, LepRng *rng)
 	fill_normal(rng, w->bi, N_ITEMS, -0.2f, 0.3f);
 	fill_normal(rng, w->v, N_BINS * k, 0, 0.4f);
 	fill_normal(rng, w->bt, N_BINS, 0, 0.1f);
-	*s = (LepGibbsSample){ { w->p, w->q }, { w->bu, w->bi }, { k, 1 }, { 1, N_ITEMS }, w->v, w->bt, 0.25 };
+	for (int u = 0; u < N_USERS; u++)
+		w->weight[u] = u == 7 ? 2 : 1;
+	*s = (LepGibbsSample){ { w->p, w->q }, { w->bu, w->bi }, { k, 1 }, { 1, N_ITEMS }, w->v, w->bt,
+						   0.25,		   w->weight };
 	for (int t = 0; t < N_BINS; t++)
 	{
 		for (int u = 0; u < N_USERS; u++)
@@ -104,6 +110,8 @@ draw_sample(World *w, LepRng *rng)
 
 					z += p * q + (timed ? (double) w->v[f * N_BINS + t] * (p + q) : 0);
 				}
+				for (int f = 0; t == 0 && f < k; f++)
+					w->product[u][i] += (double) w->p[u * k + f] * (double) w->q[f * N_ITEMS + i];
 				w->score[t][u][i] += z;
 				w->squares[t][u][i] += z * z;
 			}
@@ -222,9 +230,137 @@ test_one_sample(void)
 	unit_env_done(&env);
 }
 
+/* Less rank than the samples have: nearly the best there is, by the singular values of the mean. */
+static void
+test_low_rank_is_nearly_the_best(void)
+{
+	static World w;
+	static double mean[N_USERS * N_USERS];
+	LepEnv env;
+	LepArena arena;
+	LepModel model;
+	double value[N_USERS];
+	double scratch[N_USERS];
+	double best = 0;
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	init_world(&w, MAX_K, 0);
+	run_world(&w, &arena, 40, 4, &model);
+	/* M M' of the mean of products, biases taken out: they are averaged exactly */
+	for (int u = 0; u < N_USERS; u++)
+	{
+		for (int v = 0; v < N_USERS; v++)
+		{
+			mean[u * N_USERS + v] = 0;
+			for (int i = 0; i < N_ITEMS; i++)
+				mean[u * N_USERS + v] += w.product[u][i] * w.product[v][i] / (40.0 * 40.0);
+		}
+	}
+	CHECK(lep_dense_eigen(mean, N_USERS, value, scratch));
+	for (int f = 4; f < N_USERS; f++)
+		best += value[f] > 0 ? value[f] : 0;
+	best = 2.0 * sqrt(best / (N_USERS * N_ITEMS));
+	CHECK(distance(&w, &model, 0) < 1.25 * best, "distance %g, the best is %g", distance(&w, &model, 0),
+		  best);
+	CHECK(distance(&w, &model, 0) > 0.7 * best);
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
+/* The variance of scores over samples, as a sum of terms, and each user's noise. */
+static void
+test_variances(void)
+{
+	static World w;
+	LepEnv env;
+	LepArena arena;
+	LepModel model;
+	double ours = 0;
+	double truth = 0;
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	init_world(&w, 3, 0);
+	run_world(&w, &arena, 60, 16, &model);
+	for (int u = 0; u < N_USERS - 1; u++)
+	{
+		for (int i = 0; i < N_ITEMS - 1; i++)
+		{
+			double mean = w.score[0][u][i] / 60;
+
+			truth += 4.0 * (w.squares[0][u][i] / 60 - mean * mean) * 60 / 59;
+			ours += (double) model.user_variance[u] + (double) model.item_variance[i] + model.noise;
+			/* noise 0.25, times the square of the standard deviation; half for user 7 */
+			truth += u == 7 ? 0.5 : 1;
+		}
+	}
+	CHECK_CLOSE(ours / truth, 1, 0.03);
+	CHECK_CLOSE(model.noise, 0.5, 1e-6);
+	CHECK(model.user_variance[N_USERS - 1] > 0);
+	CHECK_INT_EQ(model.item_factors[(N_ITEMS - 1) * model.stride] == 0, 1);
+	CHECK_CLOSE(model.user_bias[N_USERS - 1], 0, 0);
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
+/* Factors and biases of known rows have mean 0: an unknown row is the average one. */
+static void
+test_centred(void)
+{
+	static World w;
+	LepEnv env;
+	LepArena arena;
+	LepModel model;
+	double mean_score = 0;
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	init_world(&w, 3, N_BINS);
+	run_world(&w, &arena, 5, 16, &model);
+	for (int f = 0; f < 16; f++)
+	{
+		double sum = 0;
+
+		for (int u = 0; u < N_USERS - 1; u++)
+			sum += (double) model.user_factors[u * model.stride + f];
+		CHECK_CLOSE(sum / N_USERS, 0, 1e-5);
+	}
+	for (int u = 0; u < N_USERS - 1; u++)
+		mean_score += (double) lep_model_score(&model, u, 5) / (N_USERS - 1);
+	CHECK_CLOSE(lep_model_score(&model, -1, 5), mean_score, 1e-4);
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
+static void
+test_not_finite(void)
+{
+	static World w;
+	LepEnv env;
+	LepArena arena;
+	LepPosterior *posterior;
+	LepRng rng;
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	init_world(&w, 2, 0);
+	posterior = lep_posterior_create(&arena, &w.data, 2);
+	lep_rng_init(&rng, 1, 2, 3);
+	draw_sample(&w, &rng);
+	w.p[5] = NAN;
+	CHECK_STATUS(lep_posterior_add(&env, posterior, &w.sample), LEP_ERR_DIVERGED);
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
 int
 main(void)
 {
+	TEST(test_low_rank_is_nearly_the_best);
+	TEST(test_variances);
+	TEST(test_centred);
+	TEST(test_not_finite);
 	TEST(test_full_rank_is_exact);
 	TEST(test_one_sample);
 	return unit_done();

@@ -250,59 +250,86 @@ test_references(void)
 	case_end(&c);
 }
 
+/* The first that fits runs, and only it; what is left says why. */
 static void
-test_auto_takes_the_best_by_validation(void)
+test_auto_takes_the_first_that_fits(void)
 {
-	SamplePlan biases = { 300, 200, 0.1, 0, 0.5, 1, 3 };
-
-	for (int planted = 0; planted < 2; planted++)
-	{
-		Case c;
-		int best = 0;
-
-		case_begin(&c, planted ? &medium : &biases);
-		if (CHECK_OK(train(&c)) && CHECK_INT_EQ(c.result.n_trials, 3))
-		{
-			CHECK_INT_EQ(c.result.trials[0].algorithm, LEP_ALGORITHM_SGD);
-			CHECK_INT_EQ(c.result.trials[1].algorithm, LEP_ALGORITHM_ALS);
-			CHECK_INT_EQ(c.result.trials[2].algorithm, LEP_ALGORITHM_BASELINE);
-			for (int t = 0; t < 3; t++)
-			{
-				CHECK(c.result.trials[t].ran && c.result.trials[t].cost > 0);
-				if (c.result.trials[t].validation_rmse < c.result.trials[best].validation_rmse)
-					best = t;
-			}
-			CHECK_INT_EQ(c.result.algorithm, c.result.trials[best].algorithm);
-			CHECK_INT_EQ(c.result.epochs, c.result.trials[best].epochs);
-			CHECK(c.result.validation.rmse == c.result.trials[best].validation_rmse);
-			if (planted)
-				CHECK(c.result.algorithm != LEP_ALGORITHM_BASELINE);
-		}
-		case_end(&c);
-	}
-}
-
-/* What does not fit into time_limit does not run; something always does. */
-static void
-test_auto_keeps_to_the_time_limit(void)
-{
+	static const LepAlgorithm order[] = { LEP_ALGORITHM_BAYES, LEP_ALGORITHM_BAYES, LEP_ALGORITHM_SGD,
+										  LEP_ALGORITHM_ALS, LEP_ALGORITHM_BASELINE };
 	Case c;
-	double sgd;
+	double cost[5];
 
 	case_begin(&c, &medium);
+	if (!CHECK_OK(train(&c)) || !CHECK_INT_EQ(c.result.n_trials, 5))
+		return;
+	for (int t = 0; t < 5; t++)
+	{
+		const LepTrial *trial = &c.result.trials[t];
+
+		cost[t] = trial->cost;
+		CHECK_INT_EQ(trial->algorithm, order[t]);
+		CHECK_INT_EQ(trial->ran, t == 0);
+		CHECK_INT_EQ(trial->chosen, t == 0);
+		CHECK_INT_EQ(trial->reason, t == 0 ? LEP_PLAN_FITS : LEP_PLAN_BETTER);
+	}
+	CHECK_INT_EQ(c.result.trials[0].options.implicit, LEP_IMPLICIT_BOTH);
+	CHECK_INT_EQ(c.result.trials[1].options.implicit, LEP_IMPLICIT_NONE);
+	CHECK_CLOSE(lep_plan_cost(c.ratings, &c.options), cost[0], 1e-12);
+	CHECK(c.result.validation.rmse == c.result.trials[0].validation_rmse);
+	CHECK(c.result.test.rmse < c.result.test_baseline.rmse);
+
+	/* just enough for sgd, whose cost does not depend on the limit */
+	set_number(&c, "time_limit", cost[2] * 1.001);
 	CHECK_OK(train(&c));
-	sgd = c.result.trials[0].cost;
-	CHECK_CLOSE(lep_plan_cost(c.ratings, &c.options),
-				c.result.trials[0].cost + c.result.trials[1].cost + c.result.trials[2].cost, 1e-12);
-	set_number(&c, "time_limit", sgd + c.result.trials[2].cost * 1.01);
-	CHECK_OK(train(&c));
-	CHECK(c.result.trials[0].ran && !c.result.trials[1].ran && c.result.trials[2].ran);
-	CHECK(isnan(c.result.trials[1].validation_rmse));
 	CHECK_INT_EQ(c.result.algorithm, LEP_ALGORITHM_SGD);
+	CHECK_INT_EQ(c.result.trials[0].reason, LEP_PLAN_COSTS);
+	CHECK_INT_EQ(c.result.trials[2].reason, LEP_PLAN_FITS);
+	CHECK(isnan(c.result.trials[0].validation_rmse));
+
+	/* nothing fits */
 	set_number(&c, "time_limit", 0.001);
 	CHECK_OK(train(&c));
-	CHECK(!c.result.trials[0].ran && !c.result.trials[1].ran && c.result.trials[2].ran);
 	CHECK_INT_EQ(c.result.algorithm, LEP_ALGORITHM_BASELINE);
+	CHECK_INT_EQ(c.result.trials[4].reason, LEP_PLAN_CHEAPEST);
+	case_end(&c);
+}
+
+/* Less time: fewer sweeps, down to the least that are worth while; then no implicit information. */
+static void
+test_auto_makes_bayes_cheaper(void)
+{
+	Case c;
+	LepCandidate candidates[LEP_MAX_TRIALS];
+	int n;
+	double least;
+
+	case_begin(&c, &medium);
+	CHECK_OK(lep_plan_candidates(c.ratings, &c.options, candidates, &n, &c.env.error));
+	CHECK_INT_EQ(candidates[0].options.epochs, 400);
+	set_number(&c, "time_limit", candidates[0].cost / 2);
+	CHECK_OK(lep_plan_candidates(c.ratings, &c.options, candidates, &n, &c.env.error));
+	CHECK(candidates[0].options.epochs < 210 && candidates[0].options.epochs > 150);
+	CHECK(candidates[0].cost <= candidates[0].options.time_limit);
+	set_number(&c, "time_limit", 0.001);
+	CHECK_OK(lep_plan_candidates(c.ratings, &c.options, candidates, &n, &c.env.error));
+	CHECK_INT_EQ(candidates[0].options.epochs, 100);
+	least = candidates[0].cost;
+	set_number(&c, "time_limit", least * 0.99);
+	CHECK_OK(lep_plan_candidates(c.ratings, &c.options, candidates, &n, &c.env.error));
+	lep_plan_choose(c.ratings, candidates, n, true);
+	CHECK(!candidates[0].planned);
+	for (int v = 1; v < n; v++)
+		CHECK(!candidates[v].planned || candidates[v].cost <= least);
+	/* what was given stays */
+	set_text(&c, "implicit", "users");
+	set_number(&c, "epochs", 7);
+	CHECK_OK(lep_plan_candidates(c.ratings, &c.options, candidates, &n, &c.env.error));
+	for (int v = 0; v < n; v++)
+	{
+		CHECK_INT_EQ(candidates[v].solver->algorithm, LEP_ALGORITHM_BAYES);
+		CHECK_INT_EQ(candidates[v].options.implicit, LEP_IMPLICIT_USERS);
+		CHECK_INT_EQ(candidates[v].options.epochs, 7);
+	}
 	case_end(&c);
 }
 
@@ -313,8 +340,18 @@ test_auto_considers_what_takes_the_options(void)
 
 	case_begin(&c, &medium);
 	set_number(&c, "factors", 8);
+	set_number(&c, "epochs", 3);
+	CHECK_OK(train(&c));
+	CHECK_INT_EQ(c.result.n_trials, 4);
+	set_number(&c, "factors", 200);
 	CHECK_OK(train(&c));
 	CHECK_INT_EQ(c.result.n_trials, 2);
+	CHECK_INT_EQ(c.result.algorithm, LEP_ALGORITHM_SGD);
+	set_text(&c, "algorithm", "bayes");
+	CHECK_STATUS(train(&c), LEP_ERR_OPTION_RANGE);
+	CHECK_CLOSE(c.env.error.max, 128, 0);
+	set_text(&c, "algorithm", "auto");
+	set_number(&c, "factors", 8);
 	set_number(&c, "learning_rate", 0.02);
 	CHECK_OK(train(&c));
 	CHECK_INT_EQ(c.result.n_trials, 1);
@@ -646,8 +683,8 @@ main(void)
 	TEST(test_without_validation_and_test);
 	TEST(test_tiny_data);
 	TEST(test_references);
-	TEST(test_auto_takes_the_best_by_validation);
-	TEST(test_auto_keeps_to_the_time_limit);
+	TEST(test_auto_takes_the_first_that_fits);
+	TEST(test_auto_makes_bayes_cheaper);
 	TEST(test_auto_considers_what_takes_the_options);
 	TEST(test_refusals);
 	TEST(test_divergence_is_retried_with_smaller_steps);
