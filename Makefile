@@ -76,6 +76,7 @@ OBJS = \
 	src/pg/errors.o \
 	src/pg/evaluate.o \
 	src/pg/experiment.o \
+	src/pg/explain.o \
 	src/pg/folding.o \
 	src/pg/handle.o \
 	src/pg/inspect.o \
@@ -102,7 +103,7 @@ OBJS = \
 	src/pg/tune.o
 
 # The install script's parts, in the order in which they build on each other.
-SQL_PARTS = $(addprefix src/sql/,types.sql options.sql inspect.sql train.sql predict.sql.in topn.sql topn.sql.in topn_for.sql.in similar.sql.in models.sql evaluate.sql)
+SQL_PARTS = $(addprefix src/sql/,types.sql options.sql inspect.sql train.sql predict.sql.in topn.sql topn.sql.in topn_for.sql.in similar.sql.in explain.sql.in models.sql evaluate.sql)
 
 # The version stands in lepton.control and nowhere else in the code.
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" lepton.control)

@@ -267,3 +267,19 @@ lep_implicit_fold_in(LepEnv *env, const LepGram *gram, const LepImplicitRule *ru
 	lep_arena_drop(&arena);
 	return status;
 }
+
+LepStatus
+lep_implicit_explain(LepEnv *env, const LepGram *gram, const LepImplicitRule *rule,
+					 const LepImplicitInput *input, int32_t i, double *terms)
+{
+	LepImplicitUser user;
+	LepArena arena;
+	LepStatus status;
+
+	lep_arena_init(&arena, env);
+	status = lep_implicit_solve(&arena, gram, rule, input, &user);
+	if (status == LEP_OK)
+		status = lep_implicit_terms(env, &user, input, i, terms);
+	lep_arena_drop(&arena);
+	return status;
+}

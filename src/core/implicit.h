@@ -107,4 +107,11 @@ extern LepStatus lep_implicit_fold_in(LepEnv *env, const LepGram *gram, const Le
 extern LepStatus lep_implicit_terms(LepEnv *env, LepImplicitUser *user, const LepImplicitInput *input,
 									int32_t i, double *terms);
 
+/*
+ * Solve for somebody with these weights, and give the terms of item i.  Scratch
+ * memory from env.
+ */
+extern LepStatus lep_implicit_explain(LepEnv *env, const LepGram *gram, const LepImplicitRule *rule,
+									  const LepImplicitInput *input, int32_t i, double *terms);
+
 #endif /* LEP_IMPLICIT_H */

@@ -40,6 +40,26 @@ lep_serve_score(const LepServed *served, const LepServedUser *user, int32_t item
 	return (float) score;
 }
 
+void
+lep_serve_parts(const LepServed *served, const LepServedUser *user, int32_t item, LepScoreParts *parts,
+				double *terms)
+{
+	const float *row = item < 0 ? NULL : lep_items_row(served->items, item);
+
+	memset(parts, 0, sizeof(*parts));
+	parts->mean = served->mean;
+	parts->user_bias = (double) user->bias;
+	if (terms != NULL)
+		memset(terms, 0, (size_t) user->basket.n * sizeof(double));
+	if (item < 0)
+		return;
+	parts->item_bias = (double) lep_items_bias(served->items, item);
+	if (row != NULL && user->row != NULL)
+		parts->factors = lep_kernels->dot_f64(user->row, row, lep_items_stride(served->items));
+	if (served->neighbors != NULL)
+		parts->neighbors = lep_neighbors_sum(served->neighbors, &user->basket, item, terms, NULL);
+}
+
 static void
 set_origins(LepOrigin *origins, int64_t n, LepOrigin origin)
 {

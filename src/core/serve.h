@@ -76,6 +76,23 @@ typedef struct LepServedQuery
 /* The score of an item, -1 for one that is not known. */
 extern float lep_serve_score(const LepServed *served, const LepServedUser *user, int32_t item);
 
+/* What a score is the sum of, before it is rounded. */
+typedef struct LepScoreParts
+{
+	double mean;
+	double user_bias;
+	double item_bias;
+	double factors;
+	double neighbors;
+} LepScoreParts;
+
+/*
+ * The parts of lep_serve_score().  terms, unless NULL: [user->basket.n] what each
+ * of her items brings in as a neighbour; all 0 without neighbours.
+ */
+extern void lep_serve_parts(const LepServed *served, const LepServedUser *user, int32_t item,
+							LepScoreParts *parts, double *terms);
+
 /*
  * The best, into entries[] and origins[], each of min(n, n_items) (or
  * n_candidates); *n_found says how many.  Scratch memory of at most 14 bytes an
