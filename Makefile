@@ -26,6 +26,7 @@ OBJS = \
 	src/core/format.o \
 	src/core/gibbs.o \
 	src/core/gibbs_blocks.o \
+	src/core/gibbs_blocks_start.o \
 	src/core/gibbs_noise.o \
 	src/core/gibbs_rows.o \
 	src/core/ials.o \
@@ -51,6 +52,7 @@ OBJS = \
 	src/core/pool.o \
 	src/core/popular.o \
 	src/core/posterior.o \
+	src/core/posterior_export.o \
 	src/core/ranker.o \
 	src/core/ranker_neighbors.o \
 	src/core/ranking.o \

@@ -85,7 +85,7 @@ sampler_of(const LepOptions *options)
 #define MAX_BLOCK_SWEEPS 400
 #define MAX_ROW_SWEEPS	 300
 #define MIN_BLOCK_SWEEPS 100
-#define MIN_ROW_SWEEPS	 60
+#define MIN_ROW_SWEEPS	 40
 
 static double gibbs_cost(const LepShape *shape, const LepOptions *options);
 
@@ -163,8 +163,8 @@ gibbs_cost(const LepShape *shape, const LepOptions *options)
 	init_data(&data, options);
 	k = data.n_factors;
 	if (options->implicit != LEP_IMPLICIT_NONE)
-		return (k + 1) * (ratings * 7e-9 + rows * 1e-7);
-	return ratings * (1e-8 + 1.5e-9 * k + 3e-11 * k * k) + rows * (1e-6 + 2e-9 * k * k + 1.4e-11 * k * k * k);
+		return (k + 1) * (ratings * 1e-8 + rows * 1e-7);
+	return ratings * (1e-8 + 1.8e-9 * k + 3e-11 * k * k) + rows * (1e-6 + 2e-9 * k * k + 1.4e-11 * k * k * k);
 }
 
 /* -------------------------------------------------------------------------- time */

@@ -514,6 +514,8 @@ plan_text(const LepCandidate *candidates, int n, char **left_out)
 	{
 		StringInfo list = candidates[c].planned ? &planned : &other;
 
+		if (candidates[c].reason == LEP_PLAN_BETTER)
+			continue;
 		appendStringInfo(list, "%s%s (%s)", list->len == 0 ? "" : ", ",
 						 lep_algorithm_name(candidates[c].solver->algorithm),
 						 seconds_text(candidates[c].cost));
