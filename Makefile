@@ -28,6 +28,9 @@ OBJS = \
 	src/core/gibbs_blocks_start.o \
 	src/core/gibbs_noise.o \
 	src/core/gibbs_rows.o \
+	src/core/ials.o \
+	src/core/ials_basis.o \
+	src/core/ials_rows.o \
 	src/core/idmap.o \
 	src/core/inspect.o \
 	src/core/interval.o \

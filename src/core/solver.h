@@ -120,6 +120,7 @@ extern const LepSolver lep_solver_baseline;
 extern const LepSolver lep_solver_sgd;
 extern const LepSolver lep_solver_als;
 extern const LepSolver lep_solver_bayes; /* gibbs.c */
+extern const LepSolver lep_solver_ials;
 extern const LepSolver lep_solver_popular;
 
 #endif /* LEP_SOLVER_H */
