@@ -15,13 +15,13 @@
  * datasets", ICDM 2008, doi:10.1109/ICDM.2008.22, equation 3, in the form of
  * S. Rendle, W. Krichene, L. Zhang, Y. Koren, "Revisiting the performance of
  * iALS on item recommendation benchmarks", RecSys 2022,
- * doi:10.1145/3523227.3548486, equations 1 to 4 and 8: every pair has the
+ * doi:10.1145/3523227.3548486, section 2: every pair has the
  * unobserved weight, those in S their confidence besides, and the ridge grows
  * with what a row's part of the objective weighs.
  *
  * Confidences (option confidence), r the rating:
  *
- *	linear	1 + alpha r				Hu et al., equation 2's c
+ *	linear	1 + alpha r				Hu et al., section 4
  *	log		1 + alpha log(1 + r)	Hu et al., section 6
  *	none	1						Rendle et al.
  *
