@@ -239,11 +239,15 @@ ql_sweep(double *d, double *off, double *z, int n, int from, int to)
 	off[to] = 0;
 }
 
-/* Is the element between i and i + 1 nothing beside its neighbours? */
+/*
+ * Is the element between i and i + 1 nothing beside its neighbours, or beside
+ * the matrix, whose largest element is 1?  Where there are many zero eigenvalues
+ * its neighbours are rounding themselves, and never larger than it.
+ */
 static bool
 is_negligible(const double *d, const double *off, int i)
 {
-	return fabs(off[i]) <= DBL_EPSILON * (fabs(d[i]) + fabs(d[i + 1]));
+	return fabs(off[i]) <= DBL_EPSILON * (fabs(d[i]) + fabs(d[i + 1])) || fabs(off[i]) <= DBL_EPSILON / 16;
 }
 
 static LepStatus

@@ -15,13 +15,13 @@
  * datasets", ICDM 2008, doi:10.1109/ICDM.2008.22, equation 3, in the form of
  * S. Rendle, W. Krichene, L. Zhang, Y. Koren, "Revisiting the performance of
  * iALS on item recommendation benchmarks", RecSys 2022,
- * doi:10.1145/3523227.3548486, equations 1 to 4 and 8: every pair has the
+ * doi:10.1145/3523227.3548486, section 2: every pair has the
  * unobserved weight, those in S their confidence besides, and the ridge grows
  * with what a row's part of the objective weighs.
  *
  * Confidences (option confidence), r the rating:
  *
- *	linear	1 + alpha r				Hu et al., equation 2's c
+ *	linear	1 + alpha r				Hu et al., section 4
  *	log		1 + alpha log(1 + r)	Hu et al., section 6
  *	none	1						Rendle et al.
  *
@@ -40,9 +40,16 @@
  * minimum over one side, so the objective never rises.  An epoch solves for all
  * users, then all items.  There is nothing random but the first item factors.
  *
- * Defaults: see docs/algorithms.md.  unobserved_weight is 300 / n_items: what
- * all unobserved items of a user weigh together is then as much as 300
- * purchases, whatever the catalogue.
+ * Defaults.  unobserved_weight is 300 / n_items: what all unobserved items of a
+ * user weigh together is then as much as 300 purchases, whatever the catalogue.
+ * regularization, D the share of all pairs of user and item that are in S:
+ *
+ *	0.005 (D / 0.0006)^0.4, in [0.003, 0.03]
+ *
+ * through the best on validation parts of Gowalla (D = 0.0006) and of MovieLens
+ * 100K's ratings of at least 4 (0.026); r_u is then 1.6 and 7, beside 1.8 and 6.4 with
+ * what Rendle et al. found for the Million Song Data (0.0014) and MovieLens 20M
+ * (0.0036).  5 epochs: more gain nothing there.
  *
  * Memory: the ratings by user (unless all are used) and by item, 8 bytes each,
  * 8 more for confidences, the factors, and per thread two square matrices.
@@ -65,6 +72,12 @@
 
 /* What unobserved_weight is divided by the number of items, unless given. */
 #define UNOBSERVED_ITEMS 300
+
+/* The rule for regularization. */
+#define DENSITY		  0.0006
+#define DENSITY_RIDGE 0.005
+#define MIN_RIDGE	  0.003
+#define MAX_RIDGE	  0.03
 
 /* Entries, or rows and entries, per task of what is cheap: under 3 ms. */
 #define CHUNK 65536
@@ -96,11 +109,19 @@ typedef struct Ials
 	LepModel *model; /* being exported to */
 } Ials;
 
+/* The rules in the header; regularization to four decimals. */
 static void
 ials_adapt(const LepShape *shape, LepOptions *options)
 {
+	double density = (double) shape->n_ratings / ((double) shape->n_users * (double) shape->n_items);
+	double l = density > 0 ? DENSITY_RIDGE * lep_exp(0.4 * lep_log(density / DENSITY)) : 0;
+
 	if (!lep_option_given(options, lep_option_find("unobserved_weight")))
 		options->unobserved_weight = (double) UNOBSERVED_ITEMS / (double) shape->n_items;
+	if (lep_option_given(options, lep_option_find("regularization")))
+		return;
+	l = l < MIN_RIDGE ? MIN_RIDGE : l > MAX_RIDGE ? MAX_RIDGE : l;
+	options->regularization = floor(l * 1e4 + 0.5) / 1e4;
 }
 
 static size_t
@@ -109,7 +130,8 @@ ials_memory(const LepShape *shape, const LepOptions *options, int n_threads)
 	int k = (int) options->factors;
 	size_t bytes = lep_model_size(shape->n_users, shape->n_items, k); /* ridges for biases */
 
-	bytes = lep_add_size(bytes, lep_view_size(shape->n_users, shape->n_ratings));
+	if (!shape->whole)
+		bytes = lep_add_size(bytes, lep_view_size(shape->n_users, shape->n_ratings));
 	bytes = lep_add_size(bytes, lep_view_size(shape->n_items, shape->n_ratings));
 	if (options->confidence != LEP_CONFIDENCE_NONE)
 		bytes = lep_add_size(bytes, lep_mul_size((size_t) shape->n_ratings, 2 * sizeof(float)));

@@ -182,8 +182,8 @@ static const StandardOverride standard_overrides[] = {
 	{ "bias_regularization", LEP_ALGORITHM_BASELINE, 3 },
 	{ "bias_regularization", LEP_ALGORITHM_ALS, 3 },
 	{ "patience", LEP_ALGORITHM_ALS, 2 },
-	{ "epochs", LEP_ALGORITHM_IALS, 8 },
-	{ "regularization", LEP_ALGORITHM_IALS, 0.003 },
+	{ "epochs", LEP_ALGORITHM_IALS, 5 },
+	{ "regularization", LEP_ALGORITHM_IALS, 0.005 },
 	{ "factors", LEP_ALGORITHM_BAYES, 32 },
 	{ "epochs", LEP_ALGORITHM_BAYES, 400 },
 };

@@ -376,6 +376,12 @@ test_more_factors_than_rows(void)
 	setting.factors = 50;
 	check_epochs(&sample, &setting, -1, 2e-5);
 	sample_free(&sample);
+
+	/* hundreds of zero eigenvalues */
+	sample = grouped(40, 30, 0.7, 50, 2);
+	setting.factors = 300;
+	check_epochs(&sample, &setting, -1, 2e-5);
+	sample_free(&sample);
 }
 
 static void
@@ -581,10 +587,10 @@ test_equal_ratings_are_as_none(void)
 }
 
 static void
-test_default_weight_follows_the_catalogue(void)
+test_defaults_follow_the_data(void)
 {
 	const LepSolver *solver = lep_solver_get(LEP_ALGORITHM_IALS);
-	LepShape shape = { 100, 600, 1000, 0 };
+	LepShape shape = { 100, 600, 1000, 0, true };
 	LepOptions given;
 	LepOptions options;
 	LepError error;
@@ -593,10 +599,23 @@ test_default_weight_follows_the_catalogue(void)
 	CHECK_OK(lep_options_resolve(&given, LEP_ALGORITHM_IALS, &options, &error));
 	solver->adapt(&shape, &options);
 	CHECK_CLOSE(options.unobserved_weight, 0.5, 1e-15);
+	/* 1000 / 60000 = 0.01667: 0.005 27.78^0.4 = 0.01891 */
+	CHECK_CLOSE(options.regularization, 0.0189, 1e-12);
+	shape.n_ratings = 36; /* the pivot: 0.0006 */
+	solver->adapt(&shape, &options);
+	CHECK_CLOSE(options.regularization, 0.005, 1e-12);
+	shape.n_ratings = 1; /* 0.0012 by the rule */
+	solver->adapt(&shape, &options);
+	CHECK_CLOSE(options.regularization, 0.003, 1e-12);
+	shape.n_ratings = 60000; /* 0.097 */
+	solver->adapt(&shape, &options);
+	CHECK_CLOSE(options.regularization, 0.03, 1e-12);
+	CHECK_OK(lep_options_set_real(&given, "regularization", 0.5, &error));
 	CHECK_OK(lep_options_set_real(&given, "unobserved_weight", 0.25, &error));
 	CHECK_OK(lep_options_resolve(&given, LEP_ALGORITHM_IALS, &options, &error));
 	solver->adapt(&shape, &options);
 	CHECK_CLOSE(options.unobserved_weight, 0.25, 0);
+	CHECK_CLOSE(options.regularization, 0.5, 0);
 }
 
 int
@@ -613,6 +632,6 @@ main(void)
 	TEST(test_no_regularization);
 	TEST(test_same_bits);
 	TEST(test_equal_ratings_are_as_none);
-	TEST(test_default_weight_follows_the_catalogue);
+	TEST(test_defaults_follow_the_data);
 	return unit_done();
 }
