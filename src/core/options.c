@@ -9,18 +9,21 @@
 #include <stddef.h>
 #include <string.h>
 
-static const char *const algorithm_words[] = { "auto", "baseline", "sgd", "als", "bayes", "popular", NULL };
+static const char *const algorithm_words[] = { "auto",	"baseline", "sgd",	   "als",
+											   "bayes", "ials",		"popular", NULL };
 static const char *const feedback_words[] = { "auto", "explicit", "implicit", NULL };
 static const char *const split_words[] = { "random", "time", "leave_last", NULL };
 static const char *const duplicates_words[] = { "auto", "last", "mean", "sum", "max", "error", NULL };
 static const char *const unknown_words[] = { "bias", "null", "error", NULL };
 static const char *const implicit_words[] = { "both", "users", "items", "none", NULL };
+static const char *const confidence_words[] = { "linear", "log", "none", NULL };
 static const char *const point_words[] = { "mean", "median", NULL };
 
 #define TAKEN_BY_SGD	  (1u << LEP_ALGORITHM_SGD)
 #define TAKEN_BY_ALS	  (1u << LEP_ALGORITHM_ALS)
 #define TAKEN_BY_BASELINE (1u << LEP_ALGORITHM_BASELINE)
 #define TAKEN_BY_BAYES	  (1u << LEP_ALGORITHM_BAYES)
+#define TAKEN_BY_IALS	  (1u << LEP_ALGORITHM_IALS)
 #define TAKEN_BY_FACTORS  (TAKEN_BY_SGD | TAKEN_BY_ALS)
 
 #define INT(name, algorithms, min, max, standard, meaning)                                                   \
@@ -56,16 +59,27 @@ static const LepOption option_table[] = {
 	ENUM(feedback, feedback_words, LEP_FEEDBACK_AUTO,
 		 "explicit (ratings that differ) or implicit (purchases, views, counts); auto decides from the data"),
 
-	INT(factors, TAKEN_BY_FACTORS | TAKEN_BY_BAYES, 1, 1024, 64, "numbers learned per user and per item"),
-	INT(epochs, TAKEN_BY_FACTORS | TAKEN_BY_BAYES, 1, 10000, 60,
+	INT(factors, TAKEN_BY_FACTORS | TAKEN_BY_BAYES | TAKEN_BY_IALS, 1, 1024, 64,
+		"numbers learned per user and per item"),
+	INT(epochs, TAKEN_BY_FACTORS | TAKEN_BY_BAYES | TAKEN_BY_IALS, 1, 10000, 60,
 		"passes over the ratings, at most; sweeps of bayes"),
-	REAL(regularization, TAKEN_BY_FACTORS, 0, 1e6, 0.08,
+	REAL(regularization, TAKEN_BY_FACTORS | TAKEN_BY_IALS, 0, 1e6, 0.08,
 		 "pull of the factors towards zero; unless given, adapted to how many ratings there are per id"),
 	REAL(bias_regularization, TAKEN_BY_FACTORS | TAKEN_BY_BASELINE, 0, 1e6, 0.02,
 		 "pull of the biases towards zero"),
+	REAL(regularization_exponent, TAKEN_BY_IALS, 0, 2, 1,
+		 "power of a row's weight, its entries and what it lacks, that its regularization grows with"),
+	REAL(unobserved_weight, TAKEN_BY_IALS, 0, 1e6, 0,
+		 "weight of a pair that is not in the source, beside the mean of those that are; unless given, 300 / "
+		 "the number of items"),
+	ENUM_OF(
+		confidence, TAKEN_BY_IALS, confidence_words, LEP_CONFIDENCE_LOG,
+		"how the weight of a pair grows with its rating r: linear, 1 + alpha r; log, 1 + alpha log(1 + r); "
+		"none, not at all"),
+	REAL(alpha, TAKEN_BY_IALS, 0, 1e6, 1, "how fast confidence grows with the rating"),
 	REAL(learning_rate, TAKEN_BY_SGD, 1e-6, 1, 0.03, "step of the first epoch"),
 	REAL(learning_rate_decay, TAKEN_BY_SGD, 0.01, 1, 0.95, "what the step is multiplied by after each epoch"),
-	INT(patience, TAKEN_BY_FACTORS, 1, 10000, 3,
+	INT(patience, TAKEN_BY_FACTORS | TAKEN_BY_IALS, 1, 10000, 3,
 		"stop after this many epochs without a better validation error"),
 	INT(seed, 0, -9007199254740992.0, 9007199254740992.0, 42,
 		"start of every random choice; same data, options and seed give the same model"),
@@ -118,6 +132,10 @@ static const size_t option_offsets[] = {
 	AT(epochs),
 	AT(regularization),
 	AT(bias_regularization),
+	AT(regularization_exponent),
+	AT(unobserved_weight),
+	AT(confidence),
+	AT(alpha),
 	AT(learning_rate),
 	AT(learning_rate_decay),
 	AT(patience),
@@ -164,6 +182,8 @@ static const StandardOverride standard_overrides[] = {
 	{ "bias_regularization", LEP_ALGORITHM_BASELINE, 3 },
 	{ "bias_regularization", LEP_ALGORITHM_ALS, 3 },
 	{ "patience", LEP_ALGORITHM_ALS, 2 },
+	{ "epochs", LEP_ALGORITHM_IALS, 5 },
+	{ "regularization", LEP_ALGORITHM_IALS, 0.005 },
 	{ "factors", LEP_ALGORITHM_BAYES, 32 },
 	{ "epochs", LEP_ALGORITHM_BAYES, 400 },
 };

@@ -22,6 +22,7 @@ typedef enum LepAlgorithm
 	LEP_ALGORITHM_SGD,
 	LEP_ALGORITHM_ALS,
 	LEP_ALGORITHM_BAYES,
+	LEP_ALGORITHM_IALS,
 	LEP_ALGORITHM_POPULAR,
 	LEP_N_ALGORITHMS
 } LepAlgorithm;
@@ -65,6 +66,13 @@ typedef enum LepImplicit
 	LEP_IMPLICIT_NONE
 } LepImplicit;
 
+typedef enum LepConfidence
+{
+	LEP_CONFIDENCE_LINEAR,
+	LEP_CONFIDENCE_LOG,
+	LEP_CONFIDENCE_NONE
+} LepConfidence;
+
 typedef enum LepPoint
 {
 	LEP_POINT_MEAN,
@@ -97,6 +105,10 @@ typedef struct LepOptions
 	int64_t epochs; /* at most */
 	double regularization;
 	double bias_regularization;
+	double regularization_exponent;
+	double unobserved_weight;
+	int confidence; /* LepConfidence */
+	double alpha;
 	double learning_rate;
 	double learning_rate_decay; /* per epoch */
 	int64_t patience;			/* epochs without improvement before stopping */

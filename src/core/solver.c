@@ -15,6 +15,7 @@ static const LepSolver *const solvers[LEP_N_ALGORITHMS] = {
 	[LEP_ALGORITHM_SGD] = &lep_solver_sgd,
 	[LEP_ALGORITHM_ALS] = &lep_solver_als,
 	[LEP_ALGORITHM_BAYES] = &lep_solver_bayes,
+	[LEP_ALGORITHM_IALS] = &lep_solver_ials,
 	[LEP_ALGORITHM_POPULAR] = &lep_solver_popular,
 };
 
