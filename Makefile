@@ -40,6 +40,7 @@ OBJS = \
 	src/core/linalg.o \
 	src/core/metrics.o \
 	src/core/model.o \
+	src/core/neighbors.o \
 	src/core/normal.o \
 	src/core/options.o \
 	src/core/plan.o \
@@ -48,6 +49,7 @@ OBJS = \
 	src/core/posterior.o \
 	src/core/posterior_export.o \
 	src/core/ranker.o \
+	src/core/ranker_neighbors.o \
 	src/core/ranking.o \
 	src/core/ranking_lists.o \
 	src/core/ratings.o \

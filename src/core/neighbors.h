@@ -22,6 +22,7 @@
 
 #include "core/env.h"
 #include "core/model.h"
+#include "core/ratings.h"
 #include "core/topn.h"
 
 /*
@@ -57,6 +58,14 @@ typedef struct LepBasket
 /* The basket of user u of a model with baskets; empty for u < 0. */
 extern LepBasket lep_neighbors_basket(const LepNeighbors *neighbors, int32_t u);
 
+/*
+ * Baskets of all users: their items in these parts of the ratings.  Where that
+ * is every rating they are the ratings' own arrays, else a copy in the arena, of
+ * 8 bytes a user and 4 a rating.
+ */
+extern LepStatus lep_neighbors_take_baskets(LepArena *arena, const LepRatings *ratings, unsigned parts,
+											LepNeighbors *neighbors);
+
 /* ---- one score ---- */
 
 /* What row r gives item i: weight[r -> i], 0 where i is not in the row.  O(log of the row). */
@@ -75,9 +84,10 @@ extern double lep_neighbors_sum(const LepNeighbors *neighbors, const LepBasket *
 /* Sums of one basket; all zero between queries. */
 typedef struct LepNeighborScratch
 {
+	int32_t n_items;
 	double *sum;		 /* [n_items] */
 	uint8_t *is_reached; /* [n_items] */
-	int32_t *reached;	 /* [n_items] the first n_reached: items that a row has, in no order */
+	int32_t *reached;	 /* [n_items + 1] the first n_reached: items that a row has, in no order */
 	int32_t n_reached;
 } LepNeighborScratch;
 
