@@ -16,6 +16,7 @@ OBJS = \
 	src/core/als.o \
 	src/core/baseline.o \
 	src/core/contest.o \
+	src/core/cooccur.o \
 	src/core/cpu.o \
 	src/core/crossval.o \
 	src/core/dense.o \
@@ -40,6 +41,7 @@ OBJS = \
 	src/core/linalg.o \
 	src/core/metrics.o \
 	src/core/model.o \
+	src/core/neighbor_rows.o \
 	src/core/neighbors.o \
 	src/core/normal.o \
 	src/core/options.o \
@@ -57,6 +59,7 @@ OBJS = \
 	src/core/ratings_sort.o \
 	src/core/rng.o \
 	src/core/sgd.o \
+	src/core/slim.o \
 	src/core/solver.o \
 	src/core/split.o \
 	src/core/status.o \
@@ -65,6 +68,7 @@ OBJS = \
 	src/core/train.o \
 	src/core/tune.o \
 	src/core/view.o \
+	src/core/walk.o \
 	src/pg/cache.o \
 	src/pg/clock.o \
 	src/pg/errors.o \
