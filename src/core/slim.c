@@ -16,11 +16,10 @@
  * nothing dense over all items is ever held, and users are weighted, or those with
  * many items would decide about everything.
  *
- * The exponent: by G_ij alone every target would be explained by what is popular;
- * by the cosine (1/2) nothing popular would explain anything, and its weights, which
- * are to say what is due to popularity alone, would go to others.  On validation
- * parts of MovieLens 100K and Gowalla 1/4 is the best of 0, 1/4 and 1/2, by little;
- * on Gowalla's own test part 1/2 loses a quarter of the recall.
+ * The exponent lies between G_ij alone (0) and the cosine (1/2); little depends on
+ * it.  NDCG for 0, 1/4, 1/2 on validation parts, 100 neighbours: MovieLens 100K
+ * from 4 stars on 0.2296, 0.2312, 0.2337 (at 10), Gowalla 0.1484, 0.1496, 0.1496
+ * (at 20).  With 200 neighbours 1/4 was as good as 1/2 on both, or better.
  *
  * A list adds up the weights of what the user has: entry b_j of target i is kept
  * with source j (neighbors.h).
