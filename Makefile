@@ -17,6 +17,7 @@ OBJS = \
 	src/core/baseline.o \
 	src/core/best.o \
 	src/core/contest.o \
+	src/core/cooccur.o \
 	src/core/cpu.o \
 	src/core/crossval.o \
 	src/core/dense.o \
@@ -45,6 +46,7 @@ OBJS = \
 	src/core/linalg.o \
 	src/core/metrics.o \
 	src/core/model.o \
+	src/core/neighbor_rows.o \
 	src/core/neighbors.o \
 	src/core/normal.o \
 	src/core/options.o \
@@ -64,6 +66,7 @@ OBJS = \
 	src/core/serve.o \
 	src/core/sgd.o \
 	src/core/similar.o \
+	src/core/slim.o \
 	src/core/solver.o \
 	src/core/split.o \
 	src/core/status.o \
@@ -72,6 +75,7 @@ OBJS = \
 	src/core/train.o \
 	src/core/tune.o \
 	src/core/view.o \
+	src/core/walk.o \
 	src/pg/basket.o \
 	src/pg/cache.o \
 	src/pg/clock.o \

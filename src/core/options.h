@@ -24,6 +24,8 @@ typedef enum LepAlgorithm
 	LEP_ALGORITHM_BAYES,
 	LEP_ALGORITHM_IALS,
 	LEP_ALGORITHM_POPULAR,
+	LEP_ALGORITHM_WALK,
+	LEP_ALGORITHM_SLIM,
 	LEP_N_ALGORITHMS
 } LepAlgorithm;
 
@@ -115,7 +117,12 @@ typedef struct LepOptions
 	int64_t seed;
 	int implicit;	   /* LepImplicit */
 	int64_t time_bins; /* at most */
-	double time_limit; /* seconds */
+	int64_t neighbors; /* per item */
+	double user_exponent;
+	double source_exponent;
+	double target_exponent;
+	int64_t max_user_items; /* of a user whose items are more a sample is taken */
+	double time_limit;		/* seconds */
 
 	/* the data */
 	char user_column[LEP_OPTION_TEXT_LEN];
