@@ -112,22 +112,24 @@ gibbs_adapt(const LepShape *shape, LepOptions *options)
 		options->epochs = affordable_sweeps(shape, options);
 }
 
-/* For more ratings than the time allows: without implicit information, then with fewer factors. */
+/*
+ * For more ratings than the time allows: fewer factors, then no implicit
+ * information, then both; of these what the options leave open.
+ */
 static bool
 gibbs_variant(int variant, LepOptions *options)
 {
-	int implicit = lep_option_find("implicit");
-	int factors = lep_option_find("factors");
-	bool has_implicit = !lep_option_given(options, implicit);
-	bool has_factors = !lep_option_given(options, factors);
+	bool has_implicit = !lep_option_given(options, lep_option_find("implicit"));
+	bool has_factors = !lep_option_given(options, lep_option_find("factors"));
+	int kind = variant + (has_factors ? 0 : 1); /* 1: factors, 2: implicit, 3: both */
 	LepError ignored;
 
-	if (variant > has_implicit + has_factors)
+	if (kind > 3 || (kind >= 2 && !has_implicit) || (kind == 3 && !has_factors))
 		return false;
-	if (has_implicit)
-		(void) lep_options_set_text(options, "implicit", lep_implicit_name(LEP_IMPLICIT_NONE), &ignored);
-	if (variant > has_implicit)
+	if (kind != 2)
 		(void) lep_options_set_int(options, "factors", FEW_FACTORS, &ignored);
+	if (kind >= 2)
+		(void) lep_options_set_text(options, "implicit", lep_implicit_name(LEP_IMPLICIT_NONE), &ignored);
 	return true;
 }
 

@@ -73,11 +73,33 @@ stream_row(const LepBlocks *b, int64_t chunk)
 
 /* ------------------------------------------------------------------------- walks */
 
+static inline void
+add_to_sums(LepBlocksSums *sums, float e, float x, float weight)
+{
+	sums->ex += weight * (e * x);
+	sums->xx += weight * (x * x);
+}
+
+/* A user's sums, from four lanes: of a draw, or of the squares of residuals. */
+static inline void
+finish_user(LepBlocks *b, int32_t u, LepBlocksKind sum, const double *ex, const double *xx)
+{
+	LepBlocksSums *sums = &b->sums[LEP_GIBBS_USERS][u];
+
+	if (sum == LEP_KIND_USERS)
+	{
+		sums->ex = b->noise.weight[u] * (float) ((ex[0] + ex[1]) + (ex[2] + ex[3]));
+		sums->xx = b->noise.weight[u] * (float) ((xx[0] + xx[1]) + (xx[2] + xx[3]));
+	}
+	else if (sum == LEP_KIND_NONE)
+		b->noise.squares[u] = (ex[0] + ex[1]) + (ex[2] + ex[3]);
+}
+
 /*
  * One user's ratings: take `update`'s change out of the residuals, and sum
- * them up for `sum`.  What a kind is multiplied by is the sum of the other two.
- * update, sum and timed are constants where this is called, so that each pair
- * has a loop of its own.
+ * them up for `sum`.  Users and bins are multiplied by the item, items by the
+ * user and the bin.  update, sum and timed are constants where this is called,
+ * so that each pair has a loop of its own.
  */
 static inline __attribute__((always_inline)) void
 walk_user(LepBlocks *b, int32_t u, int stripe, LepBlocksKind update, LepBlocksKind sum, bool timed)
@@ -125,29 +147,13 @@ walk_user(LepBlocks *b, int32_t u, int stripe, LepBlocksKind update, LepBlocksKi
 			xx[j & 3] += (double) (x * x);
 		}
 		else if (sum == LEP_KIND_ITEMS)
-		{
-			float x = timed ? new_user + new_bin[t] : new_user;
-
-			item_sums[i].ex += weight * (e * x);
-			item_sums[i].xx += weight * (x * x);
-		}
+			add_to_sums(&item_sums[i], e, timed ? new_user + new_bin[t] : new_user, weight);
 		else if (sum == LEP_KIND_BINS)
-		{
-			float x = new_item[i];
-
-			bin_sums[t].ex += weight * (e * x);
-			bin_sums[t].xx += weight * (x * x);
-		}
+			add_to_sums(&bin_sums[t], e, new_item[i], weight);
 		else
 			ex[j & 3] += (double) (e * e);
 	}
-	if (sum == LEP_KIND_USERS)
-	{
-		b->sums[LEP_GIBBS_USERS][u].ex = weight * (float) ((ex[0] + ex[1]) + (ex[2] + ex[3]));
-		b->sums[LEP_GIBBS_USERS][u].xx = weight * (float) ((xx[0] + xx[1]) + (xx[2] + xx[3]));
-	}
-	else if (sum == LEP_KIND_NONE)
-		b->noise.squares[u] = (ex[0] + ex[1]) + (ex[2] + ex[3]);
+	finish_user(b, u, sum, ex, xx);
 }
 
 #define WALK(update, sum, timed)                                                                             \

@@ -90,7 +90,7 @@ static const LepOption option_table[] = {
 		implicit, TAKEN_BY_BAYES, implicit_words, LEP_IMPLICIT_BOTH,
 		"whether it counts which items a user has rated (users), by whom an item was rated (items), both or "
 		"none, besides the ratings themselves"),
-	INT(time_bins, TAKEN_BY_BAYES, 0, 4096, 16,
+	INT(time_bins, TAKEN_BY_BAYES, 0, 4096, 0,
 		"stretches of time, of equally many ratings, that differ in what was liked; 0: time does not count"),
 	INT(neighbors, TAKEN_BY_NEIGHBORS, 1, 1000, 200,
 		"walk: items that an item speaks for, at most; slim: items that an item is explained by"),

@@ -111,6 +111,7 @@ test_same_bits(void)
 
 		case_begin(&first, (LepImplicit) implicit);
 		set_number(&first, "epochs", 6);
+		set_number(&first, "time_bins", 4);
 		CHECK_OK(train(&first, rows, n, true));
 		for (int variant = 0; variant < 2; variant++)
 		{
@@ -120,6 +121,7 @@ test_same_bits(void)
 
 			case_begin(&other, (LepImplicit) implicit);
 			set_number(&other, "epochs", 6);
+			set_number(&other, "time_bins", 4);
 			other.env.n_threads = variant == 0 ? 2 : 1;
 			CHECK_INT_EQ(lep_kernels_select(variant == 0 ? level : LEP_KERNELS_PORTABLE), 0);
 			CHECK_OK(train(&other, rows, n, true));
@@ -337,6 +339,7 @@ test_few_instants(void)
 			rows[j].time = j % instants;
 		case_begin(&c, LEP_IMPLICIT_BOTH);
 		set_number(&c, "epochs", 5);
+		set_number(&c, "time_bins", 16);
 		CHECK_OK(train(&c, rows, n, true));
 		CHECK_INT_EQ(c.result.model.times->n_bins, instants);
 		CHECK(lep_model_is_sane(&c.result.model));

@@ -10,6 +10,9 @@
 #include "core/pool.h"
 #include "core/train.h"
 
+/* Sweeps of bayes, which would take many. */
+#define BAYES_SWEEPS 24
+
 /* One training from rows to result. */
 typedef struct Run
 {
@@ -61,6 +64,9 @@ run_begin(Run *run, const Sample *sample, const RunOptions *wanted)
 		CHECK_OK(lep_options_set_real(&options, "learning_rate", wanted->learning_rate, error));
 	if (wanted->factors > 0 && has_factors(wanted->algorithm))
 		CHECK_OK(lep_options_set_int(&options, "factors", wanted->factors, error));
+	/* its sweeps are a matter of accuracy only */
+	if (wanted->algorithm == LEP_ALGORITHM_BAYES)
+		CHECK_OK(lep_options_set_int(&options, "epochs", BAYES_SWEEPS, error));
 	run->status =
 		run->ratings == NULL ? LEP_ERR_MEMORY : lep_train(&run->arena, run->ratings, &options, &run->result);
 }

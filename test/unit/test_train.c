@@ -28,6 +28,8 @@ case_begin_sample(Case *c, const Sample *sample, LepFeedback feedback)
 	lep_arena_init(&c->arena, &c->env);
 	c->ratings = sample_ratings(&c->arena, sample, feedback);
 	lep_options_init(&c->options);
+	/* some sweeps of bayes, not all that it would take */
+	CHECK_OK(lep_options_set_real(&c->options, "time_limit", 2, &c->env.error));
 	memset(&c->result, 0, sizeof(c->result));
 }
 
@@ -304,6 +306,7 @@ test_auto_makes_bayes_cheaper(void)
 	double least;
 
 	case_begin(&c, &medium);
+	set_number(&c, "time_limit", 60);
 	CHECK_OK(lep_plan_candidates(c.ratings, &c.options, candidates, &n, &c.env.error));
 	CHECK_INT_EQ(candidates[0].options.epochs, 400);
 	set_number(&c, "time_limit", candidates[0].cost / 2);
