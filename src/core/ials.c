@@ -38,7 +38,8 @@
  * that X'X is diagonal, ials_rows.c solves by n unknowns for rows with fewer
  * entries than factors and by k unknowns for others.  Each half step is the exact
  * minimum over one side, so the objective never rises.  An epoch solves for all
- * users, then all items.  There is nothing random but the first item factors.
+ * users, then all items; users once more before a model is exported.  There is
+ * nothing random but the first item factors.
  *
  * Defaults.  unobserved_weight is 300 / n_items: what all unobserved items of a
  * user weigh together is then as much as 300 purchases, whatever the catalogue.
@@ -107,6 +108,7 @@ typedef struct Ials
 	double mean;
 
 	LepModel *model; /* being exported to */
+	bool closed;	 /* users are solved against the items, which are turned */
 } Ials;
 
 /* The rules in the header; regularization to four decimals. */
@@ -341,16 +343,35 @@ ials_start(LepArena *arena, const LepRatings *ratings, unsigned parts, const Lep
 	return ials->work == NULL ? arena->env->error.status : LEP_OK;
 }
 
+/*
+ * Users once more, so that those of the model are the solution against its
+ * items: what explanations and fold-in take them for.  It is the next epoch's
+ * first half, which is not done twice: whether a model was exported between
+ * epochs changes no bit of what comes after.
+ */
+static LepStatus
+close_users(LepEnv *env, Ials *ials)
+{
+	LepStatus status;
+
+	if (ials->closed)
+		return LEP_OK;
+	status = lep_ials_turn(env, ials->work, &ials->items, ials->unobserved_weight);
+	if (status == LEP_OK)
+		status = lep_ials_solve(env, ials->work, &ials->users, &ials->items);
+	ials->closed = status == LEP_OK;
+	return status;
+}
+
 static LepStatus
 ials_epoch(LepEnv *env, void *state, int epoch, double *train_rmse)
 {
 	Ials *ials = state;
-	LepStatus status = lep_ials_turn(env, ials->work, &ials->items, ials->unobserved_weight);
+	LepStatus status = close_users(env, ials);
 
 	(void) epoch;
 	*train_rmse = NAN;
-	if (status == LEP_OK)
-		status = lep_ials_solve(env, ials->work, &ials->users, &ials->items);
+	ials->closed = false;
 	if (status == LEP_OK)
 		status = lep_ials_turn(env, ials->work, &ials->users, ials->unobserved_weight);
 	if (status == LEP_OK)
@@ -380,8 +401,10 @@ static LepStatus
 ials_export_model(LepEnv *env, void *state, LepModel *model)
 {
 	Ials *ials = state;
-	LepStatus status;
+	LepStatus status = close_users(env, ials);
 
+	if (status != LEP_OK)
+		return status;
 	model->mean = 0;
 	ials->model = model;
 	ials->side = &ials->users;

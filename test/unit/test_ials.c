@@ -275,8 +275,9 @@ objective(const Problem *problem, const Setting *setting)
 
 /*
  * The double starts from the same items.  Scores do not depend on the basis, so
- * after each epoch those of all pairs must agree: both half steps are exact.  And
- * the objective must have fallen.
+ * after each epoch those of all pairs must agree: both half steps are exact, and
+ * the users exported are the solution against the items exported.  And the
+ * objective must have fallen.
  */
 static void
 check_epochs(const Sample *sample, const Setting *setting, int held_out, double tolerance)
@@ -297,6 +298,7 @@ check_epochs(const Sample *sample, const Setting *setting, int held_out, double 
 
 		solve_side(&problem, setting, true);
 		solve_side(&problem, setting, false);
+		solve_side(&problem, setting, true);
 		CHECK_OK(solver->epoch(&problem.env, problem.state, epoch, &train_rmse));
 		CHECK_OK(solver->export_model(&problem.env, problem.state, &problem.model));
 		for (int u = 0; u < problem.n_users; u++)
