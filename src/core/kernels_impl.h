@@ -176,7 +176,7 @@ LEP_KERNEL(gram_f32)(const float *restrict rows, int n, int stride, float *restr
 	}
 	for (; a < n; a++)
 		LEP_KERNEL(dot_rows_f32)
-		(rows, a + 1, stride, rows + (size_t) a * width, out + (size_t) a * (size_t) ld);
+	(rows, a + 1, stride, rows + (size_t) a * width, out + (size_t) a * (size_t) ld);
 }
 
 /* Four chunks of y at a time stay in registers over all rows. */
