@@ -15,7 +15,9 @@ PGFILEDESC = "lepton - recommenders trained on rating tables"
 OBJS = \
 	src/core/als.o \
 	src/core/baseline.o \
+	src/core/best.o \
 	src/core/contest.o \
+	src/core/cooccur.o \
 	src/core/cpu.o \
 	src/core/crossval.o \
 	src/core/dense.o \
@@ -28,7 +30,11 @@ OBJS = \
 	src/core/gibbs_blocks_start.o \
 	src/core/gibbs_noise.o \
 	src/core/gibbs_rows.o \
+	src/core/ials.o \
+	src/core/ials_basis.o \
+	src/core/ials_rows.o \
 	src/core/idmap.o \
+	src/core/implicit.o \
 	src/core/inspect.o \
 	src/core/interval.o \
 	src/core/judge.o \
@@ -40,6 +46,8 @@ OBJS = \
 	src/core/linalg.o \
 	src/core/metrics.o \
 	src/core/model.o \
+	src/core/neighbor_rows.o \
+	src/core/neighbors.o \
 	src/core/normal.o \
 	src/core/options.o \
 	src/core/plan.o \
@@ -49,13 +57,17 @@ OBJS = \
 	src/core/posterior_export.o \
 	src/core/radix.o \
 	src/core/ranker.o \
+	src/core/ranker_neighbors.o \
 	src/core/ranking.o \
 	src/core/ranking_lists.o \
 	src/core/ratings.o \
 	src/core/ratings_cold.o \
 	src/core/ratings_sort.o \
 	src/core/rng.o \
+	src/core/serve.o \
 	src/core/sgd.o \
+	src/core/similar.o \
+	src/core/slim.o \
 	src/core/solver.o \
 	src/core/split.o \
 	src/core/status.o \
@@ -64,11 +76,15 @@ OBJS = \
 	src/core/train.o \
 	src/core/tune.o \
 	src/core/view.o \
+	src/core/walk.o \
+	src/pg/basket.o \
 	src/pg/cache.o \
 	src/pg/clock.o \
 	src/pg/errors.o \
 	src/pg/evaluate.o \
 	src/pg/experiment.o \
+	src/pg/explain.o \
+	src/pg/folding.o \
 	src/pg/handle.o \
 	src/pg/inspect.o \
 	src/pg/interval.o \
@@ -76,6 +92,7 @@ OBJS = \
 	src/pg/jsonread.o \
 	src/pg/keytype.o \
 	src/pg/lepton.o \
+	src/pg/lists.o \
 	src/pg/models.o \
 	src/pg/optjson.o \
 	src/pg/pgenv.o \
@@ -83,6 +100,7 @@ OBJS = \
 	src/pg/publish.o \
 	src/pg/registry.o \
 	src/pg/settings.o \
+	src/pg/similar.o \
 	src/pg/source.o \
 	src/pg/statement.o \
 	src/pg/store.o \
@@ -92,7 +110,7 @@ OBJS = \
 	src/pg/tune.o
 
 # The install script's parts, in the order in which they build on each other.
-SQL_PARTS = $(addprefix src/sql/,types.sql options.sql inspect.sql train.sql predict.sql.in topn.sql topn.sql.in models.sql evaluate.sql)
+SQL_PARTS = $(addprefix src/sql/,types.sql options.sql inspect.sql train.sql predict.sql.in topn.sql topn.sql.in topn_for.sql.in similar.sql.in explain.sql.in models.sql evaluate.sql)
 
 # The version stands in lepton.control and nowhere else in the code.
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" lepton.control)

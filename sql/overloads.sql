@@ -80,6 +80,24 @@ SELECT count(*) FROM lepton_topn_text('recs_text', 5, 10, candidates => ARRAY(SE
 SELECT count(*) FROM lepton_topn_uuid('recs_uuid', 'u5', 10, ARRAY[md5('1')::uuid, md5('2')::uuid], false);
 SELECT count(*) FROM lepton_topn('recs', 5, 10, candidates => NULL);
 
+-- baskets, with weights and without; what is alike; explanations
+SELECT count(DISTINCT l), min(array_length(l, 1)) FROM (VALUES
+	(ARRAY(SELECT item_id FROM lepton_topn_for('recs', ARRAY[3, 8], ARRAY[5, 1], 10))), (ARRAY(SELECT item_id FROM lepton_topn_for('recs', '{3,8}', '{5,1}', 10))),
+	(ARRAY(SELECT item_id FROM lepton_topn_for('recs', ARRAY[3, 8]::smallint[], ARRAY[5, 1]::real[], 10::smallint))), (ARRAY(SELECT item_id FROM lepton_topn_for('recs', ARRAY[3, 8]::bigint[], ARRAY[5.0, 1], '10'))),
+	(ARRAY(SELECT item_id FROM lepton_topn_for('recs', ARRAY[3, 8], weights => ARRAY[5, 1], n => 10, exclude => '{}'))), (ARRAY(SELECT item_id FROM lepton_topn_for('recs', ARRAY[8, 3], ARRAY[1, 5]::numeric[], 10, NULL, NULL)))) v(l);
+SELECT (SELECT count(*) FROM lepton_topn_for('recs', NULL)) AS nothing, (SELECT count(*) FROM lepton_topn_for('recs', '{}', 3)) AS none, (SELECT count(*) FROM lepton_topn_for('recs', NULL, NULL, 3)) AS no_weights,
+	(SELECT count(*) FROM lepton_topn_for('recs', '{}', 3, exclude_seen => true, exclude => '{1}')) AS excluding, (SELECT count(*) FROM lepton_topn_for_text('recs_text', ARRAY['i3'], ARRAY[5], 3)) AS text,
+	(SELECT count(*) FROM lepton_topn_for_text('recs_text', '{i3}', '{5}', 3)) AS literal, (SELECT count(*) FROM lepton_topn_for_uuid('recs_uuid', ARRAY[md5('3')::uuid], ARRAY[5], 3)) AS uuid;
+SELECT count(DISTINCT l), min(array_length(l, 1)) FROM (VALUES
+	(ARRAY(SELECT item_id FROM lepton_similar('recs', 3))), (ARRAY(SELECT item_id FROM lepton_similar('recs', '3', '10'))), (ARRAY(SELECT item_id FROM lepton_similar('recs', 3::smallint, 10::smallint))),
+	(ARRAY(SELECT item_id FROM lepton_similar(n => 10, item_id => 3::bigint, model => 'recs')))) v(l);
+SELECT (SELECT count(*) FROM lepton_similar_text('recs_text', 'i3', 3)) AS text, (SELECT count(*) FROM lepton_similar_text('recs_keys', '3'::varchar, 3)) AS varchar, (SELECT count(*) FROM lepton_similar_uuid('recs_uuid', md5('3')::uuid, 3)) AS uuid,
+	(SELECT count(*) FROM lepton_similar_users('recs', 3, 3)) AS users, (SELECT count(*) FROM lepton_similar_users_text('recs_uuid', 'u3', 3)) AS text_users, (SELECT count(*) FROM lepton_similar_users_uuid('recs_keys', md5('3')::uuid, 3)) AS uuid_users;
+SELECT count(DISTINCT s) FROM (VALUES
+	((SELECT sum(contribution) FROM lepton_explain('recs', 5, 7))), ((SELECT sum(contribution) FROM lepton_explain('recs', '5', '7'))), ((SELECT sum(contribution) FROM lepton_explain('recs', 5::smallint, 7::bigint))),
+	((SELECT sum(contribution) FROM lepton_explain('recs', '5'::text, '7'))), ((SELECT sum(contribution) FROM lepton_explain(item_id => 7, user_id => 5, model => 'recs')))) v(s);
+SELECT (SELECT count(*) > 0 FROM lepton_explain_text('recs_text', 5, 'i7')) AS text, (SELECT count(*) > 0 FROM lepton_explain_uuid('recs_uuid', 'u5', md5('7')::uuid)) AS uuid, (SELECT count(*) > 0 FROM lepton_explain_text('recs_keys', md5('5')::uuid, '7')) AS uuid_users;
+
 -- parameters without a type, as drivers send them, past the sixth execution, joined to a table
 PREPARE list AS SELECT r.rank, p.name FROM lepton_topn('recs', $1, 10) r JOIN overloads_products p ON p.id = r.item_id ORDER BY r.rank LIMIT 2;
 SELECT parameter_types FROM pg_prepared_statements WHERE name = 'list';
@@ -92,6 +110,14 @@ PREPARE list_six AS SELECT count(*) FROM lepton_topn($1, $2, $3, $4, $5, $6);
 EXECUTE list_six('recs', '5', '10', '{1,2,3}', 'false', '{3}');
 PREPARE list_text AS SELECT r.rank, p.name FROM lepton_topn_text($1, $2, $3) r JOIN overloads_products p ON p.code = r.item_id ORDER BY r.rank;
 EXECUTE list_text('recs_text', '5', 2);
+PREPARE basket AS SELECT count(*) FROM lepton_topn_for($1, $2, $3) r JOIN overloads_products p ON p.id = r.item_id;
+EXECUTE basket('recs', '{}', '3');
+PREPARE basket_weights AS SELECT count(*) FROM lepton_topn_for($1, $2, weights => $3, n => $4);
+EXECUTE basket_weights('recs', '{3,8}', '{5,1}', '3');
+PREPARE alike AS SELECT count(*) FROM lepton_similar($1, $2, $3);
+EXECUTE alike('recs', '3', '4');
+PREPARE why AS SELECT count(*) > 0 AS explained FROM lepton_explain($1, $2, $3);
+EXECUTE why('recs', '5', '7');
 PREPARE list_at AS SELECT count(*) FROM lepton_topn_at($1, $2, $3, $4);
 EXECUTE list_at('recs', '5', '2020-01-01', '3');
 PREPARE predict_at AS SELECT lepton_predict($1, $2, $3, $4) = lepton_predict('recs', 5, 7) AS same;

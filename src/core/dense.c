@@ -18,6 +18,13 @@
 /* QL sweeps for one eigenvalue, at most: 2 are usual. */
 #define MAX_SWEEPS 60
 
+/* Without an environment nobody asks. */
+static bool
+is_stopped(LepEnv *env)
+{
+	return env != NULL && lep_env_stopped(env);
+}
+
 bool
 lep_dense_cholesky(double *a, int n)
 {
@@ -126,15 +133,19 @@ reflect(double *a, int n, int last, double *v)
  * a = Q T Q', T tridiagonal with diagonal d and off[i] between i - 1 and i; on
  * return row j of a is column j of Q.
  */
-static void
-tridiagonalise(double *a, int n, double *d, double *off)
+static LepStatus
+tridiagonalise(LepEnv *env, double *a, int n, double *d, double *off)
 {
 	off[0] = 0;
 	for (int last = n - 1; last > 0; last--)
 	{
 		double *row = a + (size_t) last * (size_t) n;
 		double *v = off; /* its first `last` elements are not yet in use */
-		double element = reflect(a, n, last, v);
+		double element;
+
+		if (is_stopped(env))
+			return LEP_ERR_STOPPED;
+		element = reflect(a, n, last, v);
 
 		d[last] = row[last];
 		/* the reflector stays where its column was, until Q is made */
@@ -151,6 +162,8 @@ tridiagonalise(double *a, int n, double *d, double *off)
 	{
 		double *v = a + (size_t) last * (size_t) n;
 
+		if (is_stopped(env))
+			return LEP_ERR_STOPPED;
 		for (int r = 0; r < last; r++)
 		{
 			double *to = a + (size_t) r * (size_t) n;
@@ -168,6 +181,7 @@ tridiagonalise(double *a, int n, double *d, double *off)
 		}
 		v[last] = 1;
 	}
+	return LEP_OK;
 }
 
 /* Rotate rows i and i + 1 of z by (c, s). */
@@ -225,15 +239,19 @@ ql_sweep(double *d, double *off, double *z, int n, int from, int to)
 	off[to] = 0;
 }
 
-/* Is the element between i and i + 1 nothing beside its neighbours? */
+/*
+ * Is the element between i and i + 1 nothing beside its neighbours, or beside
+ * the matrix, whose largest element is 1?  Where there are many zero eigenvalues
+ * its neighbours are rounding themselves, and never larger than it.
+ */
 static bool
 is_negligible(const double *d, const double *off, int i)
 {
-	return fabs(off[i]) <= DBL_EPSILON * (fabs(d[i]) + fabs(d[i + 1]));
+	return fabs(off[i]) <= DBL_EPSILON * (fabs(d[i]) + fabs(d[i + 1])) || fabs(off[i]) <= DBL_EPSILON / 16;
 }
 
-static bool
-diagonalise(double *d, double *off, double *z, int n)
+static LepStatus
+diagonalise(LepEnv *env, double *d, double *off, double *z, int n)
 {
 	for (int i = 1; i < n; i++)
 		off[i - 1] = off[i];
@@ -250,11 +268,13 @@ diagonalise(double *d, double *off, double *z, int n)
 			if (to == from)
 				break;
 			if (sweep == MAX_SWEEPS)
-				return false;
+				return LEP_ERR_DIVERGED;
+			if (is_stopped(env))
+				return LEP_ERR_STOPPED;
 			ql_sweep(d, off, z, n, from, to);
 		}
 	}
-	return true;
+	return LEP_OK;
 }
 
 /* Descending, by selection: n swaps of rows. */
@@ -285,26 +305,35 @@ sort_descending(double *value, double *z, int n)
 	}
 }
 
-bool
-lep_dense_eigen(double *a, int n, double *value, double *scratch)
+LepStatus
+lep_dense_eigen_stoppable(LepEnv *env, double *a, int n, double *value, double *scratch)
 {
 	size_t size = (size_t) n * (size_t) n;
 	double largest = 0;
+	LepStatus status;
 
 	for (size_t e = 0; e < size; e++)
 	{
 		if (!isfinite(a[e]))
-			return false;
+			return LEP_ERR_DIVERGED;
 		largest = fabs(a[e]) > largest ? fabs(a[e]) : largest;
 	}
 	/* so that squares neither overflow nor vanish */
 	for (size_t e = 0; largest > 0 && e < size; e++)
 		a[e] /= largest;
-	tridiagonalise(a, n, value, scratch);
-	if (!diagonalise(value, scratch, a, n))
-		return false;
+	status = tridiagonalise(env, a, n, value, scratch);
+	if (status == LEP_OK)
+		status = diagonalise(env, value, scratch, a, n);
+	if (status != LEP_OK)
+		return status;
 	for (int i = 0; i < n; i++)
 		value[i] *= largest;
 	sort_descending(value, a, n);
-	return true;
+	return LEP_OK;
+}
+
+bool
+lep_dense_eigen(double *a, int n, double *value, double *scratch)
+{
+	return lep_dense_eigen_stoppable(NULL, a, n, value, scratch) == LEP_OK;
 }

@@ -14,6 +14,8 @@
 
 #include <stdbool.h>
 
+#include "core/env.h"
+
 /*
  * Cholesky factor in place: a = L L', L in the lower triangle, which is all
  * that is read.  False, with a destroyed, where a pivot is not positive and
@@ -32,5 +34,13 @@ extern void lep_dense_solve_upper(const double *l, int n, double *b);
  * converge.  About 9 n^3 operations.
  */
 extern bool lep_dense_eigen(double *a, int n, double *value, double *scratch);
+
+/*
+ * The same on the thread that called the engine, for large n: should_stop is
+ * asked every few n^2 operations (2 ms at n = 1024, which takes 2 s in all).
+ * LEP_ERR_STOPPED, or LEP_ERR_DIVERGED where the other returns false (env->error is
+ * then not set).
+ */
+extern LepStatus lep_dense_eigen_stoppable(LepEnv *env, double *a, int n, double *value, double *scratch);
 
 #endif /* LEP_DENSE_H */

@@ -1,6 +1,7 @@
 /*
  * format.c
- *		The code of docs/format.md: factors and seen, encoded and checked.
+ *		The code of docs/format.md: factors, seen and neighbors, encoded and
+ *		checked.
  *
  * Each kind opens with a magic of four letters and a version byte.  Bytes are
  * put together by shifts, so neither the machine's byte order nor the alignment
@@ -26,11 +27,13 @@ typedef struct Kind
 	uint8_t header;	 /* bytes before the first number */
 } Kind;
 
-#define FACTORS_HEADER 8 /* magic, version, precision, count in two bytes */
-#define SEEN_HEADER	   9 /* magic, version, count in four bytes */
+#define FACTORS_HEADER	 8	/* magic, version, precision, count in two bytes */
+#define SEEN_HEADER		 9	/* magic, version, count in four bytes */
+#define NEIGHBORS_HEADER 10 /* magic, version, precision, count in four bytes */
 
 static const Kind factors_kind = { "factors", "LEPF", 1, FACTORS_HEADER };
 static const Kind seen_kind = { "seen", "LEPS", 1, SEEN_HEADER };
+static const Kind neighbors_kind = { "neighbors", "LEPN", 1, NEIGHBORS_HEADER };
 
 /* The codes of the precision byte; 2 and 3 are promised to float16 and int8. */
 #define PRECISION_FLOAT32 1
@@ -206,20 +209,25 @@ lep_seen_max_size(int64_t n)
  * Each difference to the one before it is stored less one (the first: to -1),
  * so that no bytes can say a descending or repeated number.
  */
-size_t
-lep_seen_encode(const int32_t *items, int64_t n, uint8_t *bytes)
+static uint8_t *
+put_items(uint8_t *at, const int32_t *items, int64_t n)
 {
-	uint8_t *at = bytes + SEEN_HEADER;
 	int64_t previous = -1;
 
-	put_kind(&seen_kind, bytes);
-	put_u32(bytes + 5, (uint32_t) n);
 	for (int64_t j = 0; j < n; j++)
 	{
 		at = put_varint(at, (uint32_t) (items[j] - previous - 1));
 		previous = items[j];
 	}
-	return (size_t) (at - bytes);
+	return at;
+}
+
+size_t
+lep_seen_encode(const int32_t *items, int64_t n, uint8_t *bytes)
+{
+	put_kind(&seen_kind, bytes);
+	put_u32(bytes + 5, (uint32_t) n);
+	return (size_t) (put_items(bytes + SEEN_HEADER, items, n) - bytes);
 }
 
 LepStatus
@@ -239,44 +247,134 @@ lep_seen_count(const uint8_t *bytes, size_t len, int64_t *n, LepError *error)
 
 /* The set's number at this position is none that may stand there. */
 static LepStatus
-fail_order(LepError *error, int64_t position, double value, int32_t n_items)
+fail_order(LepError *error, const Kind *kind, int64_t position, double value, int32_t n_items)
 {
-	lep_fail(error, LEP_ERR_BYTES_ORDER, "seen", value, 0, (double) n_items - 1);
+	lep_fail(error, LEP_ERR_BYTES_ORDER, kind->what, value, 0, (double) n_items - 1);
 	error->row = position;
 	return error->status;
 }
 
-LepStatus
-lep_seen_decode(const uint8_t *bytes, size_t len, int32_t n_items, int32_t *items, LepError *error)
+/* A set as put_items() wrote it, behind the header of these bytes. */
+typedef struct StoredItems
 {
-	const uint8_t *at;
-	const uint8_t *end;
-	int64_t previous = -1;
-	int64_t n = 0;
-	LepStatus status = lep_seen_count(bytes, len, &n, error);
+	const Kind *kind;
+	const uint8_t *bytes;
+	size_t len;
+	size_t tail; /* bytes behind the set */
+	int64_t n;
+	int32_t n_items;
+} StoredItems;
 
-	if (status != LEP_OK)
-		return status;
-	at = bytes + SEEN_HEADER;
-	end = bytes + len;
-	for (int64_t j = 0; j < n; j++)
+static LepStatus
+get_items(const StoredItems *stored, int32_t *items, LepError *error)
+{
+	const Kind *kind = stored->kind;
+	const uint8_t *at = stored->bytes + kind->header;
+	const uint8_t *end = stored->bytes + stored->len - stored->tail;
+	double needed;
+	int64_t previous = -1;
+
+	for (int64_t j = 0; j < stored->n; j++)
 	{
 		uint32_t gap = 0;
 		int used = get_varint(at, end, &gap);
 
 		if (used == 0)
-			return lep_fail(error, LEP_ERR_BYTES_LENGTH, "seen", (double) len,
-							(double) len + (double) (n - j), 0);
+			return lep_fail(error, LEP_ERR_BYTES_LENGTH, kind->what, (double) stored->len,
+							(double) stored->len + (double) (stored->n - j), 0);
 		if (used < 0)
-			return fail_order(error, j, (double) previous, n_items);
+			return fail_order(error, kind, j, (double) previous, stored->n_items);
 		previous += (int64_t) gap + 1;
-		if (previous >= n_items)
-			return fail_order(error, j, (double) previous, n_items);
+		if (previous >= stored->n_items)
+			return fail_order(error, kind, j, (double) previous, stored->n_items);
 		items[j] = (int32_t) previous;
 		at += used;
 	}
+	needed = (double) (at - stored->bytes) + (double) stored->tail;
 	if (at != end)
-		return lep_fail(error, LEP_ERR_BYTES_LENGTH, "seen", (double) len, (double) (at - bytes),
-						(double) (at - bytes));
+		return lep_fail(error, LEP_ERR_BYTES_LENGTH, kind->what, (double) stored->len, needed, needed);
+	return LEP_OK;
+}
+
+LepStatus
+lep_seen_decode(const uint8_t *bytes, size_t len, int32_t n_items, int32_t *items, LepError *error)
+{
+	StoredItems stored = { &seen_kind, bytes, len, 0, 0, n_items };
+	LepStatus status = lep_seen_count(bytes, len, &stored.n, error);
+
+	return status == LEP_OK ? get_items(&stored, items, error) : status;
+}
+
+size_t
+lep_neighbors_max_size(int64_t n)
+{
+	return n < 0 ? SIZE_MAX
+				 : lep_add_size(NEIGHBORS_HEADER, lep_mul_size((size_t) n, VARINT_MAX + sizeof(float)));
+}
+
+size_t
+lep_neighbors_encode(const int32_t *items, const float *weights, int64_t n, uint8_t *bytes)
+{
+	uint8_t *at;
+
+	put_kind(&neighbors_kind, bytes);
+	bytes[5] = PRECISION_FLOAT32;
+	put_u32(bytes + 6, (uint32_t) n);
+	at = put_items(bytes + NEIGHBORS_HEADER, items, n);
+	for (int64_t j = 0; j < n; j++, at += sizeof(float))
+	{
+		uint32_t bits;
+
+		memcpy(&bits, &weights[j], sizeof(bits));
+		put_u32(at, bits);
+	}
+	return (size_t) (at - bytes);
+}
+
+LepStatus
+lep_neighbors_count(const uint8_t *bytes, size_t len, int64_t *n, LepError *error)
+{
+	LepStatus status = check_kind(&neighbors_kind, bytes, len, error);
+	uint32_t count;
+	uint64_t least;
+
+	if (status != LEP_OK)
+		return status;
+	if (bytes[5] != PRECISION_FLOAT32)
+		return lep_fail(error, LEP_ERR_BYTES_VERSION, "precision", bytes[5], PRECISION_FLOAT32,
+						PRECISION_FLOAT32);
+	count = get_u32(bytes + 6);
+	least = NEIGHBORS_HEADER + (uint64_t) count * (1 + sizeof(float)); /* a gap and a weight */
+	if (least > len)
+		return lep_fail(error, LEP_ERR_BYTES_LENGTH, "neighbors", (double) len, (double) least, 0);
+	*n = count;
+	return LEP_OK;
+}
+
+LepStatus
+lep_neighbors_decode(const uint8_t *bytes, size_t len, int32_t n_items, int32_t *items, float *weights,
+					 LepError *error)
+{
+	StoredItems stored = { &neighbors_kind, bytes, len, 0, 0, n_items };
+	LepStatus status = lep_neighbors_count(bytes, len, &stored.n, error);
+
+	if (status != LEP_OK)
+		return status;
+	stored.tail = (size_t) stored.n * sizeof(float);
+	status = get_items(&stored, items, error);
+	if (status != LEP_OK)
+		return status;
+	for (int64_t j = 0; j < stored.n; j++)
+	{
+		uint32_t bits = get_u32(bytes + len - stored.tail + 4 * j);
+
+		memcpy(&weights[j], &bits, sizeof(bits));
+		if (!(fabs((double) weights[j]) <= LEP_MAX_NORM)) /* NaN too */
+		{
+			lep_fail(error, LEP_ERR_BYTES_VALUE, "neighbors", weights[j], -LEP_MAX_NORM, LEP_MAX_NORM);
+			error->row = j;
+			return error->status;
+		}
+	}
 	return LEP_OK;
 }

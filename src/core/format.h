@@ -1,6 +1,7 @@
 /*
  * format.h
- *		Bytes <-> numbers: what is stored in the columns factors and seen.
+ *		Bytes <-> numbers: what is stored in the columns factors, seen and
+ *		neighbors.
  *
  * Written little-endian on every machine; docs/format.md has every byte.
  * Readers take any bytes: they check the kind, the version, the length (in 64
@@ -9,8 +10,8 @@
  * they hold, so equal rows have equal bytes.
  *
  * Nothing here allocates or keeps a pointer; any thread may call it.  On
- * failure *error is filled, with what = "factors" or "seen" ("precision" where
- * that byte is too new), and the output arrays hold nothing of use.
+ * failure *error is filled, with what = "factors", "seen" or "neighbors"
+ * ("precision" where that byte is too new), and the output arrays hold nothing of use.
  */
 #ifndef LEP_FORMAT_H
 #define LEP_FORMAT_H
@@ -58,5 +59,16 @@ extern LepStatus lep_seen_count(const uint8_t *bytes, size_t len, int64_t *n, Le
  */
 extern LepStatus
 lep_seen_decode(const uint8_t *bytes, size_t len, int32_t n_items, int32_t *items, LepError *error);
+
+/*
+ * An item's neighbours: ascending item numbers as above, and a weight for each.
+ * Functions as for seen.  For LEP_ERR_BYTES_ORDER and LEP_ERR_BYTES_VALUE (a
+ * weight that is not finite or beyond LEP_MAX_NORM), error->row is the position.
+ */
+extern size_t lep_neighbors_max_size(int64_t n);
+extern size_t lep_neighbors_encode(const int32_t *items, const float *weights, int64_t n, uint8_t *bytes);
+extern LepStatus lep_neighbors_count(const uint8_t *bytes, size_t len, int64_t *n, LepError *error);
+extern LepStatus lep_neighbors_decode(const uint8_t *bytes, size_t len, int32_t n_items, int32_t *items,
+									  float *weights, LepError *error);
 
 #endif /* LEP_FORMAT_H */

@@ -84,11 +84,22 @@ typedef struct LepKernels
 	/* y[i] = fma(w, x[i], y[i]); any n, any alignment */
 	void (*axpy_f32)(float w, const float *x, float *y, int n);
 
+	/* out[i] = a[i] * b[i]; any n, any alignment */
+	void (*mul_f32)(const float *a, const float *b, float *out, int n);
+
 	/*
 	 * out[j] = dot_f32(rows + j * stride, b, stride), for j < n_rows; padded.
 	 * Bits as dot_f32.
 	 */
 	void (*dot_rows_f32)(const float *rows, int64_t n_rows, int stride, const float *b, float *out);
+
+	/*
+	 * Lower triangle (row-major, leading dimension ld >= n) of the products of n
+	 * padded rows with each other: out[a][b] = dot_f32(rows[a], rows[b], stride)
+	 * for b <= a < n, bits as dot_f32.  Elements above the diagonal but within
+	 * its 4 x 4 tile may be written with anything.
+	 */
+	void (*gram_f32)(const float *rows, int n, int stride, float *out, int ld);
 
 	/*
 	 * y += sum over j of w[j] rows[j], for n_rows padded rows, y padded too:

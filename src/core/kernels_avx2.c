@@ -18,6 +18,7 @@
 #define LEP_LEVEL		LEP_KERNELS_AVX2
 #define LEP_KERNEL(op)	op##_avx2
 #define LEP_SYRK_ROWS	4
+#define LEP_GRAM_ROWS	2
 #define LEP_SGD_CHUNKS	8
 #define LEP_PREFETCH(p) __builtin_prefetch((p), 1)
 

@@ -6,6 +6,8 @@
  * LEP_LEVEL, LEP_KERNEL(op)	the level, and op with the level's suffix
  * LEP_SYRK_ROWS	rows of a syrk tile, a divisor of 16: as many accumulators of
  *					16 lanes as fit the registers beside one more
+ * LEP_GRAM_ROWS	rows and columns of a Gram tile, 2 or 4: their square, each 16
+ *					lanes, fits the registers
  * LEP_SGD_CHUNKS	rows of up to that many times 16 factors get an SGD loop of
  *					their own, unrolled, which holds both rows in registers; up to 8
  * LEP_PREFETCH(p)	fetch the cache line of p for writing
@@ -105,6 +107,76 @@ LEP_KERNEL(dot_rows_f32)(const float *restrict rows, int64_t n_rows, int stride,
 	}
 	for (; j < n_rows; j++, rows += stride)
 		out[j] = LEP_KERNEL(dot_f32)(rows, b, stride);
+}
+
+static void
+LEP_KERNEL(mul_f32)(const float *restrict a, const float *restrict b, float *restrict out, int n)
+{
+	int i = 0;
+
+	for (; i + LEP_LANES <= n; i += LEP_LANES)
+		lanes_store(out + i, lanes_mul(lanes_load(a + i), lanes_load(b + i)));
+	if (i < n)
+		lanes_store_n(out + i, lanes_mul(lanes_load_n(a + i, n - i), lanes_load_n(b + i, n - i)), n - i);
+}
+
+/* LEP_GRAM_ROWS rows, and as many columns, of the products of rows a with rows b. */
+ALWAYS_INLINE void
+gram_tile(const float *a, const float *b, size_t stride, float *out, size_t ld)
+{
+	Lanes sum[LEP_GRAM_ROWS * LEP_GRAM_ROWS];
+	float total[LEP_GRAM_ROWS * LEP_GRAM_ROWS];
+
+	UNROLL for (int e = 0; e < LEP_GRAM_ROWS * LEP_GRAM_ROWS; e++)
+	{
+		sum[e] = lanes_set1(0);
+	}
+	for (size_t f = 0; f < stride; f += LEP_LANES)
+	{
+		Lanes other[LEP_GRAM_ROWS];
+
+		UNROLL for (int c = 0; c < LEP_GRAM_ROWS; c++)
+		{
+			other[c] = lanes_load(b + (size_t) c * stride + f);
+		}
+		UNROLL for (int r = 0; r < LEP_GRAM_ROWS; r++)
+		{
+			Lanes one = lanes_load(a + (size_t) r * stride + f);
+
+			UNROLL for (int c = 0; c < LEP_GRAM_ROWS; c++)
+			{
+				sum[r * LEP_GRAM_ROWS + c] = lanes_fma(other[c], one, sum[r * LEP_GRAM_ROWS + c]);
+			}
+		}
+	}
+	UNROLL for (int e = 0; e < LEP_GRAM_ROWS * LEP_GRAM_ROWS; e += 4)
+	{
+		lanes_sum4(sum + e, total + e);
+	}
+	UNROLL for (int r = 0; r < LEP_GRAM_ROWS; r++)
+	{
+		UNROLL for (int c = 0; c < LEP_GRAM_ROWS; c++)
+		{
+			out[(size_t) r * ld + (size_t) c] = total[r * LEP_GRAM_ROWS + c];
+		}
+	}
+}
+
+static void
+LEP_KERNEL(gram_f32)(const float *restrict rows, int n, int stride, float *restrict out, int ld)
+{
+	size_t width = (size_t) stride;
+	int a = 0;
+
+	for (; a + LEP_GRAM_ROWS <= n; a += LEP_GRAM_ROWS)
+	{
+		for (int b = 0; b <= a; b += LEP_GRAM_ROWS)
+			gram_tile(rows + (size_t) a * width, rows + (size_t) b * width, width,
+					  out + (size_t) a * (size_t) ld + b, (size_t) ld);
+	}
+	for (; a < n; a++)
+		LEP_KERNEL(dot_rows_f32)
+	(rows, a + 1, stride, rows + (size_t) a * width, out + (size_t) a * (size_t) ld);
 }
 
 /* Four chunks of y at a time stay in registers over all rows. */
@@ -352,7 +424,9 @@ const LepKernels LEP_KERNEL(lep_kernels) = {
 	.dot_f32 = LEP_KERNEL(dot_f32),
 	.dot_f64 = LEP_KERNEL(dot_f64),
 	.axpy_f32 = LEP_KERNEL(axpy_f32),
+	.mul_f32 = LEP_KERNEL(mul_f32),
 	.dot_rows_f32 = LEP_KERNEL(dot_rows_f32),
+	.gram_f32 = LEP_KERNEL(gram_f32),
 	.axpy_rows_f32 = LEP_KERNEL(axpy_rows_f32),
 	.syrk_f32 = LEP_KERNEL(syrk_f32),
 	.sgd_block = LEP_KERNEL(sgd_block),

@@ -13,6 +13,7 @@
 #define LEP_LEVEL		LEP_KERNELS_NEON
 #define LEP_KERNEL(op)	op##_neon
 #define LEP_SYRK_ROWS	4
+#define LEP_GRAM_ROWS	2
 #define LEP_SGD_CHUNKS	4
 #define LEP_PREFETCH(p) __builtin_prefetch((p), 1)
 

@@ -10,6 +10,7 @@
 #define LEP_LEVEL		LEP_KERNELS_PORTABLE
 #define LEP_KERNEL(op)	op##_portable
 #define LEP_SYRK_ROWS	1
+#define LEP_GRAM_ROWS	2
 #define LEP_SGD_CHUNKS	0
 #define LEP_PREFETCH(p) ((void) (p))
 

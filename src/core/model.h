@@ -12,6 +12,9 @@
  * Whatever scaling a solver uses inside is undone here, so that nobody who
  * reads a model needs to know of it.
  *
+ * A model may have item neighbours (neighbors.h) instead of factors or beside
+ * them; their terms are added to the score before it is rounded.
+ *
  * Three things a model may have besides.  Variances: how far a rating is
  * expected to lie from its score, noise + user_variance[u] + item_variance[i].
  * Times: what the score was in an earlier stretch of time, for those who ask
@@ -69,6 +72,8 @@ typedef struct LepLevels
 	float cut[LEP_MAX_LEVELS - 1];
 } LepLevels;
 
+typedef struct LepNeighbors LepNeighbors; /* neighbors.h */
+
 typedef struct LepModel
 {
 	int32_t n_users;
@@ -83,10 +88,11 @@ typedef struct LepModel
 	float *user_factors; /* [n_users * stride], padded rows; NULL for n_factors 0 */
 	float *item_factors; /* [n_items * stride] */
 
-	double noise;		  /* variance of a rating around its score, of the sums below 0 */
-	float *user_variance; /* [n_users], at least 0; NULL: not known */
-	float *item_variance; /* [n_items]; NULL exactly where user_variance is */
-	LepTimes *times;	  /* NULL: no effect of time */
+	double noise;			 /* variance of a rating around its score, of the sums below 0 */
+	float *user_variance;	 /* [n_users], at least 0; NULL: not known */
+	float *item_variance;	 /* [n_items]; NULL exactly where user_variance is */
+	LepTimes *times;		 /* NULL: no effect of time */
+	LepNeighbors *neighbors; /* NULL: none */
 } LepModel;
 
 /*
@@ -105,10 +111,16 @@ extern size_t lep_model_size(int32_t n_users, int32_t n_items, int n_factors);
 extern LepStatus lep_model_add_variances(LepArena *arena, LepModel *model);
 extern LepStatus lep_model_add_times(LepArena *arena, int n_bins, LepModel *model);
 
+/* Room for the neighbours of all items, at most `room` entries in all; none yet. */
+extern LepStatus lep_model_add_neighbors(LepArena *arena, int64_t room, LepModel *model);
+
 /* Give the model's arrays back to the arena that they are from. */
 extern void lep_model_free(LepArena *arena, LepModel *model);
 
-/* Copy biases, factors, mean and scale between models of the same shape. */
+/*
+ * Copy biases, factors, mean, scale and neighbours between models of the same
+ * shape; there is room for the neighbours, and each model keeps its baskets.
+ */
 extern void lep_model_copy(LepModel *to, const LepModel *from);
 
 /*

@@ -9,19 +9,25 @@
 #include <stddef.h>
 #include <string.h>
 
-static const char *const algorithm_words[] = { "auto", "baseline", "sgd", "als", "bayes", "popular", NULL };
+static const char *const algorithm_words[] = { "auto", "baseline", "sgd",  "als",  "bayes",
+											   "ials", "popular",  "walk", "slim", NULL };
 static const char *const feedback_words[] = { "auto", "explicit", "implicit", NULL };
 static const char *const split_words[] = { "random", "time", "leave_last", NULL };
 static const char *const duplicates_words[] = { "auto", "last", "mean", "sum", "max", "error", NULL };
 static const char *const unknown_words[] = { "bias", "null", "error", NULL };
 static const char *const implicit_words[] = { "both", "users", "items", "none", NULL };
+static const char *const confidence_words[] = { "linear", "log", "none", NULL };
 static const char *const point_words[] = { "mean", "median", NULL };
 
-#define TAKEN_BY_SGD	  (1u << LEP_ALGORITHM_SGD)
-#define TAKEN_BY_ALS	  (1u << LEP_ALGORITHM_ALS)
-#define TAKEN_BY_BASELINE (1u << LEP_ALGORITHM_BASELINE)
-#define TAKEN_BY_BAYES	  (1u << LEP_ALGORITHM_BAYES)
-#define TAKEN_BY_FACTORS  (TAKEN_BY_SGD | TAKEN_BY_ALS)
+#define TAKEN_BY_SGD	   (1u << LEP_ALGORITHM_SGD)
+#define TAKEN_BY_ALS	   (1u << LEP_ALGORITHM_ALS)
+#define TAKEN_BY_BASELINE  (1u << LEP_ALGORITHM_BASELINE)
+#define TAKEN_BY_BAYES	   (1u << LEP_ALGORITHM_BAYES)
+#define TAKEN_BY_IALS	   (1u << LEP_ALGORITHM_IALS)
+#define TAKEN_BY_WALK	   (1u << LEP_ALGORITHM_WALK)
+#define TAKEN_BY_SLIM	   (1u << LEP_ALGORITHM_SLIM)
+#define TAKEN_BY_NEIGHBORS (TAKEN_BY_WALK | TAKEN_BY_SLIM)
+#define TAKEN_BY_FACTORS   (TAKEN_BY_SGD | TAKEN_BY_ALS)
 
 #define INT(name, algorithms, min, max, standard, meaning)                                                   \
 	{                                                                                                        \
@@ -56,16 +62,27 @@ static const LepOption option_table[] = {
 	ENUM(feedback, feedback_words, LEP_FEEDBACK_AUTO,
 		 "explicit (ratings that differ) or implicit (purchases, views, counts); auto decides from the data"),
 
-	INT(factors, TAKEN_BY_FACTORS | TAKEN_BY_BAYES, 1, 1024, 64, "numbers learned per user and per item"),
-	INT(epochs, TAKEN_BY_FACTORS | TAKEN_BY_BAYES, 1, 10000, 60,
+	INT(factors, TAKEN_BY_FACTORS | TAKEN_BY_BAYES | TAKEN_BY_IALS, 1, 1024, 64,
+		"numbers learned per user and per item"),
+	INT(epochs, TAKEN_BY_FACTORS | TAKEN_BY_BAYES | TAKEN_BY_IALS, 1, 10000, 60,
 		"passes over the ratings, at most; sweeps of bayes"),
-	REAL(regularization, TAKEN_BY_FACTORS, 0, 1e6, 0.08,
+	REAL(regularization, TAKEN_BY_FACTORS | TAKEN_BY_IALS | TAKEN_BY_SLIM, 0, 1e6, 0.08,
 		 "pull of the factors towards zero; unless given, adapted to how many ratings there are per id"),
 	REAL(bias_regularization, TAKEN_BY_FACTORS | TAKEN_BY_BASELINE, 0, 1e6, 0.02,
 		 "pull of the biases towards zero"),
+	REAL(regularization_exponent, TAKEN_BY_IALS, 0, 2, 1,
+		 "power of a row's weight, its entries and what it lacks, that its regularization grows with"),
+	REAL(unobserved_weight, TAKEN_BY_IALS, 0, 1e6, 0,
+		 "weight of a pair that is not in the source, beside the mean of those that are; unless given, 300 / "
+		 "the number of items"),
+	ENUM_OF(
+		confidence, TAKEN_BY_IALS, confidence_words, LEP_CONFIDENCE_LOG,
+		"how the weight of a pair grows with its rating r: linear, 1 + alpha r; log, 1 + alpha log(1 + r); "
+		"none, not at all"),
+	REAL(alpha, TAKEN_BY_IALS, 0, 1e6, 1, "how fast confidence grows with the rating"),
 	REAL(learning_rate, TAKEN_BY_SGD, 1e-6, 1, 0.03, "step of the first epoch"),
 	REAL(learning_rate_decay, TAKEN_BY_SGD, 0.01, 1, 0.95, "what the step is multiplied by after each epoch"),
-	INT(patience, TAKEN_BY_FACTORS, 1, 10000, 3,
+	INT(patience, TAKEN_BY_FACTORS | TAKEN_BY_IALS, 1, 10000, 3,
 		"stop after this many epochs without a better validation error"),
 	INT(seed, 0, -9007199254740992.0, 9007199254740992.0, 42,
 		"start of every random choice; same data, options and seed give the same model"),
@@ -75,6 +92,17 @@ static const LepOption option_table[] = {
 		"none, besides the ratings themselves"),
 	INT(time_bins, TAKEN_BY_BAYES, 0, 4096, 0,
 		"stretches of time, of equally many ratings, that differ in what was liked; 0: time does not count"),
+	INT(neighbors, TAKEN_BY_NEIGHBORS, 1, 1000, 200,
+		"walk: items that an item speaks for, at most; slim: items that an item is explained by"),
+	REAL(user_exponent, TAKEN_BY_NEIGHBORS, 0, 4, 1,
+		 "a user with n items counts n to the power of minus this in what items have in common"),
+	REAL(source_exponent, TAKEN_BY_WALK, 0, 4, 1,
+		 "an item of n users speaks for others with weights times n to the power of minus this"),
+	REAL(
+		target_exponent, TAKEN_BY_WALK, 0, 4, 0.2,
+		"the weights for an item of n users are times n to the power of minus this: more brings rarer items"),
+	INT(max_user_items, TAKEN_BY_NEIGHBORS, 2, 1000000, 5000,
+		"of a user with more items a sample of about so many is learned from: a user costs their square"),
 	REAL(time_limit, 0, 0.001, 1e7, 60,
 		 "seconds of one core that auto and bayes may plan for, refit included, by stated formulas"),
 
@@ -118,12 +146,21 @@ static const size_t option_offsets[] = {
 	AT(epochs),
 	AT(regularization),
 	AT(bias_regularization),
+	AT(regularization_exponent),
+	AT(unobserved_weight),
+	AT(confidence),
+	AT(alpha),
 	AT(learning_rate),
 	AT(learning_rate_decay),
 	AT(patience),
 	AT(seed),
 	AT(implicit),
 	AT(time_bins),
+	AT(neighbors),
+	AT(user_exponent),
+	AT(source_exponent),
+	AT(target_exponent),
+	AT(max_user_items),
 	AT(time_limit),
 	AT(user_column),
 	AT(item_column),
@@ -164,8 +201,13 @@ static const StandardOverride standard_overrides[] = {
 	{ "bias_regularization", LEP_ALGORITHM_BASELINE, 3 },
 	{ "bias_regularization", LEP_ALGORITHM_ALS, 3 },
 	{ "patience", LEP_ALGORITHM_ALS, 2 },
+	{ "epochs", LEP_ALGORITHM_IALS, 5 },
+	{ "regularization", LEP_ALGORITHM_IALS, 0.005 },
 	{ "factors", LEP_ALGORITHM_BAYES, 32 },
 	{ "epochs", LEP_ALGORITHM_BAYES, 400 },
+	{ "neighbors", LEP_ALGORITHM_SLIM, 100 },
+	{ "user_exponent", LEP_ALGORITHM_SLIM, 0.5 },
+	{ "regularization", LEP_ALGORITHM_SLIM, 10 },
 };
 
 #define N_OVERRIDES ((int) (sizeof(standard_overrides) / sizeof(standard_overrides[0])))

@@ -22,7 +22,10 @@ typedef enum LepAlgorithm
 	LEP_ALGORITHM_SGD,
 	LEP_ALGORITHM_ALS,
 	LEP_ALGORITHM_BAYES,
+	LEP_ALGORITHM_IALS,
 	LEP_ALGORITHM_POPULAR,
+	LEP_ALGORITHM_WALK,
+	LEP_ALGORITHM_SLIM,
 	LEP_N_ALGORITHMS
 } LepAlgorithm;
 
@@ -65,6 +68,13 @@ typedef enum LepImplicit
 	LEP_IMPLICIT_NONE
 } LepImplicit;
 
+typedef enum LepConfidence
+{
+	LEP_CONFIDENCE_LINEAR,
+	LEP_CONFIDENCE_LOG,
+	LEP_CONFIDENCE_NONE
+} LepConfidence;
+
 typedef enum LepPoint
 {
 	LEP_POINT_MEAN,
@@ -97,13 +107,22 @@ typedef struct LepOptions
 	int64_t epochs; /* at most */
 	double regularization;
 	double bias_regularization;
+	double regularization_exponent;
+	double unobserved_weight;
+	int confidence; /* LepConfidence */
+	double alpha;
 	double learning_rate;
 	double learning_rate_decay; /* per epoch */
 	int64_t patience;			/* epochs without improvement before stopping */
 	int64_t seed;
 	int implicit;	   /* LepImplicit */
 	int64_t time_bins; /* at most */
-	double time_limit; /* seconds */
+	int64_t neighbors; /* per item */
+	double user_exponent;
+	double source_exponent;
+	double target_exponent;
+	int64_t max_user_items; /* of a user whose items are more a sample is taken */
+	double time_limit;		/* seconds */
 
 	/* the data */
 	char user_column[LEP_OPTION_TEXT_LEN];

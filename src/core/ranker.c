@@ -142,8 +142,11 @@ LepStatus
 lep_ranker_of_model(LepArena *arena, const LepModel *model, LepRanker *ranker)
 {
 	int64_t n_pieces = ((int64_t) model->n_items + LEP_RANKER_PIECE - 1) / LEP_RANKER_PIECE;
-	ModelRanker *own = lep_arena_alloc(arena, 1, sizeof(ModelRanker));
+	ModelRanker *own;
 
+	if (model->neighbors != NULL && model->n_factors == 0)
+		return lep_ranker_of_neighbors(arena, model, ranker);
+	own = lep_arena_alloc(arena, 1, sizeof(ModelRanker));
 	if (own == NULL)
 		return arena->env->error.status;
 	own->model = model;

@@ -15,7 +15,10 @@ static const LepSolver *const solvers[LEP_N_ALGORITHMS] = {
 	[LEP_ALGORITHM_SGD] = &lep_solver_sgd,
 	[LEP_ALGORITHM_ALS] = &lep_solver_als,
 	[LEP_ALGORITHM_BAYES] = &lep_solver_bayes,
+	[LEP_ALGORITHM_IALS] = &lep_solver_ials,
 	[LEP_ALGORITHM_POPULAR] = &lep_solver_popular,
+	[LEP_ALGORITHM_WALK] = &lep_solver_walk,
+	[LEP_ALGORITHM_SLIM] = &lep_solver_slim,
 };
 
 /* By accuracy; of equals the first is taken: the fastest per factor. */

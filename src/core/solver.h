@@ -45,6 +45,9 @@ typedef struct LepSolver
 	/* Bins of time that the model will have, at most; NULL: none. */
 	int (*time_bins)(const LepRatings *ratings, const LepOptions *options);
 
+	/* Entries that the model's neighbours have, at most; NULL: it has none. */
+	int64_t (*neighbors)(int32_t n_items, const LepOptions *options);
+
 	/*
 	 * Defaults that depend on the data, by a stated rule: sets what was not
 	 * given.  NULL if there are none.
@@ -120,6 +123,9 @@ extern const LepSolver lep_solver_baseline;
 extern const LepSolver lep_solver_sgd;
 extern const LepSolver lep_solver_als;
 extern const LepSolver lep_solver_bayes; /* gibbs.c */
+extern const LepSolver lep_solver_ials;
 extern const LepSolver lep_solver_popular;
+extern const LepSolver lep_solver_walk;
+extern const LepSolver lep_solver_slim;
 
 #endif /* LEP_SOLVER_H */

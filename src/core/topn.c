@@ -36,6 +36,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/best.h"
 #include "core/kernels.h"
 #include "core/radix.h"
 
@@ -276,6 +277,18 @@ lep_items_create(LepArena *arena, int32_t n_items, int n_factors, double mean, c
 	return items;
 }
 
+int32_t
+lep_items_count(const LepItems *items)
+{
+	return items->n_items;
+}
+
+int
+lep_items_stride(const LepItems *items)
+{
+	return items->stride;
+}
+
 float
 lep_items_bias(const LepItems *items, int32_t item)
 {
@@ -305,44 +318,9 @@ typedef struct Search
 	double base;		   /* mean + user bias, as lep_score adds them */
 	double user_norm;	   /* at least the user row's */
 	uint8_t *allowed;	   /* bit per item, or NULL: look into exclude */
-	LepTopnEntry *heap;	   /* the caller's array; the worst entry is its root */
-	int64_t n_kept;		   /* entries in it */
-	int64_t n_wanted;	   /* entries at most */
+	LepBest best;		   /* in the caller's array */
 	double threshold;	   /* a score below it, before rounding, cannot enter */
 } Search;
-
-static bool
-is_better(const LepTopnEntry *a, const LepTopnEntry *b)
-{
-	return a->score > b->score || (a->score == b->score && a->item < b->item);
-}
-
-/* Put entry where the hole at index `at` of n entries moves down to. */
-static void
-sift_down(LepTopnEntry *heap, int64_t n, int64_t at, LepTopnEntry entry)
-{
-	for (int64_t child = 2 * at + 1; child < n; child = 2 * at + 1)
-	{
-		if (child + 1 < n && is_better(&heap[child], &heap[child + 1]))
-			child++;
-		if (!is_better(&entry, &heap[child]))
-			break;
-		heap[at] = heap[child];
-		at = child;
-	}
-	heap[at] = entry;
-}
-
-static void
-sift_up(LepTopnEntry *heap, int64_t at, LepTopnEntry entry)
-{
-	while (at > 0 && is_better(&heap[(at - 1) / 2], &entry))
-	{
-		heap[at] = heap[(at - 1) / 2];
-		at = (at - 1) / 2;
-	}
-	heap[at] = entry;
-}
 
 /* Score an item exactly and keep it if it is among the best so far. */
 static void
@@ -355,13 +333,10 @@ offer(Search *search, int64_t position)
 						   lep_score(items->mean, query->user_bias, items->bias[position], query->user_row,
 									 row, items->stride) };
 
-	if (search->n_kept < search->n_wanted)
-		sift_up(search->heap, search->n_kept++, entry);
-	else if (is_better(&entry, &search->heap[0]))
-		sift_down(search->heap, search->n_kept, 0, entry);
-	if (search->n_kept == search->n_wanted)
+	lep_best_offer(&search->best, entry);
+	if (search->best.n_kept == search->best.n_wanted)
 	{
-		double last = search->heap[0].score;
+		double last = search->best.entries[0].score;
 
 		/* the float below last, or less: what is halfway between may round up */
 		search->threshold = last - (fabs(last) * (2 * FLOAT_UNIT) + FLOAT_TINY);
@@ -499,22 +474,6 @@ scan_candidates(Search *search)
 	return LEP_OK;
 }
 
-/* Sort the heap in place, best first: the worst moves to the end, again and again. */
-static LepStatus
-sort_entries(Search *search)
-{
-	for (int64_t n = search->n_kept - 1; n > 0; n--)
-	{
-		LepTopnEntry last = search->heap[n];
-
-		if (n % STOP_INTERVAL == 0 && lep_env_stopped(search->env))
-			return LEP_ERR_STOPPED;
-		search->heap[n] = search->heap[0];
-		sift_down(search->heap, n, 0, last);
-	}
-	return LEP_OK;
-}
-
 /* Bit per item: the candidates, or all, without the excluded. */
 static LepStatus
 mark_allowed(Search *search, LepArena *arena)
@@ -552,7 +511,7 @@ find_best(Search *search, LepArena *arena)
 	if (status == LEP_OK)
 		status = few ? scan_candidates(search) : scan_items(search);
 	if (status == LEP_OK)
-		status = sort_entries(search);
+		status = lep_best_sort(search->env, &search->best);
 	return status;
 }
 
@@ -565,14 +524,14 @@ lep_topn(LepEnv *env, const LepItems *items, const LepTopnQuery *query, LepTopnE
 					  .items = items,
 					  .query = query,
 					  .base = items->mean + (double) query->user_bias,
-					  .heap = entries,
-					  .n_wanted = query->n < n_possible ? query->n : n_possible,
+					  .best = { .entries = entries,
+								.n_wanted = query->n < n_possible ? query->n : n_possible },
 					  .threshold = -INFINITY };
 	LepArena arena;
 	LepStatus status;
 
 	*n_found = 0;
-	if (search.n_wanted <= 0)
+	if (search.best.n_wanted <= 0)
 		return LEP_OK;
 	if (query->user_row != NULL && items->stride > 0)
 	{
@@ -583,6 +542,6 @@ lep_topn(LepEnv *env, const LepItems *items, const LepTopnQuery *query, LepTopnE
 	status = find_best(&search, &arena);
 	lep_arena_drop(&arena);
 	if (status == LEP_OK)
-		*n_found = search.n_kept;
+		*n_found = search.best.n_kept;
 	return status;
 }

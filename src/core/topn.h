@@ -39,6 +39,10 @@ extern size_t lep_items_size(int32_t n_items, int n_factors);
 extern LepItems *lep_items_create(LepArena *arena, int32_t n_items, int n_factors, double mean,
 								  const float *bias, const float *factors);
 
+/* how many items, and floats in a row of each: 0 for 0 factors */
+extern int32_t lep_items_count(const LepItems *items);
+extern int lep_items_stride(const LepItems *items);
+
 /* bias and padded row of an item; the row is NULL for 0 factors */
 extern float lep_items_bias(const LepItems *items, int32_t item);
 extern const float *lep_items_row(const LepItems *items, int32_t item);

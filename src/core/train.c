@@ -23,6 +23,7 @@
 #include <time.h>
 
 #include "core/interval.h"
+#include "core/neighbors.h"
 #include "core/plan.h"
 #include "core/pool.h"
 #include "core/split.h"
@@ -90,6 +91,11 @@ create_model(LepArena *arena, const LepRatings *ratings, const Fit *fit, LepMode
 		status = lep_model_add_variances(arena, model);
 	if (status == LEP_OK && n_bins > 0)
 		status = lep_model_add_times(arena, n_bins, model);
+	if (status == LEP_OK && fit->solver->neighbors != NULL)
+		status =
+			lep_model_add_neighbors(arena, fit->solver->neighbors(ratings->n_items, &fit->options), model);
+	if (status == LEP_OK && model->neighbors != NULL)
+		status = lep_neighbors_take_baskets(arena, ratings, fit->parts, model->neighbors);
 	return status;
 }
 

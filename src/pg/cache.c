@@ -1,6 +1,6 @@
 /*
  * cache.c
- *		Item factors per session.
+ *		Items per session: factors, biases, neighbours, ids.
  */
 #include "postgres.h"
 
@@ -10,6 +10,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "core/foldin.h"
 #include "core/kernels.h"
 #include "pg/compat.h"
 #include "pg/cache.h"
@@ -25,6 +26,16 @@ static dlist_head entries = DLIST_STATIC_INIT(entries);
 /* Bytes that an id takes in the map, about: for the estimate before loading. */
 #define BYTES_PER_ID 40
 
+/* Where lists can go along an order: popularity and order, and where a row of neighbours starts. */
+#define BYTES_PER_ORDERED (sizeof(float) + sizeof(int32) + sizeof(int64))
+
+/* Are there lists that do not come from factors or biases? */
+static bool
+has_order(const LpgVersion *version)
+{
+	return version->has_neighbors || (version->implicit && version->n_factors > 0);
+}
+
 static Size
 cache_limit(void)
 {
@@ -34,8 +45,16 @@ cache_limit(void)
 static Size
 estimate_size(const LpgVersion *version)
 {
-	return lep_add_size(lep_items_size(version->n_items, version->n_factors),
-						(Size) version->n_items * BYTES_PER_ID);
+	Size size = lep_add_size(lep_items_size(version->n_items, version->n_factors),
+							 (Size) version->n_items * BYTES_PER_ID);
+
+	if (version->n_factors > 0)
+		size = lep_add_size(size, lep_foldin_size(version->n_factors));
+	if (version->has_neighbors)
+		size = lep_add_size(size, lep_mul_size(version->n_neighbors, sizeof(int32) + sizeof(float)));
+	if (has_order(version))
+		size = lep_add_size(size, (Size) version->n_items * BYTES_PER_ORDERED);
+	return size;
 }
 
 static LpgItems *
@@ -50,7 +69,8 @@ find_entry(Oid model, const LpgVersion *version, LepIdKind kind)
 		if (!entry->stale && entry->model == model && entry->version == version->version &&
 			entry->generation == version->generation && entry->table == version->items &&
 			entry->kind == kind && entry->n_items == version->n_items &&
-			entry->n_factors == version->n_factors && entry->mean == version->mean)
+			entry->n_factors == version->n_factors && entry->has_neighbors == version->has_neighbors &&
+			entry->n_neighbors == version->n_neighbors && entry->mean == version->mean)
 			return entry;
 	}
 	return NULL;
@@ -148,6 +168,14 @@ typedef struct ItemLoader
 	LepId *ids;		/* [n_items]; text copied to the current context */
 	float *bias;	/* [n_items] */
 	float *factors; /* [n_items * stride] */
+
+	/* neighbours of all items, in the order in which their rows came */
+	int64 n_neighbors;
+	int32 *neighbors; /* [version->n_neighbors] */
+	float *weights;
+	int64 *first;	   /* [n_items] of an item's neighbours */
+	int32 *n_of_item;  /* [n_items] */
+	float *popularity; /* [n_items] share of users; NULL: not needed */
 } ItemLoader;
 
 static void
@@ -170,6 +198,17 @@ copy_id(const LepId *id, LepIdKind kind)
 }
 
 static void
+load_neighbors(ItemLoader *loader, TupleTableSlot *slot, int32 n)
+{
+	LpgNeighborRoom room = { loader->neighbors + loader->n_neighbors, loader->weights + loader->n_neighbors,
+							 loader->version->n_neighbors - loader->n_neighbors };
+
+	loader->first[n] = loader->n_neighbors;
+	loader->n_of_item[n] = (int32) lpg_store_read_neighbors(loader->table, slot, loader->version, n, room);
+	loader->n_neighbors += loader->n_of_item[n];
+}
+
+static void
 load_row(void *arg, TupleTableSlot *slot)
 {
 	ItemLoader *loader = arg;
@@ -185,8 +224,12 @@ load_row(void *arg, TupleTableSlot *slot)
 	row.factors = loader->factors == NULL ? NULL : loader->factors + (Size) n * loader->stride;
 	lpg_store_read_row(loader->table, slot, loader->version, LPG_ITEMS, &row);
 	loader->bias[n] = row.bias;
+	if (loader->popularity != NULL)
+		loader->popularity[n] = (float) Max(row.n_ratings, 0) / (float) Max(loader->version->n_users, 1);
 	id = lpg_store_read_id(slot, loader->kind);
 	loader->ids[n] = copy_id(&id, loader->kind);
+	if (loader->first != NULL)
+		load_neighbors(loader, slot, n);
 	loader->loaded[n] = true;
 	loader->n_loaded++;
 }
@@ -219,11 +262,72 @@ alloc_huge(Size n, Size size)
 	return palloc_extended(Max(lep_mul_size(n, size), 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 }
 
+/* An array of the entry's. */
+static void *
+alloc_kept(LpgItems *entry, int64 n, Size size)
+{
+	void *memory = lep_arena_alloc(&entry->arena, n, size);
+
+	if (memory == NULL)
+		lpg_error(&entry->env.error);
+	return memory;
+}
+
+/* Neighbours in the order of item numbers. */
+static void
+place_neighbors(LpgItems *entry, const ItemLoader *loader)
+{
+	LepNeighbors *neighbors = alloc_kept(entry, 1, sizeof(LepNeighbors));
+
+	memset(neighbors, 0, sizeof(*neighbors));
+	neighbors->n_rows = entry->n_items;
+	neighbors->n_items = entry->n_items;
+	neighbors->room = loader->n_neighbors;
+	neighbors->start = alloc_kept(entry, (int64) entry->n_items + 1, sizeof(int64));
+	neighbors->target = alloc_kept(entry, loader->n_neighbors, sizeof(int32));
+	neighbors->weight = alloc_kept(entry, loader->n_neighbors, sizeof(float));
+	neighbors->start[0] = 0;
+	for (int32 i = 0; i < entry->n_items; i++)
+	{
+		int64 start = neighbors->start[i];
+		Size n = loader->n_of_item[i];
+
+		memcpy(neighbors->target + start, loader->neighbors + loader->first[i], n * sizeof(int32));
+		memcpy(neighbors->weight + start, loader->weights + loader->first[i], n * sizeof(float));
+		neighbors->start[i + 1] = start + (int64) n;
+	}
+	entry->served.neighbors = neighbors;
+}
+
+/* The order that lists are filled in. */
+static void
+place_order(LpgItems *entry, const float *by)
+{
+	float *popularity = alloc_kept(entry, entry->n_items, sizeof(float));
+	int32 *order = alloc_kept(entry, entry->n_items, sizeof(int32));
+
+	memcpy(popularity, by, (Size) entry->n_items * sizeof(float));
+	lpg_check(lep_neighbors_order(&entry->env, popularity, entry->n_items, order), &entry->env.error);
+	entry->served.popularity = popularity;
+	entry->served.order = order;
+}
+
+static void
+alloc_neighbors(ItemLoader *loader)
+{
+	const LpgVersion *version = loader->version;
+
+	loader->neighbors = alloc_huge(version->n_neighbors, sizeof(int32));
+	loader->weights = alloc_huge(version->n_neighbors, sizeof(float));
+	loader->first = alloc_huge(version->n_items, sizeof(int64));
+	loader->n_of_item = alloc_huge(version->n_items, sizeof(int32));
+}
+
 static void
 load_entry(LpgItems *entry, Relation table, const LpgVersion *version, LepIdKind kind, Snapshot snapshot)
 {
 	ItemLoader loader = {
-		table, version, kind, lep_row_stride(version->n_factors), 0, NULL, NULL, NULL, NULL
+		.table = table, .version = version, .kind = kind, .stride = lep_row_stride(version->n_factors)
 	};
 	char *raw = NULL;
 
@@ -236,14 +340,27 @@ load_entry(LpgItems *entry, Relation table, const LpgVersion *version, LepIdKind
 		loader.factors = (float *) TYPEALIGN(LEP_ALIGNMENT, raw);
 	}
 
+	if (version->has_neighbors)
+		alloc_neighbors(&loader);
+	else if (has_order(version))
+		loader.popularity = alloc_huge(version->n_items, sizeof(float));
 	lpg_store_scan(table, version->version, snapshot, load_row, &loader);
 	if (loader.n_loaded != version->n_items)
 		fail_version(&loader, psprintf("It has %d items of %d.", loader.n_loaded, version->n_items));
+	if (loader.n_neighbors != version->n_neighbors)
+		fail_version(&loader, psprintf("Its items have " INT64_FORMAT " neighbors of " INT64_FORMAT ".",
+									   loader.n_neighbors, version->n_neighbors));
 	load_ids(entry, &loader);
 	entry->items = lep_items_create(&entry->arena, version->n_items, version->n_factors, version->mean,
 									loader.bias, loader.factors);
 	if (entry->items == NULL)
 		lpg_error(&entry->env.error);
+	entry->served.mean = version->mean;
+	entry->served.items = entry->items;
+	if (version->has_neighbors)
+		place_neighbors(entry, &loader);
+	if (has_order(version))
+		place_order(entry, loader.popularity != NULL ? loader.popularity : loader.bias);
 }
 
 static LpgItems *
@@ -261,6 +378,8 @@ create_entry(Oid model, const LpgVersion *version, LepIdKind kind)
 	entry->kind = kind;
 	entry->n_items = version->n_items;
 	entry->n_factors = version->n_factors;
+	entry->has_neighbors = version->has_neighbors;
+	entry->n_neighbors = version->n_neighbors;
 	entry->mean = version->mean;
 	entry->uncommitted = TransactionIdIsValid(GetCurrentTransactionIdIfAny()) ||
 						 TransactionIdIsValid(GetTopTransactionIdIfAny());
@@ -318,11 +437,19 @@ lpg_cache_get(Relation model, const LpgVersion *version, Relation items, LepIdKi
 							   RelationGetRelationName(model), (needed + 1023) / 1024, lpg_cache_size),
 						errdetail("Other models that the same query reads hold %zu kB of it.",
 								  (pinned_size() + 1023) / 1024),
-						errhint("SET lepton.cache_size to more, or train with fewer factors.")));
+						errhint("SET lepton.cache_size to more, or train with fewer factors or neighbors.")));
 	make_room(needed);
 	entry = load(model, version, items, kind, snapshot);
 	entry->pins++;
 	return entry;
+}
+
+void
+lpg_cache_keep_folding(LpgItems *items, LpgFolding *folding, MemoryContext context, Size bytes)
+{
+	MemoryContextSetParent(context, items->context);
+	items->folding = folding;
+	items->env.bytes_now = lep_add_size(items->env.bytes_now, bytes);
 }
 
 void

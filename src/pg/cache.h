@@ -20,13 +20,18 @@
 
 #include "core/env.h"
 #include "core/idmap.h"
+#include "core/serve.h"
 #include "core/topn.h"
 #include "pg/registry.h"
 
+typedef struct LpgFolding LpgFolding; /* folding.h */
+
 typedef struct LpgItems
 {
-	LepItems *items; /* factors and biases, item number = row of ids */
-	LepIdMap *ids;	 /* item ids; their order is the numbers' order */
+	LepServed served;	 /* factors, biases, neighbours; item number = row of ids */
+	LepItems *items;	 /* the served one's */
+	LepIdMap *ids;		 /* item ids; their order is the numbers' order */
+	LpgFolding *folding; /* NULL: not asked for yet, or none */
 
 	/* what an entry is known by */
 	Oid model;
@@ -36,6 +41,8 @@ typedef struct LpgItems
 	LepIdKind kind;
 	int32 n_items;
 	int n_factors;
+	bool has_neighbors;
+	int64 n_neighbors;
 	double mean;
 
 	dlist_node node;  /* in the list of entries, last used first */
@@ -64,6 +71,9 @@ extern bool lpg_cache_fits(const LpgVersion *version);
 /* Told at the end of each transaction and subtransaction. */
 extern void lpg_cache_at_abort(void);
 extern void lpg_cache_at_commit(void);
+
+/* Keep this, which lives in the context, with the items; bytes: its size. */
+extern void lpg_cache_keep_folding(LpgItems *items, LpgFolding *folding, MemoryContext context, Size bytes);
 
 extern void lpg_cache_unpin(LpgItems *items);
 

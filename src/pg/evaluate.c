@@ -21,6 +21,7 @@
 
 #include "core/crossval.h"
 #include "core/kernels.h"
+#include "core/neighbors.h"
 #include "core/pool.h"
 #include "pg/compat.h"
 #include "pg/errors.h"
@@ -66,12 +67,13 @@ typedef struct Evaluation
 	int k;
 	double relevant; /* NaN: the default */
 
-	LepModel model;		/* users of the source, items of the model */
-	bool *loaded;		/* [n_items] */
-	int32 *user_of;		/* [users of the source] the same number, or -1 */
-	int32 *item_of;		/* [items of the source] number in the model, or -1 */
-	int32 *item_count;	/* [n_items] */
-	int64 n_unknown[2]; /* users and items of the source, by LpgSide */
+	LepNeighbors neighbors; /* the model's, if it has any */
+	LepModel model;			/* users of the source, items of the model */
+	bool *loaded;			/* [n_items] */
+	int32 *user_of;			/* [users of the source] the same number, or -1 */
+	int32 *item_of;			/* [items of the source] number in the model, or -1 */
+	int32 *item_count;		/* [n_items] */
+	int64 n_unknown[2];		/* users and items of the source, by LpgSide */
 	LepSeen seen;
 	LepView exclude;
 	int64 n_overlap;
@@ -325,6 +327,29 @@ load_times(Evaluation *e)
 			 errhint("Give them in the type that the training had, or leave them out of the source.")));
 }
 
+/* Item neighbours, from the cache, and as baskets what the users had. */
+static void
+load_neighbors(Evaluation *e)
+{
+	int32 n_users = e->x.ratings->n_users;
+	int64 *start = alloc(e, (int64) n_users + 1, sizeof(int64));
+	int32 *items;
+
+	for (int32 u = 0; u < n_users; u++)
+		start[u + 1] = start[u] + e->seen.n[u];
+	items = alloc(e, start[n_users], sizeof(int32));
+	for (int32 u = 0; u < n_users; u++)
+	{
+		if (e->seen.n[u] > 0)
+			memcpy(items + start[u], e->seen.items[u], e->seen.n[u] * sizeof(int32));
+	}
+	e->neighbors = *lpg_handle_items(e->handle)->served.neighbors;
+	e->neighbors.basket_start = start;
+	e->neighbors.basket_item = items;
+	e->neighbors.owns_baskets = false;
+	e->model.neighbors = &e->neighbors;
+}
+
 /* What of the model is needed, with the numbers of the source's users. */
 static void
 load_model(Evaluation *e)
@@ -356,6 +381,8 @@ load_model(Evaluation *e)
 	for (int32 u = 0; u < ratings->n_users; u++)
 		e->n_unknown[LPG_USERS] += e->user_of[u] < 0;
 	load_times(e);
+	if (version->has_neighbors)
+		load_neighbors(e);
 }
 
 /* What is judged: errors only where model and source both have ratings. */
@@ -394,6 +421,7 @@ judge(void *arg)
 	biases.stride = 0;
 	biases.user_factors = NULL;
 	biases.item_factors = NULL;
+	biases.neighbors = NULL;
 	lep_judge_clear(&c->baseline);
 	if (status == LEP_OK)
 		status =

@@ -221,9 +221,8 @@ lpg_handle_items(LpgHandle *handle)
 	return handle->items;
 }
 
-/* The version's details: in the current context, since they may be large. */
-static Jsonb *
-read_details(LpgHandle *handle)
+Jsonb *
+lpg_handle_details(LpgHandle *handle)
 {
 	Relation model = table_open(handle->model, NoLock);
 	Jsonb *details = lpg_registry_details(model, GetActiveSnapshot(), handle->version.version);
@@ -239,7 +238,7 @@ lpg_handle_times(LpgHandle *handle)
 {
 	if (!handle->has_read_times)
 	{
-		Jsonb *details = read_details(handle);
+		Jsonb *details = lpg_handle_details(handle);
 
 		handle->times = lpg_times_read(details, handle->name, handle->version.n_factors, handle->context);
 		handle->has_read_times = true;
@@ -253,7 +252,7 @@ lpg_handle_interval(LpgHandle *handle)
 {
 	if (handle->interval == NULL)
 	{
-		Jsonb *details = read_details(handle);
+		Jsonb *details = lpg_handle_details(handle);
 
 		handle->interval = lpg_interval_read(details, handle->name, handle->context);
 		pfree(details);

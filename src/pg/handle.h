@@ -96,6 +96,9 @@ extern LpgItems *lpg_handle_items_if_cached(LpgHandle *handle);
 /* The version's bins of time; NULL where it has none.  Read when first asked for. */
 extern const LpgTimes *lpg_handle_times(LpgHandle *handle);
 
+/* The version's details: in the current context, since they may be large. */
+extern Jsonb *lpg_handle_details(LpgHandle *handle);
+
 /* What intervals are made of; ERROR where the version has none.  Read when first asked for. */
 extern const LpgInterval *lpg_handle_interval(LpgHandle *handle);
 

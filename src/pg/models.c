@@ -32,6 +32,7 @@
 #include "core/kernels.h"
 #include "pg/compat.h"
 #include "pg/errors.h"
+#include "pg/folding.h"
 #include "pg/interval.h"
 #include "pg/registry.h"
 #include "pg/statement.h"
@@ -123,8 +124,10 @@ typedef struct Check
 	Relation table;
 	LpgVersion version;
 	LpgSide side;
-	float *factors; /* buffer of a row */
-	bool *present;	/* by row number */
+	float *factors;		  /* buffer of a row */
+	bool *present;		  /* by row number */
+	LpgNeighborRoom room; /* buffers of an item's neighbours */
+	int64 n_neighbors;
 	int64 n_rows;
 	int64 n_bytes;
 } Check;
@@ -158,11 +161,26 @@ check_row(void *arg, TupleTableSlot *slot)
 		if (seen != NULL)
 			pfree(seen);
 	}
+	else if (check->version.has_neighbors)
+		check->n_neighbors +=
+			lpg_store_read_neighbors(check->table, slot, &check->version, row.n, check->room);
 	check->n_rows++;
 	if (!slot->tts_isnull[LPG_FACTORS_FACTORS - 1])
 		check->n_bytes += toast_raw_datum_size(slot->tts_values[LPG_FACTORS_FACTORS - 1]) - VARHDRSZ;
 	if (!slot->tts_isnull[LPG_FACTORS_EXTRA - 1])
 		check->n_bytes += toast_raw_datum_size(slot->tts_values[LPG_FACTORS_EXTRA - 1]) - VARHDRSZ;
+}
+
+static void
+check_neighbor_count(const Check *check)
+{
+	if (check->side == LPG_ITEMS && check->n_neighbors != check->version.n_neighbors)
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+						errmsg("items of version " INT64_FORMAT " in table \"%s\" have " INT64_FORMAT
+							   " neighbors, not " INT64_FORMAT,
+							   check->version.version, RelationGetRelationName(check->table),
+							   check->n_neighbors, check->version.n_neighbors),
+						errhint("Train the model again.")));
 }
 
 static void
@@ -186,6 +204,7 @@ check_side(Check *check, Relation model, LpgSide side)
 			 errmsg("table \"%s\" has " INT64_FORMAT " rows of version " INT64_FORMAT ", not " INT64_FORMAT,
 					RelationGetRelationName(check->table), check->n_rows, check->version.version, expected),
 			 errhint("Train the model again.")));
+	check_neighbor_count(check);
 	values[0] = Int64GetDatum(check->version.version);
 	values[1] = ObjectIdGetDatum(RelationGetRelid(check->table));
 	values[2] = Int64GetDatum(check->n_rows);
@@ -204,6 +223,7 @@ check_details(Relation model, Datum details, const LpgVersion *version)
 
 	(void) lpg_interval_read(json, name, CurrentMemoryContext);
 	(void) lpg_times_read(json, name, version->n_factors, CurrentMemoryContext);
+	lpg_folding_check(json, name, version);
 }
 
 static void
@@ -216,9 +236,14 @@ check_version(void *arg, Relation model, TupleTableSlot *slot)
 	lpg_registry_read_version(model, slot->tts_values, slot->tts_isnull, &check.version);
 	check_details(model, slot->tts_values[LPG_MODEL_DETAILS - 1], &check.version);
 	check.factors = palloc0(lep_row_stride(check.version.n_factors) * sizeof(float) + 1);
+	check.room.n = Min(check.version.n_neighbors, check.version.n_items);
+	check.room.items = palloc_extended(Max(check.room.n, 1) * sizeof(int32), MCXT_ALLOC_HUGE);
+	check.room.weights = palloc_extended(Max(check.room.n, 1) * sizeof(float), MCXT_ALLOC_HUGE);
 	check_side(&check, model, LPG_USERS);
 	check_side(&check, model, LPG_ITEMS);
 	pfree(check.factors);
+	pfree(check.room.items);
+	pfree(check.room.weights);
 }
 
 PG_FUNCTION_INFO_V1(lepton_check);

@@ -7,7 +7,8 @@
  * once so many items were looked up that loading them all would have paid, they
  * are loaded (if the cache can hold them): ORDER BY lepton_predict over a
  * catalogue then costs a hash probe and a dot product per row.  Intervals always
- * look up: what is loaded has no variances.
+ * look up: what is loaded has no variances.  A model with item neighbours is always
+ * loaded.
  */
 #include "postgres.h"
 
@@ -33,7 +34,11 @@ typedef struct Side
 	float bias;
 	float variance;
 	const float *factors; /* padded, or NULL */
+	int32 n;			  /* number of a known one */
+	LepBasket basket;	  /* of a user, for a model with neighbours */
 } Side;
+
+static const Side nobody;
 
 /* Both, and what the model says of them. */
 typedef struct Pair
@@ -60,7 +65,8 @@ typedef struct PredictState
 	bool has_user;		  /* user and user_id hold the last one asked for */
 	Side user;
 	LepId user_id;
-	char *user_text; /* its bytes, for text ids */
+	MemoryContext basket_context; /* of the last user's items */
+	char *user_text;			  /* its bytes, for text ids */
 	int64 n_item_lookups;
 } PredictState;
 
@@ -75,6 +81,7 @@ create_state(FunctionCallInfo fcinfo)
 	state->item_type = lpg_argument_type(fcinfo, 2);
 	state->call_context = AllocSetContextCreate(mcxt, "lepton predict call", ALLOCSET_SMALL_SIZES);
 	state->context = AllocSetContextCreate(mcxt, "lepton predict", ALLOCSET_SMALL_SIZES);
+	state->basket_context = AllocSetContextCreate(mcxt, "lepton predict items", ALLOCSET_SMALL_SIZES);
 	return state;
 }
 
@@ -118,6 +125,24 @@ remember_user(PredictState *state, const LepId *id, LepIdKind kind)
 		state->has_user = true;
 }
 
+/* A user with her items, which are kept as long as she is. */
+static LpgFound
+look_up_basket(PredictState *state, const LepId *id)
+{
+	MemoryContext old;
+	LpgFound found;
+	int32 *seen = NULL;
+	int64 n_seen = 0;
+
+	MemoryContextReset(state->basket_context);
+	old = MemoryContextSwitchTo(state->basket_context);
+	found = lpg_handle_lookup(state->handle, LPG_USERS, id, state->user_factors, &seen, &n_seen);
+	MemoryContextSwitchTo(old);
+	state->user.basket.rows = seen;
+	state->user.basket.n = n_seen;
+	return found;
+}
+
 static Side
 find_user(PredictState *state, Datum argument)
 {
@@ -129,7 +154,11 @@ find_user(PredictState *state, Datum argument)
 	if (state->has_user && lep_id_compare(kind, &id, &state->user_id) == 0)
 		return state->user;
 	state->has_user = false;
-	found = lpg_handle_lookup(handle, LPG_USERS, &id, state->user_factors, NULL, NULL);
+	state->user.basket.n = 0;
+	if (handle->version.has_neighbors)
+		found = look_up_basket(state, &id);
+	else
+		found = lpg_handle_lookup(handle, LPG_USERS, &id, state->user_factors, NULL, NULL);
 	state->user.known = found.known;
 	state->user.bias = found.bias;
 	state->user.variance = found.variance;
@@ -152,8 +181,9 @@ static Side
 find_cached_item(LpgItems *items, const LepId *id, int n_factors)
 {
 	int32 n = lep_idmap_find(items->ids, id);
-	Side side = { false, 0, 0, NULL };
+	Side side = nobody;
 
+	side.n = n;
 	if (n >= 0)
 	{
 		side.known = true;
@@ -171,9 +201,12 @@ find_item(PredictState *state, Datum argument)
 										 handle->name);
 	LpgItems *items = NULL;
 	LpgFound found;
-	Side side;
+	Side side = nobody;
 
-	if (!state->wants_variance)
+	/* what her items say of it is in their rows: no look-up by the item finds that */
+	if (handle->version.has_neighbors)
+		items = lpg_handle_items(handle);
+	else if (!state->wants_variance)
 		items = loading_pays(state) ? lpg_handle_items(handle) : lpg_handle_items_if_cached(handle);
 	if (items != NULL)
 		return find_cached_item(items, &id, handle->version.n_factors);
@@ -248,6 +281,18 @@ move_user(PredictState *state, Side *user, TimestampTz at)
 	user->factors = state->handle->version.n_factors > 0 ? state->moved_factors : NULL;
 }
 
+static float
+score_sides(LpgHandle *handle, const Side *user, const Side *item)
+{
+	const LpgVersion *version = &handle->version;
+	LepServedUser who = { user->known, user->bias, user->factors, user->basket };
+
+	if (version->has_neighbors)
+		return lep_serve_score(&lpg_handle_items(handle)->served, &who, item->known ? item->n : -1);
+	return lep_score(version->mean, user->bias, item->bias, user->factors, item->factors,
+					 lep_row_stride(version->n_factors));
+}
+
 /*
  * Find both sides and score them.  The score is neither clipped nor a median.
  * False if the answer is NULL.
@@ -255,8 +300,6 @@ move_user(PredictState *state, Side *user, TimestampTz at)
 static bool
 score_pair(FunctionCallInfo fcinfo, PredictState *state, const TimestampTz *at, Pair *pair)
 {
-	static const Side nobody = { false, 0, 0, NULL };
-	const LpgVersion *version = &state->handle->version;
 	MemoryContext old = MemoryContextSwitchTo(state->call_context);
 	bool isnull;
 
@@ -265,8 +308,7 @@ score_pair(FunctionCallInfo fcinfo, PredictState *state, const TimestampTz *at, 
 	isnull = unknown_is_null(fcinfo, state, &pair->user, &pair->item);
 	if (at != NULL)
 		move_user(state, &pair->user, *at);
-	pair->score = lep_score(version->mean, pair->user.bias, pair->item.bias, pair->user.factors,
-							pair->item.factors, lep_row_stride(version->n_factors));
+	pair->score = score_sides(state->handle, &pair->user, &pair->item);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(state->call_context);
 	return !isnull;

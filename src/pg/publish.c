@@ -24,6 +24,7 @@
 #include "utils/timestamp.h"
 
 #include "core/format.h"
+#include "core/neighbors.h"
 #include "pg/compat.h"
 #include "pg/keytype.h"
 #include "pg/publish.h"
@@ -293,7 +294,8 @@ typedef struct SideRows
 	const float *variance; /* NULL: not known */
 	const float *factors;
 	const LepRatings *ratings;
-	int32 *n_ratings; /* of items; NULL for users */
+	int32 *n_ratings;			   /* of items; NULL for users */
+	const LepNeighbors *neighbors; /* of items; NULL: none */
 } SideRows;
 
 static bytea *
@@ -314,6 +316,19 @@ encode_seen(const LepRatings *ratings, int32 user)
 	int64 n = ratings->user_start[user + 1] - first;
 	bytea *bytes = palloc_extended(VARHDRSZ + lep_seen_max_size(n), MCXT_ALLOC_HUGE);
 	size_t size = lep_seen_encode(ratings->item + first, n, (uint8_t *) VARDATA(bytes));
+
+	SET_VARSIZE(bytes, VARHDRSZ + size);
+	return bytes;
+}
+
+static bytea *
+encode_neighbors(const LepNeighbors *neighbors, int32 item)
+{
+	int64 first = neighbors->start[item];
+	int64 n = neighbors->start[item + 1] - first;
+	bytea *bytes = palloc_extended(VARHDRSZ + lep_neighbors_max_size(n), MCXT_ALLOC_HUGE);
+	size_t size = lep_neighbors_encode(neighbors->target + first, neighbors->weight + first, n,
+									   (uint8_t *) VARDATA(bytes));
 
 	SET_VARSIZE(bytes, VARHDRSZ + size);
 	return bytes;
@@ -368,6 +383,14 @@ write_side(Relation table, int64 version, const SideRows *rows)
 			nulls[LPG_FACTORS_EXTRA - 1] = false;
 			bytes += VARSIZE(seen);
 		}
+		else if (rows->neighbors != NULL)
+		{
+			bytea *neighbors = encode_neighbors(rows->neighbors, n);
+
+			values[LPG_FACTORS_EXTRA - 1] = PointerGetDatum(neighbors);
+			nulls[LPG_FACTORS_EXTRA - 1] = false;
+			bytes += VARSIZE(neighbors);
+		}
 		MemoryContextSwitchTo(old);
 		lpg_store_writer_put(writer, bytes);
 	}
@@ -408,7 +431,8 @@ write_factors(const LpgPublication *p, Relation model, const LpgVersion *version
 					   .variance = m->item_variance,
 					   .factors = m->item_factors,
 					   .ratings = p->ratings,
-					   .n_ratings = count_item_ratings(p->ratings) };
+					   .n_ratings = count_item_ratings(p->ratings),
+					   .neighbors = m->neighbors };
 	LepIdKind kind;
 	Relation table;
 

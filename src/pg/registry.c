@@ -475,6 +475,9 @@ read_levels(Relation model, Jsonb *details, LepLevels *levels)
  */
 #define N_REMEMBERED 8
 
+/* Entries of all items together: far more than any memory holds. */
+#define LPG_MAX_NEIGHBORS (INT64CONST(1) << 48)
+
 typedef struct Remembered
 {
 	struct varatt_external place; /* va_valueid is InvalidOid where there is nothing */
@@ -496,12 +499,39 @@ find_remembered(const struct varatt_external *place)
 	return NULL;
 }
 
+/* How many item neighbours there are in all; absent where there can be none. */
+static void
+read_neighbors(Relation model, Jsonb *details, LpgVersion *version)
+{
+	JsonbValue value;
+
+	version->has_neighbors = lpg_jsonread_find(details, "serving", "n_neighbors", &value);
+	version->n_neighbors = 0;
+	if (version->has_neighbors && (!lpg_jsonread_int64(&value, &version->n_neighbors) ||
+								   version->n_neighbors < 0 || version->n_neighbors > LPG_MAX_NEIGHBORS))
+		fail_row(model, "details -> serving -> n_neighbors");
+}
+
+static bool
+read_implicit(Relation model, Jsonb *details)
+{
+	JsonbValue value;
+
+	if (!lpg_jsonread_find(details, "serving", "implicit", &value))
+		return false;
+	if (value.type != jbvBool)
+		fail_row(model, "details -> serving -> implicit");
+	return value.val.boolean;
+}
+
 static void
 read_serving_part(Relation model, Datum datum, LpgVersion *version)
 {
 	Jsonb *details = DatumGetJsonbP(datum);
 
 	version->n_factors = (int) read_serving(model, details, "n_factors", 0, LEP_MAX_FACTORS);
+	version->implicit = read_implicit(model, details);
+	read_neighbors(model, details, version);
 	version->mean = read_serving(model, details, "mean", -LEP_MAX_NORM, LEP_MAX_NORM);
 	version->min_score = (float) read_serving(model, details, "min", -FLT_MAX, FLT_MAX);
 	version->max_score = (float) read_serving(model, details, "max", -FLT_MAX, FLT_MAX);

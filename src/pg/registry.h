@@ -83,7 +83,10 @@ typedef struct LpgVersion
 	int32 n_items;
 
 	/* from details -> 'serving' */
+	bool implicit; /* learned from implicit feedback */
 	int n_factors;
+	bool has_neighbors;
+	int64 n_neighbors; /* entries of all items */
 	double mean;
 	float min_score;
 	float max_score;

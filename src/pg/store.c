@@ -199,6 +199,35 @@ lpg_store_read_seen(Relation table, TupleTableSlot *slot, const LpgVersion *vers
 	return items;
 }
 
+int64
+lpg_store_read_neighbors(Relation table, TupleTableSlot *slot, const LpgVersion *version, int32 n,
+						 LpgNeighborRoom room)
+{
+	bytea *bytes = get_bytes(slot, LPG_FACTORS_EXTRA);
+	const uint8_t *data;
+	size_t len;
+	int64_t n_neighbors;
+	LepError error;
+
+	if (bytes == NULL)
+		fail_value(table, "neighbors");
+	data = (const uint8_t *) VARDATA_ANY(bytes);
+	len = VARSIZE_ANY_EXHDR(bytes);
+	if (lep_neighbors_count(data, len, &n_neighbors, &error) != LEP_OK)
+		lpg_error_bytes(&error, RelationGetRelationName(table), "neighbors");
+	if (n_neighbors > room.n)
+		fail_value(table, "neighbors");
+	if (lep_neighbors_decode(data, len, version->n_items, room.items, room.weights, &error) != LEP_OK)
+		lpg_error_bytes(&error, RelationGetRelationName(table), "neighbors");
+	for (int64 j = 0; j < n_neighbors; j++)
+	{
+		if (room.items[j] == n)
+			fail_value(table, "neighbors");
+	}
+	free_bytes(slot, LPG_FACTORS_EXTRA, bytes);
+	return n_neighbors;
+}
+
 LepId
 lpg_store_read_id(TupleTableSlot *slot, LepIdKind kind)
 {

@@ -57,12 +57,28 @@ typedef struct LpgFactorRow
 extern void lpg_store_read_row(Relation table, TupleTableSlot *slot, const LpgVersion *version, LpgSide side,
 							   LpgFactorRow *row);
 
+/* Where an item's neighbours go. */
+typedef struct LpgNeighborRoom
+{
+	int32 *items;
+	float *weights;
+	int64 n;
+} LpgNeighborRoom;
+
 /*
  * The item numbers in a user's seen, ascending, in the current memory context;
  * *n_seen may be 0.
  */
 extern int32 *
 lpg_store_read_seen(Relation table, TupleTableSlot *slot, const LpgVersion *version, int64 *n_seen);
+
+/*
+ * An item's neighbours: how many, and items ascending with their weights into
+ * arrays with that room.  ERROR where there are none in the row, where they do not
+ * fit, and where the item is a neighbour of its own, n.
+ */
+extern int64 lpg_store_read_neighbors(Relation table, TupleTableSlot *slot, const LpgVersion *version,
+									  int32 n, LpgNeighborRoom room);
 
 /* The id in a slot; text points into the slot or, if it was toasted, into the current context. */
 extern LepId lpg_store_read_id(TupleTableSlot *slot, LepIdKind kind);

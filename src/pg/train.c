@@ -26,10 +26,12 @@
 #include "utils/memutils.h"
 
 #include "core/kernels.h"
+#include "core/neighbors.h"
 #include "core/pool.h"
 #include "core/train.h"
 #include "pg/compat.h"
 #include "pg/errors.h"
+#include "pg/folding.h"
 #include "pg/interval.h"
 #include "pg/jsonbuild.h"
 #include "pg/optjson.h"
@@ -57,6 +59,11 @@ typedef struct Training
 	LpgSource source;
 	LepRatings *ratings;
 	LepTrainResult result;
+
+	bool has_prior;
+	LepFoldinPrior prior; /* of new users, explicit feedback */
+	bool has_rule;
+	LepImplicitRule rule; /* the same for ials */
 
 	double read_seconds;
 	double sort_seconds;
@@ -181,6 +188,33 @@ shut_down_pool(int code, Datum arg)
 	lep_pool_shutdown((LepEnv *) DatumGetPointer(arg));
 }
 
+/*
+ * What new users are folded in by (lepton_topn_for).  It is an extra: where there
+ * is no memory for it, or the model is such that there is none, it is left out.
+ */
+static LepStatus
+learn_prior(Training *t)
+{
+	const LepModel *m = &t->result.model;
+	size_t needed = lep_foldin_learn_size(m->n_users, m->n_items, m->n_factors, t->env.n_threads);
+	LepFoldinPrior items;
+	LepStatus status;
+
+	if (t->result.algorithm == LEP_ALGORITHM_IALS)
+	{
+		t->has_rule = true;
+		return lep_implicit_rule(&t->env, t->ratings, &t->result.options, &t->rule);
+	}
+	if (t->ratings->feedback != LEP_FEEDBACK_EXPLICIT || m->n_factors == 0 ||
+		(t->env.max_bytes > 0 && lep_add_size(t->env.bytes_now, needed) > t->env.max_bytes))
+		return LEP_OK;
+	status = lep_pool_start(&t->env);
+	if (status == LEP_OK)
+		status = lep_foldin_learn(&t->arena, m, t->ratings, LEP_PARTS_ALL, &t->prior, &items);
+	t->has_prior = status == LEP_OK;
+	return status == LEP_ERR_STOPPED ? status : LEP_OK;
+}
+
 /* FATAL skips PG_FINALLY, and a worker on freed memory takes the server down. */
 static void
 train(Training *t)
@@ -191,6 +225,8 @@ train(Training *t)
 	PG_ENSURE_ERROR_CLEANUP(shut_down_pool, PointerGetDatum(&t->env));
 	{
 		status = lep_train(&t->arena, t->ratings, &t->options, &t->result);
+		if (status == LEP_OK)
+			status = learn_prior(t);
 	}
 	PG_END_ENSURE_ERROR_CLEANUP(shut_down_pool, PointerGetDatum(&t->env));
 	lep_pool_shutdown(&t->env);
@@ -254,7 +290,10 @@ add_serving(const Training *t, LpgJson *details)
 
 	lpg_json_key(details, "serving");
 	lpg_json_begin(&json, details->buffer);
+	lpg_json_bool(&json, "implicit", t->ratings->feedback == LEP_FEEDBACK_IMPLICIT);
 	lpg_json_int(&json, "n_factors", m->n_factors);
+	if (m->neighbors != NULL)
+		lpg_json_int(&json, "n_neighbors", m->neighbors->start[m->neighbors->n_rows]);
 	lpg_json_real(&json, "mean", m->mean);
 	lpg_json_real(&json, "min", m->min_score);
 	lpg_json_real(&json, "max", m->max_score);
@@ -380,6 +419,10 @@ build_details(const Training *t)
 	lpg_json_text(&json, "search_path", namespace_search_path);
 	lpg_interval_to_json(&t->result.model, &t->result.intervals, &json);
 	lpg_times_to_json(&t->result.model, t->source.time_unit, &json);
+	if (t->has_rule)
+		lpg_folding_rule_to_json(&t->rule, &json);
+	if (t->has_prior)
+		lpg_folding_prior_to_json(&t->prior, &json);
 	lpg_json_end(&json);
 	return lpg_json_datum(&buffer);
 }

@@ -82,10 +82,38 @@ try_seen(const uint8_t *data, size_t size)
 	free(items);
 }
 
+static void
+try_neighbors(const uint8_t *data, size_t size)
+{
+	LepError error;
+	int64_t n;
+	int32_t *items;
+	float *weights;
+	uint8_t *again;
+
+	if (lep_neighbors_count(data, size, &n, &error) != LEP_OK)
+		return;
+	require(n >= 0 && (size_t) n <= size);
+	items = allocate((size_t) n * sizeof(int32_t));
+	weights = allocate((size_t) n * sizeof(float));
+	if (lep_neighbors_decode(data, size, N_ITEMS, items, weights, &error) == LEP_OK)
+	{
+		for (int64_t i = 0; i < n; i++)
+			require(items[i] >= 0 && items[i] < N_ITEMS && (i == 0 || items[i] > items[i - 1]));
+		again = allocate(lep_neighbors_max_size(n));
+		require(lep_neighbors_encode(items, weights, n, again) == size);
+		require(memcmp(again, data, size) == 0);
+		free(again);
+	}
+	free(items);
+	free(weights);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	try_factors(data, size);
 	try_seen(data, size);
+	try_neighbors(data, size);
 	return 0;
 }

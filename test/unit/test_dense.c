@@ -176,6 +176,58 @@ test_eigen_of_special_matrices(void)
 	CHECK(!lep_dense_eigen(nan, 2, value, scratch));
 }
 
+/* Says stop from the n-th question on. */
+typedef struct Stopper
+{
+	int n_asked;
+	int limit;
+} Stopper;
+
+static bool
+stop_after(void *host)
+{
+	Stopper *stopper = host;
+
+	return ++stopper->n_asked > stopper->limit;
+}
+
+/* Asked often, with the same bits; and left at once. */
+static void
+test_eigen_can_be_stopped(void)
+{
+	double plain[N_MAX * N_MAX];
+	double a[N_MAX * N_MAX];
+	double plain_value[N_MAX];
+	double value[N_MAX];
+	double scratch[N_MAX];
+	Stopper stopper = { 0, INT32_MAX };
+	int n = 40;
+	int n_asked;
+	LepEnv env;
+
+	unit_env_init(&env);
+	env.host = &stopper;
+	env.should_stop = stop_after;
+	random_gram(plain, n, n + 3, 11);
+	memcpy(a, plain, sizeof(a));
+	CHECK(lep_dense_eigen(plain, n, plain_value, scratch));
+	CHECK_OK(lep_dense_eigen_stoppable(&env, a, n, value, scratch));
+	CHECK_BYTES_EQ(a, plain, sizeof(double) * (size_t) (n * n));
+	CHECK_BYTES_EQ(value, plain_value, sizeof(double) * (size_t) n);
+	n_asked = stopper.n_asked;
+	CHECK(n_asked > 2 * n);
+	for (int limit = 0; limit < n_asked; limit += 7)
+	{
+		stopper = (Stopper){ 0, limit };
+		random_gram(a, n, n + 3, 11);
+		CHECK_STATUS(lep_dense_eigen_stoppable(&env, a, n, value, scratch), LEP_ERR_STOPPED);
+		CHECK_INT_EQ(stopper.n_asked, limit + 1);
+	}
+	a[3] = INFINITY;
+	CHECK_STATUS(lep_dense_eigen_stoppable(&env, a, n, value, scratch), LEP_ERR_DIVERGED);
+	unit_env_done(&env);
+}
+
 int
 main(void)
 {
@@ -184,5 +236,6 @@ main(void)
 	TEST(test_eigen_of_random_matrices);
 	TEST(test_eigen_of_second_difference);
 	TEST(test_eigen_of_special_matrices);
+	TEST(test_eigen_can_be_stopped);
 	return unit_done();
 }

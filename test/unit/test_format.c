@@ -21,6 +21,91 @@ static const uint8_t golden_seen[] = {
 	'L', 'E', 'P', 'S', 1, 4, 0, 0, 0, 0, 0, 0x80, 0x01, 0x9D, 0x9B, 0x01
 };
 
+/* the same items with the weights 1, -2, 0.125, 0.5 */
+static const uint8_t golden_neighbors[] = { 'L', 'E',  'P',	 'N',  1,	 1, 4,	  0, 0,	   0,	 0,
+											0,	 0x80, 0x01, 0x9D, 0x9B, 1, 0,	  0, 0x80, 0x3F, 0,
+											0,	 0,	   0xC0, 0,	   0,	 0, 0x3E, 0, 0,	   0,	 0x3F };
+
+static LepStatus
+decode_neighbors(const uint8_t *bytes, size_t len, int32_t n_items, LepError *error)
+{
+	uint8_t *copy = malloc(len > 0 ? len : 1);
+	int64_t n = 0;
+	LepStatus status;
+
+	memcpy(copy, bytes, len);
+	status = lep_neighbors_count(copy, len, &n, error);
+	if (status == LEP_OK)
+	{
+		int32_t *items = malloc(n > 0 ? (size_t) n * sizeof(int32_t) : 1);
+		float *weights = malloc(n > 0 ? (size_t) n * sizeof(float) : 1);
+
+		CHECK(n >= 0 && (size_t) n * 5 + 10 <= len);
+		status = lep_neighbors_decode(copy, len, n_items, items, weights, error);
+		free(items);
+		free(weights);
+	}
+	free(copy);
+	CHECK(status == LEP_OK || error->status == status);
+	return status;
+}
+
+static void
+test_golden_neighbors(void)
+{
+	static const int32_t set[] = { 0, 1, 130, 20000 };
+	static const float given[] = { 1, -2, 0.125f, 0.5f };
+	uint8_t bytes[64];
+	int32_t items[4];
+	float weights[4];
+	LepError error;
+	int64_t n = -1;
+
+	CHECK(lep_neighbors_max_size(4) >= sizeof(golden_neighbors) &&
+		  lep_neighbors_max_size(4) <= sizeof(bytes));
+	CHECK_INT_EQ(lep_neighbors_encode(set, given, 4, bytes), sizeof(golden_neighbors));
+	CHECK_BYTES_EQ(bytes, golden_neighbors, sizeof(golden_neighbors));
+	CHECK_OK(lep_neighbors_count(golden_neighbors, sizeof(golden_neighbors), &n, &error));
+	CHECK_INT_EQ(n, 4);
+	CHECK_OK(lep_neighbors_decode(golden_neighbors, sizeof(golden_neighbors), 20001, items, weights, &error));
+	CHECK_BYTES_EQ(items, set, sizeof(set));
+	CHECK_BYTES_EQ(weights, given, sizeof(given));
+}
+
+/* Each byte of the header and each way of being too short, too long or out of range. */
+static void
+test_damaged_neighbors(void)
+{
+	size_t len = sizeof(golden_neighbors);
+	uint8_t bytes[sizeof(golden_neighbors) + 1] = { 0 };
+	LepError error;
+
+	for (size_t shorter = 0; shorter < len; shorter++)
+		CHECK(decode_neighbors(golden_neighbors, shorter, 20001, &error) != LEP_OK, "%zu bytes", shorter);
+	memcpy(bytes, golden_neighbors, len);
+	CHECK_STATUS(decode_neighbors(bytes, len + 1, 20001, &error), LEP_ERR_BYTES_LENGTH);
+	CHECK_STATUS(decode_neighbors(bytes, len, 20000, &error), LEP_ERR_BYTES_ORDER);
+	CHECK_INT_EQ(error.row, 3);
+	bytes[3] = 'S';
+	CHECK_STATUS(decode_neighbors(bytes, len, 20001, &error), LEP_ERR_BYTES_MAGIC);
+	bytes[3] = 'N';
+	bytes[4] = 2;
+	CHECK_STATUS(decode_neighbors(bytes, len, 20001, &error), LEP_ERR_BYTES_VERSION);
+	bytes[4] = 1;
+	bytes[5] = 2;
+	CHECK_STATUS(decode_neighbors(bytes, len, 20001, &error), LEP_ERR_BYTES_VERSION);
+	CHECK_STR_EQ(error.what, "precision");
+	bytes[5] = 1;
+	bytes[9] = 0xFF; /* four milliards of entries */
+	CHECK_STATUS(decode_neighbors(bytes, len, 20001, &error), LEP_ERR_BYTES_LENGTH);
+	bytes[9] = 0;
+	bytes[len - 1] = 0x7F; /* 0.5 becomes 1.7e38 */
+	CHECK_STATUS(decode_neighbors(bytes, len, 20001, &error), LEP_ERR_BYTES_VALUE);
+	bytes[len - 2] = 0xC0; /* and NaN */
+	CHECK_STATUS(decode_neighbors(bytes, len, 20001, &error), LEP_ERR_BYTES_VALUE);
+	CHECK_INT_EQ(error.row, 3);
+}
+
 static void
 test_golden_factors(void)
 {
@@ -104,6 +189,8 @@ test_examples_of_the_document(void)
 		CHECK_BYTES_EQ(bytes, golden_factors, sizeof(golden_factors));
 	if (CHECK_INT_EQ(read_example("```hex seen", bytes, sizeof(bytes)), sizeof(golden_seen)))
 		CHECK_BYTES_EQ(bytes, golden_seen, sizeof(golden_seen));
+	if (CHECK_INT_EQ(read_example("```hex neighbors", bytes, sizeof(bytes)), sizeof(golden_neighbors)))
+		CHECK_BYTES_EQ(bytes, golden_neighbors, sizeof(golden_neighbors));
 }
 
 /* Every number of factors, from bytes at an odd address. */
@@ -434,6 +521,8 @@ int
 main(void)
 {
 	lep_kernels_choose();
+	TEST(test_golden_neighbors);
+	TEST(test_damaged_neighbors);
 	TEST(test_golden_factors);
 	TEST(test_golden_seen);
 	TEST(test_examples_of_the_document);

@@ -427,6 +427,84 @@ test_dot_rows(void)
 }
 
 static void
+check_mul(const LepKernels *kernels, int n)
+{
+	float *a = guarded((size_t) n);
+	float *b = guarded((size_t) n);
+	float *out = guarded((size_t) n + 3) + n % 4;
+	float expected[MAX_N];
+	float before = 42;
+
+	fill(a, n, (uint64_t) n, REGIME_WILD);
+	fill(b, n, (uint64_t) n + 1000, REGIME_WILD);
+	for (int i = n; i < n + 3 - n % 4; i++)
+		out[i] = before;
+	for (int i = 0; i < n; i++)
+		expected[i] = a[i] * b[i];
+	kernels->mul_f32(a, b, out, n);
+	CHECK_BYTES_EQ(out, expected, (size_t) n * sizeof(float));
+	for (int i = n; i < n + 3 - n % 4; i++)
+		CHECK(out[i] == before);
+	guarded_free(a, (size_t) n);
+	guarded_free(b, (size_t) n);
+	guarded_free(out - n % 4, (size_t) n + 3);
+}
+
+static void
+test_mul(void)
+{
+	const LepKernels *kernels;
+
+	for (int level = 0; (kernels = next_level(&level)) != NULL;)
+	{
+		for (int n = 0; n <= MAX_N; n++)
+			check_mul(kernels, n);
+	}
+}
+
+/* Every element of the lower triangle; what is in the upper one stays, or is in a tile of the diagonal. */
+static void
+check_gram(const LepKernels *kernels, int n, int stride)
+{
+	int ld = n + 3;
+	float *rows = aligned((size_t) (n * stride));
+	float *out = guarded((size_t) (n * ld));
+
+	fill(rows, n * stride, 7, REGIME_WILD);
+	for (int e = 0; e < n * ld; e++)
+		out[e] = 42;
+	kernels->gram_f32(rows, n, stride, out, ld);
+	for (int a = 0; a < n; a++)
+	{
+		for (int b = 0; b <= a; b++)
+		{
+			float expected = naive_dot_f32(rows + a * stride, rows + b * stride, stride);
+
+			CHECK_BYTES_EQ(&out[a * ld + b], &expected, sizeof(float));
+		}
+		for (int b = (a / 4 + 1) * 4; b < ld; b++)
+			CHECK(out[a * ld + b] == 42);
+	}
+	free(rows);
+	guarded_free(out, (size_t) (n * ld));
+}
+
+static void
+test_gram(void)
+{
+	const LepKernels *kernels;
+
+	for (int level = 0; (kernels = next_level(&level)) != NULL;)
+	{
+		for (int stride = 0; stride <= 80; stride += 16)
+		{
+			for (int n = 0; n <= 13; n++)
+				check_gram(kernels, n, stride);
+		}
+	}
+}
+
+static void
 test_axpy_rows(void)
 {
 	const LepKernels *kernels;
@@ -717,7 +795,9 @@ main(void)
 	TEST(test_dot_accuracy);
 	TEST(test_axpy);
 	TEST(test_fma_rounds_once);
+	TEST(test_mul);
 	TEST(test_dot_rows);
+	TEST(test_gram);
 	TEST(test_axpy_rows);
 	TEST(test_syrk);
 	TEST(test_sgd_block);

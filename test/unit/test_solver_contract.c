@@ -6,6 +6,7 @@
 #include "sample.h"
 
 #include "core/kernels.h"
+#include "core/neighbors.h"
 #include "core/pool.h"
 #include "core/train.h"
 
@@ -143,6 +144,16 @@ check_same_model(const LepModel *a, const LepModel *b)
 	{
 		CHECK_BYTES_EQ(a->user_factors, b->user_factors, n_users * row);
 		CHECK_BYTES_EQ(a->item_factors, b->item_factors, n_items * row);
+	}
+	CHECK_INT_EQ(a->neighbors == NULL, b->neighbors == NULL);
+	if (a->neighbors != NULL && b->neighbors != NULL)
+	{
+		size_t n = (size_t) b->neighbors->start[n_items];
+
+		CHECK(n > 0);
+		CHECK_BYTES_EQ(a->neighbors->start, b->neighbors->start, (n_items + 1) * sizeof(int64_t));
+		CHECK_BYTES_EQ(a->neighbors->target, b->neighbors->target, n * sizeof(int32_t));
+		CHECK_BYTES_EQ(a->neighbors->weight, b->neighbors->weight, n * sizeof(float));
 	}
 }
 
@@ -312,6 +323,8 @@ ask(const LepSolver *solver, const Sample *sample, int64_t limit, int n_threads,
 	CHECK_OK(lep_options_resolve(&options, solver->algorithm, &options, &env.error));
 	CHECK_OK(lep_model_create(&arena, ratings->n_users, ratings->n_items,
 							  lep_solver_factors(solver, &options), &model));
+	if (solver->neighbors != NULL)
+		CHECK_OK(lep_model_add_neighbors(&arena, solver->neighbors(ratings->n_items, &options), &model));
 	CHECK_OK(lep_pool_start(&env));
 	stopper.n_asked = 0;
 	stopper.limit = limit;

@@ -6,6 +6,7 @@
 #include "sample.h"
 
 #include "core/kernels.h"
+#include "core/solver.h"
 #include "core/split.h"
 #include "core/train.h"
 
@@ -200,7 +201,8 @@ test_tiny_data(void)
 	{
 		Case c;
 
-		if (a == LEP_ALGORITHM_POPULAR)
+		if (a != LEP_ALGORITHM_AUTO &&
+			(lep_solver_get((LepAlgorithm) a)->feedback & (1u << LEP_FEEDBACK_EXPLICIT)) == 0)
 			continue;
 		case_begin_sample(&c, &sample, LEP_FEEDBACK_EXPLICIT);
 		set_text(&c, "algorithm", lep_algorithm_name(a));

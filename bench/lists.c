@@ -1,0 +1,159 @@
+/*
+ * lists.c
+ *		Train on one file of implicit feedback, judge lists on another: the
+ *		engine alone, without a server.
+ *
+ *	lists TRAIN TEST ALGORITHM [KEY=VALUE ...]
+ *
+ * Files hold lines "user item rating [time]", separated by tabs.  The model is
+ * trained on TRAIN only: what a solver stops by is held out of it (option
+ * validation_fraction), and nothing is held out for the metrics (test_fraction 0),
+ * since TEST is for that.  Each user of TEST whom TRAIN has gets a list of the
+ * best items of TRAIN that are not hers in TRAIN; items of TEST that TRAIN has not
+ * are missed.  KEY=VALUE are options of lepton_train; threads=N and k=N (length of
+ * the lists, 20) are the program's own.
+ *
+ * Prints one line, "name value" separated by tabs: algorithm, recall, NDCG and
+ * precision at k; epochs; CPU seconds of lep_train (all threads) and its wall
+ * seconds; the most that the engine held until then, in MB, ratings included.
+ */
+#define PROGRAM "lists"
+
+#include "read.h"
+
+#include <math.h>
+
+#include "core/kernels.h"
+#include "core/ranking.h"
+#include "core/train.h"
+
+typedef struct Bench
+{
+	LepEnv env;
+	LepArena arena;
+	LepOptions options;
+	int k;
+	LepRatings *train;
+	LepRatings *test;
+	LepTrainResult result;
+	double cpu; /* seconds */
+	double wall;
+	double held; /* MB */
+} Bench;
+
+/* The number in `map` of each id of `ids`, -1 where it has none. */
+static int32_t *
+map_ids(Bench *bench, const LepIdMap *ids, const LepIdMap *map, int32_t n)
+{
+	int32_t *numbers = lep_arena_alloc(&bench->arena, n, sizeof(int32_t));
+
+	if (numbers == NULL)
+		check(&bench->env, bench->env.error.status, "ids");
+	for (int32_t i = 0; i < n; i++)
+	{
+		LepId id = lep_idmap_id(ids, i);
+
+		numbers[i] = lep_idmap_find(map, &id);
+	}
+	return numbers;
+}
+
+/* The items that each user of TEST has in TRAIN. */
+static LepView
+seen_items(Bench *bench, const int32_t *user_of)
+{
+	const LepRatings *train = bench->train;
+	int32_t n_rows = bench->test->n_users;
+	int64_t *start = lep_arena_alloc(&bench->arena, (int64_t) n_rows + 1, sizeof(int64_t));
+	int32_t *column = lep_arena_alloc(&bench->arena, train->n_ratings, sizeof(int32_t));
+	LepView view;
+
+	if (start == NULL || column == NULL)
+		check(&bench->env, bench->env.error.status, "seen items");
+	start[0] = 0;
+	for (int32_t row = 0; row < n_rows; row++)
+	{
+		int32_t u = user_of[row];
+		int64_t n = u < 0 ? 0 : train->user_start[u + 1] - train->user_start[u];
+
+		if (n > 0)
+			memcpy(column + start[row], train->item + train->user_start[u], (size_t) n * sizeof(int32_t));
+		start[row + 1] = start[row] + n;
+	}
+	view = (LepView){ n_rows, start[n_rows], start, column, NULL };
+	return view;
+}
+
+static void
+judge(Bench *bench, LepRankingMetrics *metrics)
+{
+	int32_t *user_of = map_ids(bench, bench->test->users, bench->train->users, bench->test->n_users);
+	int32_t *item_of = map_ids(bench, bench->test->items, bench->train->items, bench->test->n_items);
+	LepRelevance relevance = { bench->test, LEP_PARTS_ALL, -INFINITY, item_of };
+	LepView seen = seen_items(bench, user_of);
+	LepView relevant;
+	LepRanker ranker;
+	LepRankingRequest request = { 0 };
+	int32_t *n_unlisted;
+
+	check(&bench->env, lep_ranker_of_model(&bench->arena, &bench->result.model, &ranker), "ranker");
+	check(&bench->env, lep_ranking_relevant(&bench->arena, &relevance, &relevant, &n_unlisted), "relevant");
+	request.ranker = &ranker;
+	request.k = bench->k;
+	request.wanted = 1u << LEP_RANKING_RECALL | 1u << LEP_RANKING_NDCG | 1u << LEP_RANKING_PRECISION;
+	request.user_of = user_of;
+	request.relevant = &relevant;
+	request.n_unlisted = n_unlisted;
+	request.exclude = &seen;
+	check(&bench->env, lep_ranking_measure(&bench->env, &request, metrics), "lists");
+}
+
+static void
+train(Bench *bench, const char *algorithm)
+{
+	double begin = wall_seconds();
+	double cpu = cpu_seconds();
+
+	check(&bench->env, lep_train(&bench->arena, bench->train, &bench->options, &bench->result), algorithm);
+	bench->cpu = cpu_seconds() - cpu;
+	bench->wall = wall_seconds() - begin;
+	bench->held = (double) bench->env.bytes_peak / 1e6;
+}
+
+int
+main(int argc, char **argv)
+{
+	Bench bench = { .k = 20 };
+	LepRankingMetrics metrics;
+
+	if (argc < 4)
+		die("usage", "lists TRAIN TEST ALGORITHM [KEY=VALUE ...]");
+	lep_kernels_choose();
+	lep_env_init_malloc(&bench.env);
+	lep_arena_init(&bench.arena, &bench.env);
+	lep_options_init(&bench.options);
+	check(&bench.env, lep_options_set_text(&bench.options, "feedback", "implicit", &bench.env.error),
+		  "feedback");
+	check(&bench.env, lep_options_set_real(&bench.options, "test_fraction", 0, &bench.env.error),
+		  "test_fraction");
+	check(&bench.env, lep_options_set_text(&bench.options, "algorithm", argv[3], &bench.env.error),
+		  "algorithm");
+	for (int a = 4; a < argc; a++)
+	{
+		if (strncmp(argv[a], "k=", 2) == 0)
+			bench.k = atoi(argv[a] + 2);
+		else
+			set_option(&bench.env, &bench.options, argv[a]);
+	}
+
+	bench.train = read_ratings(&bench.arena, argv[1], &bench.options);
+	bench.test = read_ratings(&bench.arena, argv[2], &bench.options);
+	train(&bench, argv[3]);
+	judge(&bench, &metrics);
+	printf("%s\trecall %.4f\tndcg %.4f\tprecision %.4f\tepochs %d\tcpu_s %.3f\twall_s %.3f\theld_mb %.0f\n",
+		   lep_algorithm_name(bench.result.algorithm), metrics.figure[LEP_RANKING_RECALL].value,
+		   metrics.figure[LEP_RANKING_NDCG].value, metrics.figure[LEP_RANKING_PRECISION].value,
+		   bench.result.epochs, bench.cpu, bench.wall, bench.held);
+	lep_arena_drop(&bench.arena);
+	return 0;
+}

@@ -1,0 +1,287 @@
+/*
+ * ials_rows.c
+ *		Exact solutions of all rows of one side, in the basis in which the other
+ *		side's Gram matrix is diagonal.
+ *
+ * A row with entries j = 1..n, confidences c, rows x of the fixed side (turned),
+ * v = spectrum and r = ridge minimises
+ *
+ *	sum c_j (1 - p . x_j)^2 + sum v_f p_f^2 + r |p|^2
+ *
+ * With s_f = (v_f + r)^(-1/2) and z_j = s x_j, element by element, p = s q and q
+ * is the solution of either
+ *
+ *	(I + sum c_j z_j z_j') q = sum c_j z_j					k unknowns
+ *	q = sum a_j z_j,	(diag(1 / c) + Z Z') a = 1			n unknowns, the dual
+ *
+ * (the second by the matrix inversion lemma).  The dual costs n^2 k / 2 + n^3 / 6
+ * and the first n k^2 / 2 + k^3 / 6, so rows with fewer than k entries take the
+ * dual.  Without the diagonal basis the dual would need the inverse of a full
+ * k x k matrix, another one for each ridge.
+ *
+ * A row with more than `heavy` entries is summed by all threads in LEP_IALS_SLOTS
+ * shares at a time; the others go whole, in tasks of about equally many entries.
+ * Sums have a fixed order, so the bits are the same with any number of threads.
+ */
+#include "core/ials.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/kernels.h"
+#include "core/linalg.h"
+#include "core/pool.h"
+
+/* How many rows ahead to fetch. */
+#define FETCH_AHEAD 8
+
+/* Entries of a row from which it is split; see heavy_limit. */
+#define MAX_HEAVY 8192
+#define MIN_HEAVY 1024
+
+/* The smallest v + r that counts, beside the largest v: below is rounding. */
+#define SPECTRUM_FLOOR 1e-7f
+
+/*
+ * So that no task is longer than some ms: an entry costs k^2.  Never below the
+ * most factors, so that heavy rows are solved by k unknowns.
+ */
+static int64_t
+heavy_limit(int n_factors)
+{
+	int64_t limit = (INT64_C(1) << 31) / ((int64_t) n_factors * n_factors);
+
+	return limit > MAX_HEAVY ? MAX_HEAVY : limit < MIN_HEAVY ? MIN_HEAVY : limit;
+}
+
+/* Entries, and ROW_WEIGHT for each row, per task: about 1 ms. */
+#define ROW_WEIGHT 4
+
+static int64_t
+task_weight(int n_factors)
+{
+	int64_t weight = (INT64_C(1) << 25) / ((int64_t) n_factors * n_factors);
+
+	return weight > 16384 ? 16384 : weight < 64 ? 64 : weight;
+}
+
+/* s, the padding zero. */
+static void
+fill_scale(const LepIalsWork *work, float ridge, float *scale)
+{
+	float least = SPECTRUM_FLOOR * work->spectrum[0];
+
+	for (int f = 0; f < work->n_factors; f++)
+	{
+		float d = work->spectrum[f] + ridge;
+
+		d = d > least ? d : least;
+		scale[f] = d > 0 ? 1 / sqrtf(d) : 0;
+	}
+}
+
+static const float *
+fixed_row(const LepIalsWork *work, int64_t entry)
+{
+	return work->fixed->factors + (int64_t) work->solved->view.column[entry] * work->stride;
+}
+
+/* z of n entries, from entry `start` of those that end at `end`. */
+static void
+gather(const LepIalsWork *work, LepIalsScratch *scratch, int64_t start, int n, int64_t end)
+{
+	int stride = work->stride;
+
+	for (int j = 0; j < n; j++)
+	{
+		int64_t entry = start + j;
+		const float *ahead = fixed_row(work, entry + FETCH_AHEAD < end ? entry + FETCH_AHEAD : entry);
+
+		for (int f = 0; f < stride; f += LEP_LANES)
+			__builtin_prefetch(ahead + f);
+		lep_kernels->mul_f32(fixed_row(work, entry), scratch->scale, scratch->rows + (size_t) j * stride,
+							 stride);
+	}
+}
+
+/* Add c z z' and c z of entries [start, end) to a matrix and a vector. */
+static void
+add_entries(const LepIalsWork *work, LepIalsScratch *scratch, int64_t start, int64_t end, LepIalsSlot *sum)
+{
+	static const float ones[LEP_IALS_GATHER] = {
+		1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+		1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+	};
+	const float *confidence = work->solved->confidence;
+	int stride = work->stride;
+
+	for (; start < end; start += LEP_IALS_GATHER)
+	{
+		int n = end - start < LEP_IALS_GATHER ? (int) (end - start) : LEP_IALS_GATHER;
+		const float *c = confidence == NULL ? NULL : confidence + start;
+
+		gather(work, scratch, start, n, end);
+		lep_kernels->syrk_f32(sum->matrix, stride, scratch->rows, stride, c, n);
+		lep_kernels->axpy_rows_f32(c == NULL ? ones : c, scratch->rows, n, stride, sum->t);
+	}
+}
+
+static void
+clear_slot(const LepIalsWork *work, LepIalsSlot *slot)
+{
+	size_t stride = (size_t) work->stride;
+
+	memset(slot->matrix, 0, stride * stride * sizeof(float));
+	memset(slot->t, 0, stride * sizeof(float));
+}
+
+/* p = s q; q NULL: nothing could be learned, all zero. */
+static void
+write_row(const LepIalsWork *work, const float *scale, int32_t row, const float *q)
+{
+	float *factors = work->solved->factors + (int64_t) row * work->stride;
+
+	if (q == NULL)
+		memset(factors, 0, (size_t) work->stride * sizeof(float));
+	else
+		lep_kernels->mul_f32(q, scale, factors, work->n_factors);
+}
+
+/* From sums that lack the unit matrix, which they are given; they are destroyed. */
+static void
+solve_primal(const LepIalsWork *work, const float *scale, int32_t row, LepIalsSlot *sum)
+{
+	int stride = work->stride;
+	int k = work->n_factors;
+	bool solved;
+
+	for (int f = 0; f < k; f++)
+		sum->matrix[(size_t) f * (size_t) stride + (size_t) f] += 1;
+	solved = lep_cholesky(sum->matrix, stride, k);
+	if (solved)
+		lep_cholesky_solve(sum->matrix, stride, k, sum->t);
+	write_row(work, scale, row, solved ? sum->t : NULL);
+}
+
+/* A row with fewer entries than factors. */
+static void
+solve_dual(const LepIalsWork *work, LepIalsScratch *scratch, int32_t row, int64_t start, int n)
+{
+	const float *confidence = work->solved->confidence;
+	int ld = lep_row_stride(n);
+	float *a = work->solved->factors + (int64_t) row * work->stride; /* room for k > n numbers */
+
+	gather(work, scratch, start, n, start + n);
+	lep_kernels->gram_f32(scratch->rows, n, work->stride, scratch->matrix, ld);
+	for (int j = 0; j < n; j++)
+	{
+		scratch->matrix[(size_t) j * (size_t) ld + (size_t) j] +=
+			confidence == NULL ? 1 : 1 / confidence[start + j];
+		a[j] = 1;
+	}
+	if (!lep_cholesky(scratch->matrix, ld, n))
+	{
+		write_row(work, scratch->scale, row, NULL);
+		return;
+	}
+	lep_cholesky_solve(scratch->matrix, ld, n, a);
+	memset(scratch->t, 0, (size_t) work->stride * sizeof(float));
+	lep_kernels->axpy_rows_f32(a, scratch->rows, n, work->stride, scratch->t);
+	memset(a, 0, (size_t) work->stride * sizeof(float));
+	write_row(work, scratch->scale, row, scratch->t);
+}
+
+/* LepTask: all but the heavy rows of one task. */
+static void
+solve_rows(void *arg, int64_t task, int thread)
+{
+	const LepIalsWork *work = arg;
+	const LepView *view = &work->solved->view;
+	LepIalsScratch *scratch = &work->scratch[thread];
+	int64_t chunk = task_weight(work->n_factors);
+	int32_t row = lep_view_row_at(view->start, view->n_rows, ROW_WEIGHT, task * chunk);
+	int32_t end = lep_view_row_at(view->start, view->n_rows, ROW_WEIGHT, (task + 1) * chunk);
+
+	for (; row < end; row++)
+	{
+		int64_t start = view->start[row];
+		int64_t n = view->start[row + 1] - start;
+		LepIalsSlot sum = { scratch->matrix, scratch->t };
+
+		if (n == 0 || n > heavy_limit(work->n_factors))
+			continue;
+		fill_scale(work, work->solved->ridge[row], scratch->scale);
+		if (n < work->n_factors)
+		{
+			solve_dual(work, scratch, row, start, (int) n);
+			continue;
+		}
+		clear_slot(work, &sum);
+		add_entries(work, scratch, start, start + n, &sum);
+		solve_primal(work, scratch->scale, row, &sum);
+	}
+}
+
+/* LepTask: one share of the heavy row. */
+static void
+add_share(void *arg, int64_t task, int thread)
+{
+	LepIalsWork *work = arg;
+	int64_t share = heavy_limit(work->n_factors) / 2;
+	int64_t start = work->heavy_start + (work->wave * LEP_IALS_SLOTS + task) * share;
+	int64_t end = start + share < work->heavy_end ? start + share : work->heavy_end;
+	LepIalsScratch *scratch = &work->scratch[thread];
+
+	fill_scale(work, work->heavy_ridge, scratch->scale);
+	add_entries(work, scratch, start, end, &work->slots[task]);
+}
+
+static LepStatus
+solve_heavy_row(LepEnv *env, LepIalsWork *work, int32_t row)
+{
+	LepIalsSlot *total = &work->slots[0];
+	int64_t wave = LEP_IALS_SLOTS * (heavy_limit(work->n_factors) / 2);
+	size_t n_values = (size_t) work->stride * ((size_t) work->stride + 1);
+
+	work->heavy_ridge = work->solved->ridge[row];
+	work->heavy_start = work->solved->view.start[row];
+	work->heavy_end = work->solved->view.start[row + 1];
+	for (int s = 0; s < LEP_IALS_SLOTS; s++)
+		clear_slot(work, &work->slots[s]);
+	for (work->wave = 0; work->heavy_start + work->wave * wave < work->heavy_end; work->wave++)
+	{
+		LepStatus status = lep_parallel_for(env, LEP_IALS_SLOTS, add_share, work);
+
+		if (status != LEP_OK)
+			return status;
+	}
+	/* t follows its matrix */
+	for (int s = 1; s < LEP_IALS_SLOTS; s++)
+	{
+		for (size_t e = 0; e < n_values; e++)
+			total->matrix[e] += work->slots[s].matrix[e];
+	}
+	fill_scale(work, work->heavy_ridge, work->scratch[0].scale);
+	solve_primal(work, work->scratch[0].scale, row, total);
+	return LEP_OK;
+}
+
+LepStatus
+lep_ials_solve(LepEnv *env, LepIalsWork *work, LepIalsSide *solved, LepIalsSide *fixed)
+{
+	const LepView *view = &solved->view;
+	int64_t heavy = heavy_limit(work->n_factors);
+	LepStatus status;
+
+	work->solved = solved;
+	work->fixed = fixed;
+	status = lep_parallel_for(
+		env, lep_view_tasks(view->start, view->n_rows, ROW_WEIGHT, task_weight(work->n_factors)), solve_rows,
+		work);
+	for (int32_t row = 0; status == LEP_OK && row < view->n_rows; row++)
+	{
+		if (view->start[row + 1] - view->start[row] > heavy)
+			status = solve_heavy_row(env, work, row);
+	}
+	return status;
+}

@@ -1,0 +1,285 @@
+/*
+ * implicit.c
+ *		Fold-in and explanation by the closed form of implicit factorisations.
+ *
+ * Sums go over items in the order given and over blocks of a fixed size, so the
+ * bits depend on the input alone.
+ */
+#include "core/implicit.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/dense.h"
+#include "core/kernels.h"
+#include "core/model.h"
+#include "core/rng.h"
+
+/*
+ * Rows whose products are summed in single precision, before they are added in
+ * double: at most 256 roundings of 2^-24.
+ */
+#define BLOCK_ROWS 256
+
+/* Ratings between two questions whether to stop. */
+#define RATINGS_INTERVAL 65536
+
+/* Her items between two questions whether to stop. */
+#define STOP_INTERVAL 64
+
+/* Not divided by the mean; as ials.c has it. */
+static double
+raw_confidence(const LepImplicitRule *rule, float rating)
+{
+	double r = rating > 0 ? (double) rating : 0;
+
+	if (rule->confidence == LEP_CONFIDENCE_NONE)
+		return 1;
+	return 1 + rule->alpha * (rule->confidence == LEP_CONFIDENCE_LOG ? lep_log(1 + r) : r);
+}
+
+LepStatus
+lep_implicit_rule(LepEnv *env, const LepRatings *ratings, const LepOptions *options, LepImplicitRule *rule)
+{
+	double sum = 0;
+
+	rule->unobserved_weight = options->unobserved_weight;
+	rule->regularization = options->regularization;
+	rule->exponent = options->regularization_exponent;
+	rule->confidence = (LepConfidence) options->confidence;
+	rule->alpha = options->alpha;
+	rule->mean_confidence = 1;
+	if (rule->confidence == LEP_CONFIDENCE_NONE)
+		return LEP_OK;
+	for (int64_t j = 0; j < ratings->n_ratings; j++)
+	{
+		if (j % RATINGS_INTERVAL == 0 && lep_env_stopped(env))
+			return LEP_ERR_STOPPED;
+		sum += raw_confidence(rule, ratings->rating[j]);
+	}
+	if (ratings->n_ratings > 0)
+		rule->mean_confidence = sum / (double) ratings->n_ratings;
+	return LEP_OK;
+}
+
+float
+lep_implicit_confidence(const LepImplicitRule *rule, float rating)
+{
+	return (float) (raw_confidence(rule, rating) / rule->mean_confidence);
+}
+
+size_t
+lep_gram_size(int n_factors)
+{
+	size_t k = (size_t) n_factors;
+	size_t stride = (size_t) lep_row_stride(n_factors);
+
+	return sizeof(LepGram) + k * k * sizeof(double) + (stride + BLOCK_ROWS) * stride * sizeof(float) +
+		   (size_t) 4 * 4 * LEP_ALIGNMENT;
+}
+
+/* Add the products of the rows of items [first, first + n) to the sum. */
+static void
+add_block(LepGram *gram, const LepItems *items, int32_t first, int n, float *rows)
+{
+	int k = gram->n_factors;
+	int stride = lep_row_stride(k);
+	float *block = rows + (size_t) BLOCK_ROWS * (size_t) stride;
+
+	for (int i = 0; i < n; i++)
+		memcpy(rows + (size_t) i * (size_t) stride, lep_items_row(items, first + i),
+			   (size_t) stride * sizeof(float));
+	memset(block, 0, (size_t) stride * (size_t) stride * sizeof(float));
+	lep_kernels->syrk_f32(block, stride, rows, stride, NULL, n);
+	for (int a = 0; a < k; a++)
+	{
+		for (int b = 0; b <= a; b++)
+			gram->product[(size_t) a * (size_t) k + (size_t) b] +=
+				(double) block[(size_t) a * (size_t) stride + (size_t) b];
+	}
+}
+
+LepGram *
+lep_gram_create(LepArena *arena, const LepItems *items, int n_factors)
+{
+	LepEnv *env = arena->env;
+	LepGram *gram = lep_arena_alloc(arena, 1, sizeof(LepGram));
+	size_t stride = (size_t) lep_row_stride(n_factors);
+	float *rows = lep_arena_alloc(arena, (int64_t) ((BLOCK_ROWS + stride) * stride), sizeof(float));
+
+	if (gram == NULL || rows == NULL)
+		return NULL;
+	gram->n_items = lep_items_count(items);
+	gram->n_factors = n_factors;
+	gram->product = lep_arena_calloc(arena, (int64_t) n_factors * n_factors, sizeof(double));
+	for (int32_t first = 0; gram->product != NULL && first < gram->n_items; first += BLOCK_ROWS)
+	{
+		int n = gram->n_items - first < BLOCK_ROWS ? (int) (gram->n_items - first) : BLOCK_ROWS;
+
+		if (lep_env_stopped(env))
+			return NULL;
+		add_block(gram, items, first, n, rows);
+	}
+	lep_arena_free(arena, rows);
+	return gram->product == NULL ? NULL : gram;
+}
+
+static double
+weight_of(const LepImplicitInput *input, int64_t j)
+{
+	return input->weight == NULL ? 1 : (double) input->weight[j];
+}
+
+/* x^e for x >= 0 */
+static double
+power(double x, double exponent)
+{
+	if (exponent == 0 || exponent == 1)
+		return exponent == 0 ? 1 : x;
+	return x > 0 ? lep_exp(exponent * lep_log(x)) : 0;
+}
+
+/* A, lower triangle, and sum of c q. */
+static LepStatus
+set_up(LepEnv *env, const LepGram *gram, const LepImplicitRule *rule, const LepImplicitInput *input,
+	   LepImplicitUser *user)
+{
+	int k = gram->n_factors;
+	double total = 0;
+	double ridge;
+
+	for (int64_t j = 0; j < input->n; j++)
+		total += weight_of(input, j);
+	ridge = rule->regularization * power(total + rule->unobserved_weight * gram->n_items, rule->exponent);
+	for (int e = 0; e < k * k; e++)
+		user->root[e] = rule->unobserved_weight * gram->product[e];
+	for (int f = 0; f < k; f++)
+		user->root[f * k + f] += ridge;
+	memset(user->p, 0, (size_t) k * sizeof(double));
+	for (int64_t j = 0; j < input->n; j++)
+	{
+		const float *q = lep_items_row(input->items, input->item[j]);
+		double c = weight_of(input, j);
+
+		if (j % STOP_INTERVAL == 0 && lep_env_stopped(env))
+			return LEP_ERR_STOPPED;
+		for (int a = 0; a < k; a++)
+		{
+			double scaled = c * (double) q[a];
+
+			user->p[a] += scaled;
+			for (int b = 0; b <= a; b++)
+				user->root[a * k + b] += scaled * (double) q[b];
+		}
+	}
+	return LEP_OK;
+}
+
+static LepStatus
+fail_solve(LepEnv *env)
+{
+	lep_fail(&env->error, LEP_ERR_BYTES_VALUE, "factors", (double) NAN, 0, LEP_MAX_NORM);
+	env->error.row = -1;
+	return LEP_ERR_BYTES_VALUE;
+}
+
+LepStatus
+lep_implicit_solve(LepArena *arena, const LepGram *gram, const LepImplicitRule *rule,
+				   const LepImplicitInput *input, LepImplicitUser *user)
+{
+	LepEnv *env = arena->env;
+	int k = gram->n_factors;
+	LepStatus status;
+
+	user->n_factors = k;
+	user->root = lep_arena_alloc(arena, (int64_t) k * k, sizeof(double));
+	user->p = lep_arena_alloc(arena, k, sizeof(double));
+	user->work = lep_arena_alloc(arena, k, sizeof(double));
+	if (user->root == NULL || user->p == NULL || user->work == NULL)
+		return env->error.status;
+	status = set_up(env, gram, rule, input, user);
+	if (status != LEP_OK)
+		return status;
+	if (!lep_dense_cholesky(user->root, k))
+		return fail_solve(env);
+	lep_dense_solve_lower(user->root, k, user->p);
+	lep_dense_solve_upper(user->root, k, user->p);
+	for (int f = 0; f < k; f++)
+	{
+		if (!(fabs(user->p[f]) <= LEP_MAX_NORM))
+			return fail_solve(env);
+	}
+	return LEP_OK;
+}
+
+void
+lep_implicit_row(const LepImplicitUser *user, float *row)
+{
+	memset(row, 0, (size_t) lep_row_stride(user->n_factors) * sizeof(float));
+	for (int f = 0; f < user->n_factors; f++)
+		row[f] = (float) user->p[f];
+}
+
+LepStatus
+lep_implicit_terms(LepEnv *env, LepImplicitUser *user, const LepImplicitInput *input, int32_t i,
+				   double *terms)
+{
+	const float *q = lep_items_row(input->items, i);
+	int k = user->n_factors;
+	double *z = user->work; /* A^-1 q_i */
+
+	for (int f = 0; f < k; f++)
+		z[f] = (double) q[f];
+	lep_dense_solve_lower(user->root, k, z);
+	lep_dense_solve_upper(user->root, k, z);
+	for (int64_t j = 0; j < input->n; j++)
+	{
+		const float *own = lep_items_row(input->items, input->item[j]);
+		double sum = 0;
+
+		if (j % STOP_INTERVAL == 0 && lep_env_stopped(env))
+			return LEP_ERR_STOPPED;
+		for (int f = 0; f < k; f++)
+			sum += (double) own[f] * z[f];
+		terms[j] = weight_of(input, j) * sum;
+	}
+	return LEP_OK;
+}
+
+LepStatus
+lep_implicit_fold_in(LepEnv *env, const LepGram *gram, const LepImplicitRule *rule,
+					 const LepImplicitInput *input, float *row)
+{
+	LepImplicitInput weighted = *input;
+	LepImplicitUser user;
+	LepArena arena;
+	LepStatus status;
+	float *weight;
+
+	lep_arena_init(&arena, env);
+	weight = lep_arena_alloc(&arena, input->n, sizeof(float));
+	for (int64_t j = 0; weight != NULL && j < input->n; j++)
+		weight[j] = lep_implicit_confidence(rule, input->weight == NULL ? 1 : input->weight[j]);
+	weighted.weight = weight;
+	status = weight == NULL ? env->error.status : lep_implicit_solve(&arena, gram, rule, &weighted, &user);
+	if (status == LEP_OK)
+		lep_implicit_row(&user, row);
+	lep_arena_drop(&arena);
+	return status;
+}
+
+LepStatus
+lep_implicit_explain(LepEnv *env, const LepGram *gram, const LepImplicitRule *rule,
+					 const LepImplicitInput *input, int32_t i, double *terms)
+{
+	LepImplicitUser user;
+	LepArena arena;
+	LepStatus status;
+
+	lep_arena_init(&arena, env);
+	status = lep_implicit_solve(&arena, gram, rule, input, &user);
+	if (status == LEP_OK)
+		status = lep_implicit_terms(env, &user, input, i, terms);
+	lep_arena_drop(&arena);
+	return status;
+}

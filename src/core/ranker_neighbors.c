@@ -1,0 +1,170 @@
+/*
+ * ranker_neighbors.c
+ *		Models of item neighbours as rankers; see ranker.h.
+ *
+ * Before a batch of users is asked about, the sums of each are taken in dense
+ * scratch memory of the thread that does it and kept as a list of what was
+ * reached, ascending.  A question copies biases and puts these scores over them.
+ */
+#include "core/ranker.h"
+
+#include <string.h>
+
+#include "core/neighbors.h"
+#include "core/pool.h"
+
+/* What a user of the batch reaches: [first, first + n) of the lists below. */
+typedef struct Slot
+{
+	int64_t first;
+	int32_t n;
+} Slot;
+
+typedef struct NeighborRanker
+{
+	const LepModel *model;
+	LepArena *arena;
+	LepNeighborScratch *scratch; /* [threads] */
+	const int32_t *users;		 /* of the batch */
+	Slot slots[LEP_RANKER_BATCH];
+	int64_t room;	/* entries that fit */
+	int32_t *items; /* [room] */
+	float *scores;	/* [room] */
+} NeighborRanker;
+
+/* An upper bound of how many items a user reaches. */
+static int64_t
+reach_of(const LepModel *model, int32_t u)
+{
+	LepBasket basket = lep_neighbors_basket(model->neighbors, u);
+	int64_t n = 0;
+
+	for (int64_t b = 0; b < basket.n && n < model->n_items; b++)
+		n += model->neighbors->start[basket.rows[b] + 1] - model->neighbors->start[basket.rows[b]];
+	return n < model->n_items ? n : model->n_items;
+}
+
+static float
+score_of(const LepModel *model, int32_t u, int32_t i, double sum)
+{
+	double user_bias = u >= 0 ? (double) model->user_bias[u] : 0;
+
+	return (float) (((model->mean + user_bias) + (double) model->item_bias[i]) + sum);
+}
+
+static void
+sum_user(void *arg, int64_t task, int thread)
+{
+	NeighborRanker *ranker = arg;
+	const LepModel *model = ranker->model;
+	LepNeighborScratch *scratch = &ranker->scratch[thread];
+	Slot *slot = &ranker->slots[task];
+	int32_t u = ranker->users[task];
+	LepBasket basket = lep_neighbors_basket(model->neighbors, u);
+	int64_t at = slot->first;
+
+	lep_neighbors_add(model->neighbors, &basket, scratch);
+	for (int32_t i = 0; i < model->n_items && at - slot->first < scratch->n_reached; i++)
+	{
+		if (!scratch->is_reached[i])
+			continue;
+		ranker->items[at] = i;
+		ranker->scores[at++] = score_of(model, u, i, scratch->sum[i]);
+	}
+	slot->n = (int32_t) (at - slot->first);
+	lep_neighbors_clear(scratch);
+}
+
+/* Room for the batch's lists. */
+static LepStatus
+ensure_room(NeighborRanker *ranker, int64_t n)
+{
+	LepArena *arena = ranker->arena;
+
+	if (n <= ranker->room)
+		return LEP_OK;
+	lep_arena_free(arena, ranker->items);
+	lep_arena_free(arena, ranker->scores);
+	ranker->room = 0;
+	ranker->items = lep_arena_alloc(arena, n, sizeof(int32_t));
+	ranker->scores = lep_arena_alloc(arena, n, sizeof(float));
+	if (ranker->items == NULL || ranker->scores == NULL)
+		return arena->env->error.status;
+	ranker->room = n;
+	return LEP_OK;
+}
+
+static LepStatus
+prepare_batch(LepEnv *env, void *arg, const int32_t *users, int n)
+{
+	NeighborRanker *ranker = arg;
+	int64_t at = 0;
+	LepStatus status;
+
+	ranker->users = users;
+	for (int s = 0; s < n; s++)
+	{
+		ranker->slots[s].first = at;
+		at += reach_of(ranker->model, users[s]);
+	}
+	status = ensure_room(ranker, at);
+	return status == LEP_OK ? lep_parallel_for(env, n, sum_user, ranker) : status;
+}
+
+/* The first of n ascending items that is not below `item`. */
+static int32_t
+first_from(const int32_t *items, int32_t n, int32_t item)
+{
+	int32_t low = 0;
+
+	while (low < n)
+	{
+		int32_t middle = low + (n - low) / 2;
+
+		if (items[middle] < item)
+			low = middle + 1;
+		else
+			n = middle;
+	}
+	return low;
+}
+
+static void
+score_by_neighbors(const void *arg, const LepScoreQuery *query, float *out)
+{
+	const NeighborRanker *ranker = arg;
+	const LepModel *model = ranker->model;
+	const Slot *slot = &ranker->slots[query->slot];
+	const int32_t *items = ranker->items + slot->first;
+	int32_t end = query->first_item + query->n_items;
+
+	for (int32_t j = 0; j < query->n_items; j++)
+		out[j] = score_of(model, query->user, query->first_item + j, 0);
+	for (int32_t e = first_from(items, slot->n, query->first_item); e < slot->n && items[e] < end; e++)
+		out[items[e] - query->first_item] = ranker->scores[slot->first + e];
+}
+
+LepStatus
+lep_ranker_of_neighbors(LepArena *arena, const LepModel *model, LepRanker *ranker)
+{
+	int n_threads = lep_pool_threads(arena->env);
+	NeighborRanker *own = lep_arena_calloc(arena, 1, sizeof(NeighborRanker));
+	LepStatus status = LEP_OK;
+
+	if (own == NULL)
+		return arena->env->error.status;
+	own->model = model;
+	own->arena = arena;
+	own->scratch = lep_arena_calloc(arena, n_threads, sizeof(LepNeighborScratch));
+	if (own->scratch == NULL)
+		return arena->env->error.status;
+	for (int t = 0; t < n_threads && status == LEP_OK; t++)
+		status = lep_neighbors_scratch(arena, model->n_items, &own->scratch[t]);
+	ranker->n_users = model->n_users;
+	ranker->n_items = model->n_items;
+	ranker->arg = own;
+	ranker->prepare = prepare_batch;
+	ranker->scores = score_by_neighbors;
+	ranker->order = NULL;
+	return status;
+}

@@ -1,0 +1,248 @@
+/*
+ * serve.c
+ *		Which way a list is found: by bounds over factors (topn.c), by the sums of
+ *		a basket (neighbors.c), along the order of popularity, or by a scan where
+ *		factors and neighbours both count.
+ */
+#include "core/serve.h"
+
+#include <string.h>
+
+#include "core/best.h"
+#include "core/kernels.h"
+
+/* Items scored between two questions whether to stop. */
+#define STOP_INTERVAL 1024
+
+/* The score without the terms of neighbours, in double. */
+static double
+base_score(const LepServed *served, const LepServedUser *user, int32_t item)
+{
+	double score = served->mean + (double) user->bias;
+	const float *row;
+
+	if (item < 0)
+		return score;
+	score += (double) lep_items_bias(served->items, item);
+	row = lep_items_row(served->items, item);
+	if (row != NULL && user->row != NULL)
+		score += lep_kernels->dot_f64(user->row, row, lep_items_stride(served->items));
+	return score;
+}
+
+float
+lep_serve_score(const LepServed *served, const LepServedUser *user, int32_t item)
+{
+	double score = base_score(served, user, item);
+
+	if (item >= 0 && served->neighbors != NULL)
+		score += lep_neighbors_sum(served->neighbors, &user->basket, item, NULL, NULL);
+	return (float) score;
+}
+
+void
+lep_serve_parts(const LepServed *served, const LepServedUser *user, int32_t item, LepScoreParts *parts,
+				double *terms)
+{
+	const float *row = item < 0 ? NULL : lep_items_row(served->items, item);
+
+	memset(parts, 0, sizeof(*parts));
+	parts->mean = served->mean;
+	parts->user_bias = (double) user->bias;
+	if (terms != NULL)
+		memset(terms, 0, (size_t) user->basket.n * sizeof(double));
+	if (item < 0)
+		return;
+	parts->item_bias = (double) lep_items_bias(served->items, item);
+	if (row != NULL && user->row != NULL)
+		parts->factors = lep_kernels->dot_f64(user->row, row, lep_items_stride(served->items));
+	if (served->neighbors != NULL)
+		parts->neighbors = lep_neighbors_sum(served->neighbors, &user->basket, item, terms, NULL);
+}
+
+static void
+set_origins(LepOrigin *origins, int64_t n, LepOrigin origin)
+{
+	for (int64_t i = 0; i < n; i++)
+		origins[i] = origin;
+}
+
+/* Factors, or biases alone. */
+static LepStatus
+list_by_factors(LepEnv *env, const LepServed *served, const LepServedUser *user, const LepServedQuery *query,
+				LepTopnEntry *entries, int64_t *n_found)
+{
+	LepTopnQuery by_factors = { user->row,		  user->bias,		 query->n,			 query->exclude,
+								query->n_exclude, query->candidates, query->n_candidates };
+
+	return lep_topn(env, served->items, &by_factors, entries, n_found);
+}
+
+/* The query of a basket; is_reached may be NULL. */
+static LepNeighborQuery
+basket_query(const LepServed *served, const LepServedUser *user, const LepServedQuery *query)
+{
+	LepNeighborQuery by_basket = { .basket = user->basket,
+								   .base = served->mean + (double) user->bias,
+								   .item_bias = served->popularity,
+								   .order = served->order,
+								   .n = query->n,
+								   .exclude = query->exclude,
+								   .n_exclude = query->n_exclude,
+								   .candidates = query->candidates,
+								   .n_candidates = query->n_candidates };
+
+	return by_basket;
+}
+
+static LepStatus
+list_by_neighbors(LepEnv *env, const LepServed *served, const LepServedUser *user,
+				  const LepServedQuery *query, LepTopnEntry *entries, LepOrigin *origins, int64_t *n_found)
+{
+	LepNeighborQuery by_basket = basket_query(served, user, query);
+	int64_t n_possible = query->candidates != NULL ? query->n_candidates : lep_items_count(served->items);
+	LepArena arena;
+	LepStatus status;
+
+	*n_found = 0;
+	if (n_possible > query->n)
+		n_possible = query->n > 0 ? query->n : 0;
+	lep_arena_init(&arena, env);
+	by_basket.is_reached = lep_arena_alloc(&arena, n_possible, sizeof(bool));
+	status = by_basket.is_reached == NULL
+				 ? env->error.status
+				 : lep_neighbors_topn(env, served->neighbors, &by_basket, entries, n_found);
+	for (int64_t i = 0; status == LEP_OK && i < *n_found; i++)
+		origins[i] = by_basket.is_reached[i] ? LEP_ORIGIN_NEIGHBORS : LEP_ORIGIN_POPULAR;
+	lep_arena_drop(&arena);
+	return status;
+}
+
+/* Scores that do not differ are no order: by popularity, with the scores that they have. */
+static LepStatus
+list_by_popularity(LepEnv *env, const LepServed *served, const LepServedUser *user,
+				   const LepServedQuery *query, LepTopnEntry *entries, int64_t *n_found)
+{
+	LepNeighbors none = { .n_items = lep_items_count(served->items) };
+	LepNeighborQuery by_popularity = basket_query(served, user, query);
+	LepStatus status;
+
+	by_popularity.basket.n = 0;
+	by_popularity.base = 0;
+	status = lep_neighbors_topn(env, &none, &by_popularity, entries, n_found);
+	for (int64_t i = 0; status == LEP_OK && i < *n_found; i++)
+		entries[i].score = (float) base_score(served, user, entries[i].item);
+	return status;
+}
+
+static bool
+is_excluded(const LepServedQuery *query, int64_t *at, int32_t item)
+{
+	while (*at < query->n_exclude && query->exclude[*at] < item)
+		++*at;
+	return *at < query->n_exclude && query->exclude[*at] == item;
+}
+
+/* Every item, both parts of its score. */
+static LepStatus
+scan_both(LepEnv *env, const LepServed *served, const LepServedUser *user, const LepServedQuery *query,
+		  const LepNeighborScratch *sums, LepBest *best)
+{
+	int64_t n = query->candidates != NULL ? query->n_candidates : lep_items_count(served->items);
+	int64_t at = 0;
+
+	for (int64_t j = 0; j < n; j++)
+	{
+		int32_t item = query->candidates != NULL ? query->candidates[j] : (int32_t) j;
+		double score;
+
+		if (j % STOP_INTERVAL == 0 && lep_env_stopped(env))
+			return LEP_ERR_STOPPED;
+		if (is_excluded(query, &at, item))
+			continue;
+		score = base_score(served, user, item) + sums->sum[item];
+		lep_best_offer(best, (LepTopnEntry){ item, (float) score });
+	}
+	return lep_best_sort(env, best);
+}
+
+static LepStatus
+list_by_both(LepEnv *env, const LepServed *served, const LepServedUser *user, const LepServedQuery *query,
+			 LepTopnEntry *entries, int64_t *n_found)
+{
+	int64_t n_possible = query->candidates != NULL ? query->n_candidates : lep_items_count(served->items);
+	LepBest best = { entries, query->n < n_possible ? query->n : n_possible, 0 };
+	LepNeighborScratch sums;
+	LepArena arena;
+	LepStatus status;
+
+	lep_arena_init(&arena, env);
+	status = lep_neighbors_scratch(&arena, lep_items_count(served->items), &sums);
+	if (status == LEP_OK)
+	{
+		lep_neighbors_add(served->neighbors, &user->basket, &sums);
+		status = scan_both(env, served, user, query, &sums, &best);
+	}
+	lep_arena_drop(&arena);
+	*n_found = status == LEP_OK ? best.n_kept : 0;
+	return status;
+}
+
+LepStatus
+lep_serve_topn(LepEnv *env, const LepServed *served, const LepServedUser *user, const LepServedQuery *query,
+			   LepTopnEntry *entries, LepOrigin *origins, int64_t *n_found)
+{
+	bool has_factors = lep_items_stride(served->items) > 0;
+	LepStatus status;
+
+	*n_found = 0;
+	if (query->n <= 0)
+		return LEP_OK;
+	if (served->neighbors != NULL && !has_factors)
+		return list_by_neighbors(env, served, user, query, entries, origins, n_found);
+	if (served->neighbors != NULL && user->known)
+		status = list_by_both(env, served, user, query, entries, n_found);
+	else if (served->order != NULL && !user->known)
+		status = list_by_popularity(env, served, user, query, entries, n_found);
+	else
+		status = list_by_factors(env, served, user, query, entries, n_found);
+	if (status == LEP_OK)
+		set_origins(origins, *n_found, user->known && has_factors ? LEP_ORIGIN_FACTORS : LEP_ORIGIN_POPULAR);
+	return status;
+}
+
+/* The rated items' rows, side by side as foldin.h wants them, and the answer. */
+static LepStatus
+fold_in(LepArena *arena, const LepServed *served, const LepFoldinPrior *prior, const LepRated *rated,
+		float *bias_out, float *row)
+{
+	size_t stride = (size_t) lep_items_stride(served->items);
+	float *bias = lep_arena_alloc(arena, rated->n, sizeof(float));
+	float *factors = lep_arena_alloc(arena, rated->n, stride * sizeof(float));
+	void *scratch =
+		lep_arena_alloc(arena, 1, lep_foldin_scratch(LEP_FOLDIN_AUTO, prior->n_factors, rated->n));
+	LepFoldinInput input = { .n = rated->n, .rating = rated->rating, .bias = bias, .factors = factors };
+
+	if (bias == NULL || factors == NULL || scratch == NULL)
+		return arena->env->error.status;
+	for (int64_t j = 0; j < rated->n; j++)
+	{
+		bias[j] = lep_items_bias(served->items, rated->item[j]);
+		memcpy(factors + (size_t) j * stride, lep_items_row(served->items, rated->item[j]),
+			   stride * sizeof(float));
+	}
+	return lep_foldin_user(prior, &input, scratch, bias_out, row, &arena->env->error);
+}
+
+LepStatus
+lep_serve_fold_in(LepEnv *env, const LepServed *served, const LepFoldinPrior *prior, const LepRated *rated,
+				  float *bias, float *row)
+{
+	LepArena arena;
+	LepStatus status;
+
+	lep_arena_init(&arena, env);
+	status = fold_in(&arena, served, prior, rated, bias, row);
+	lep_arena_drop(&arena);
+	return status;
+}

@@ -1,0 +1,233 @@
+/*
+ * lists.c
+ *		The common part of functions that give rows of ids.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "pg/compat.h"
+#include "pg/keytype.h"
+#include "pg/lists.h"
+
+/* --------------------------------------------------------------------- call sites */
+
+static void
+init_result_type(FunctionCallInfo fcinfo, LpgList *list)
+{
+	const LpgListFunction *function = list->function;
+	MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+	TupleDesc desc;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE ||
+		desc->natts != function->n_columns ||
+		!lpg_keytype_kind(TupleDescAttr(desc, function->id_column)->atttypid, &list->kind))
+		elog(ERROR, "%s is declared with another result than it gives", function->name);
+	list->desc = CreateTupleDescCopy(desc);
+	/* counted, so that the executor does not free what we keep */
+	list->desc->tdrefcount = 1;
+	MemoryContextSwitchTo(old);
+}
+
+static LpgList *
+create_list(FunctionCallInfo fcinfo, const LpgListFunction *function)
+{
+	MemoryContext mcxt = fcinfo->flinfo->fn_mcxt;
+	LpgList *list = MemoryContextAllocZero(mcxt, sizeof(LpgList));
+
+	list->function = function;
+	list->handle = lpg_handle_create(fcinfo);
+	list->user_type = lpg_argument_type(fcinfo, 1);
+	list->call_context = AllocSetContextCreate(mcxt, "lepton list call", ALLOCSET_DEFAULT_SIZES);
+	init_result_type(fcinfo, list);
+	return list;
+}
+
+/* ERROR unless the function's name fits the model's ids. */
+static void
+check_kind(const LpgList *list)
+{
+	static const char *const suffix[] = {
+		[LEP_ID_INT64] = "", [LEP_ID_TEXT] = "_text", [LEP_ID_UUID] = "_uuid"
+	};
+	const LpgListFunction *function = list->function;
+	LepIdKind kind = list->handle->sides[function->side].kind;
+
+	if (kind != list->kind)
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("%s ids of model \"%s\" are of type %s, but %s%s gives %s",
+							   function->side == LPG_ITEMS ? "item" : "user", list->handle->name,
+							   lpg_keytype_name(kind), function->name, suffix[list->kind],
+							   lpg_keytype_name(list->kind)),
+						errhint("Use %s%s.", function->name, suffix[kind])));
+}
+
+LpgList *
+lpg_list_begin(FunctionCallInfo fcinfo, const LpgListFunction *function, MemoryContext *old)
+{
+	LpgList *list = fcinfo->flinfo->fn_extra;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the model's name is NULL")));
+	if (list == NULL)
+		list = fcinfo->flinfo->fn_extra = create_list(fcinfo, function);
+	(void) lpg_handle_refresh(list->handle, PG_GETARG_TEXT_PP(0));
+	check_kind(list);
+	MemoryContextReset(list->call_context);
+	*old = MemoryContextSwitchTo(list->call_context);
+	return list;
+}
+
+/* As materialize mode wants it; see execSRF.c. */
+Tuplestorestate *
+lpg_list_result(FunctionCallInfo fcinfo, LpgList *list)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext old;
+
+	if (rsinfo == NULL || !IsA(rsinfo, ReturnSetInfo) || (rsinfo->allowedModes & SFRM_Materialize) == 0)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("set-valued function called in context that cannot accept a set")));
+	old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
+	rsinfo->returnMode = SFRM_Materialize;
+	rsinfo->setResult =
+		tuplestore_begin_heap((rsinfo->allowedModes & SFRM_Materialize_Random) != 0, false, work_mem);
+	rsinfo->setDesc = list->desc;
+	MemoryContextSwitchTo(old);
+	return rsinfo->setResult;
+}
+
+Datum
+lpg_list_id(const LpgList *list, const LepId *id)
+{
+	return lpg_keytype_to_datum(id, list->kind);
+}
+
+/* ---------------------------------------------------------------------- arguments */
+
+int64
+lpg_list_read_n(FunctionCallInfo fcinfo, const LpgList *list, int arg)
+{
+	const char *what = list->function->side == LPG_ITEMS ? "items" : "users";
+	int64 n;
+
+	if (PG_ARGISNULL(arg))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("n is NULL"),
+						errhint("Say how many %s you want.", what)));
+	n = PG_GETARG_INT64(arg);
+	if (n < 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("n cannot be " INT64_FORMAT, n),
+						errhint("It is the number of %s wanted, 0 or more.", what)));
+	return n;
+}
+
+static int
+compare_numbers(const void *a, const void *b)
+{
+	int32 x = *(const int32 *) a;
+	int32 y = *(const int32 *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+static int
+compare_ids(const void *a, const void *b, void *kind)
+{
+	return lep_id_compare(*(LepIdKind *) kind, a, b);
+}
+
+int64
+lpg_list_sort(int32 *numbers, int64 n)
+{
+	int64 kept = 0;
+
+	qsort(numbers, n, sizeof(int32), compare_numbers);
+	for (int64 i = 0; i < n; i++)
+	{
+		if (kept == 0 || numbers[i] != numbers[kept - 1])
+			numbers[kept++] = numbers[i];
+	}
+	return kept;
+}
+
+int64
+lpg_list_sort_ids(LepId *ids, int64 n, LepIdKind kind)
+{
+	int64 kept = 0;
+
+	qsort_arg(ids, n, sizeof(LepId), compare_ids, &kind);
+	for (int64 i = 0; i < n; i++)
+	{
+		if (kept == 0 || lep_id_compare(kind, &ids[i], &ids[kept - 1]) != 0)
+			ids[kept++] = ids[i];
+	}
+	return kept;
+}
+
+/* The elements of an array of ids. */
+static int
+deconstruct(ArrayType *array, Datum **datums, bool **nulls)
+{
+	Oid type = ARR_ELEMTYPE(array);
+	int n;
+	int16 typlen;
+	bool typbyval;
+	char typalign;
+
+	get_typlenbyvalalign(type, &typlen, &typbyval, &typalign);
+	deconstruct_array(array, type, typlen, typbyval, typalign, datums, nulls, &n);
+	return n;
+}
+
+void
+lpg_list_read_items(const LpgItems *items, ArrayType *array, LpgItemSet *set)
+{
+	Datum *datums;
+	bool *nulls;
+	int n = deconstruct(array, &datums, &nulls);
+
+	set->numbers = palloc_extended(Max(n, 1) * sizeof(int32), MCXT_ALLOC_HUGE);
+	set->new_ids = palloc_extended(Max(n, 1) * sizeof(LepId), MCXT_ALLOC_HUGE);
+	set->n = 0;
+	set->n_new = 0;
+	for (int i = 0; i < n; i++)
+	{
+		LepId id;
+		int32 number;
+
+		if (nulls[i])
+			continue;
+		id = lpg_keytype_from_datum(datums[i], ARR_ELEMTYPE(array));
+		number = lep_idmap_find(items->ids, &id);
+		if (number >= 0)
+			set->numbers[set->n++] = number;
+		else
+			set->new_ids[set->n_new++] = id;
+	}
+	set->n = lpg_list_sort(set->numbers, set->n);
+}
+
+int32 *
+lpg_list_read_numbers(const LpgItems *items, ArrayType *array, int *n)
+{
+	Datum *datums;
+	bool *nulls;
+	int32 *numbers;
+
+	*n = deconstruct(array, &datums, &nulls);
+	numbers = palloc_extended(Max(*n, 1) * sizeof(int32), MCXT_ALLOC_HUGE);
+	for (int i = 0; i < *n; i++)
+	{
+		LepId id;
+
+		numbers[i] = -1;
+		if (nulls[i])
+			continue;
+		id = lpg_keytype_from_datum(datums[i], ARR_ELEMTYPE(array));
+		numbers[i] = lep_idmap_find(items->ids, &id);
+	}
+	return numbers;
+}

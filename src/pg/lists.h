@@ -1,0 +1,78 @@
+/*
+ * lists.h
+ *		What functions that give rows of ids share: what a call site keeps, how ids
+ *		and arrays of them come in, how rows go out.
+ *
+ * The kind of the ids that go out is in the function's name, name, name_text or
+ * name_uuid: one C function serves all three, and what is declared in SQL says
+ * which it is.  A name that does not fit the model is an ERROR that names the
+ * right one.
+ */
+#ifndef LPG_LISTS_H
+#define LPG_LISTS_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/array.h"
+
+#include "pg/handle.h"
+
+/* A function as it is declared. */
+typedef struct LpgListFunction
+{
+	const char *name; /* without _text or _uuid */
+	int n_columns;	  /* of its rows */
+	int id_column;	  /* the ids', counted from 0 */
+	LpgSide side;	  /* what the ids are of */
+} LpgListFunction;
+
+/* What a call site keeps. */
+typedef struct LpgList
+{
+	const LpgListFunction *function;
+	LpgHandle *handle;
+	LepIdKind kind; /* of ids that go out, as declared */
+	Oid user_type;	/* of argument 1, as declared */
+	TupleDesc desc;
+	MemoryContext call_context; /* reset by each call */
+} LpgList;
+
+/*
+ * The state of this call site, made if it must be, with the handle that of the
+ * current version of the model named by argument 0; the current memory context
+ * becomes the call's.  ERROR for a NULL name, and where the model's ids are not of
+ * the function's kind.
+ */
+extern LpgList *lpg_list_begin(FunctionCallInfo fcinfo, const LpgListFunction *function, MemoryContext *old);
+
+/* The call's rows, for tuplestore_putvalues with list->desc. */
+extern Tuplestorestate *lpg_list_result(FunctionCallInfo fcinfo, LpgList *list);
+
+/* A row's columns; ids are list->kind's. */
+extern Datum lpg_list_id(const LpgList *list, const LepId *id);
+
+/* An argument that says how many rows are wanted: ERROR for NULL and below 0. */
+extern int64 lpg_list_read_n(FunctionCallInfo fcinfo, const LpgList *list, int arg);
+
+/* Some items, by number and those that the model does not know. */
+typedef struct LpgItemSet
+{
+	int32 *numbers; /* ascending, no repetition */
+	int64 n;
+	LepId *new_ids; /* in the order of the array */
+	int64 n_new;
+} LpgItemSet;
+
+/* Item ids in an array, of any dimensions; NULL elements are passed over. */
+extern void lpg_list_read_items(const LpgItems *items, ArrayType *array, LpgItemSet *set);
+
+/* Number of each element of an array, in its order; -1 for NULL and for unknown ids. */
+extern int32 *lpg_list_read_numbers(const LpgItems *items, ArrayType *array, int *n);
+
+/* Sort and drop repetitions; how many are left. */
+extern int64 lpg_list_sort(int32 *numbers, int64 n);
+extern int64 lpg_list_sort_ids(LepId *ids, int64 n, LepIdKind kind);
+
+#endif /* LPG_LISTS_H */

@@ -1,0 +1,265 @@
+/*
+ * similar.c
+ *		lepton_similar(model, item_id, n): items like an item, and
+ *		lepton_similar_users(model, user_id, n): users like a user.
+ *
+ * Both compare factors by their cosine (core/similar.h), exactly; equal ones go by
+ * id.  Of a model with item neighbours and no factors, an item's own row of them is
+ * the answer.  Items come from the cache.  Users are not kept in memory: their table is
+ * read once per call, and a bounded sort within work_mem keeps the best.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/tuplesort.h"
+#include "utils/typcache.h"
+
+#include "core/kernels.h"
+#include "core/similar.h"
+#include "pg/basket.h"
+#include "pg/compat.h"
+#include "pg/errors.h"
+#include "pg/keytype.h"
+#include "pg/lists.h"
+#include "pg/pgenv.h"
+
+static void
+fail_no_factors(const LpgHandle *handle, const char *what)
+{
+	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					errmsg("model \"%s\" has no factors to compare %s by", handle->name, what),
+					errhint("Train it with an algorithm that learns factors, as \"als\".")));
+}
+
+/* ------------------------------------------------------------------------- items */
+
+/* rank, item_id, score, origin */
+#define ITEM_COLUMNS 4
+
+static void
+put_items(const LpgList *list, Tuplestorestate *result, const LepTopnEntry *entries, int64 n,
+		  const char *origin)
+{
+	Datum values[ITEM_COLUMNS];
+	bool nulls[ITEM_COLUMNS] = { false };
+
+	values[3] = CStringGetTextDatum(origin);
+	for (int64 i = 0; i < n; i++)
+	{
+		LepId id = lep_idmap_id(list->handle->items->ids, entries[i].item);
+
+		values[0] = Int32GetDatum((int32) (i + 1));
+		values[1] = lpg_list_id(list, &id);
+		values[2] = Float4GetDatum(entries[i].score);
+		tuplestore_putvalues(result, list->desc, values, nulls);
+	}
+}
+
+/* What an item's row of neighbours has, by weight. */
+static void
+put_neighbors(const LpgList *list, Tuplestorestate *result, int32 item, int64 n)
+{
+	const LepNeighbors *neighbors = list->handle->items->served.neighbors;
+	int64 n_row = neighbors->start[item + 1] - neighbors->start[item];
+	LepTopnEntry *entries = palloc_extended((Min(n, n_row) + 1) * sizeof(LepTopnEntry), MCXT_ALLOC_HUGE);
+	int64 n_found;
+	LepEnv env;
+
+	lpg_env_init(&env, CurrentMemoryContext);
+	lpg_check(lep_similar_neighbors(&env, neighbors, item, n, entries, &n_found), &env.error);
+	put_items(list, result, entries, n_found, "neighbors");
+}
+
+static void
+put_similar_items(const LpgList *list, Tuplestorestate *result, int32 item, int64 n)
+{
+	const LpgItems *items = list->handle->items;
+	LepSimilarQuery query = { .row = lep_items_row(items->items, item), .n = n, .without = item };
+	LepTopnEntry *entries =
+		palloc_extended((Min(n, items->n_items) + 1) * sizeof(LepTopnEntry), MCXT_ALLOC_HUGE);
+	int64 n_found;
+	LepEnv env;
+
+	lpg_env_init(&env, CurrentMemoryContext);
+	lpg_check(lep_similar_items(&env, items->items, &query, entries, &n_found), &env.error);
+	put_items(list, result, entries, n_found, "factors");
+}
+
+PG_FUNCTION_INFO_V1(lepton_similar);
+
+/*
+ * lepton_similar(model text, item_id, n bigint)
+ *		-> setof (rank int, item_id, score real, origin text)
+ *		The n items most like it, itself left out.  None for NULL and for an item
+ *		that the model does not know.
+ */
+Datum
+lepton_similar(PG_FUNCTION_ARGS)
+{
+	static const LpgListFunction function = { "lepton_similar", ITEM_COLUMNS, 1, LPG_ITEMS };
+	MemoryContext old;
+	LpgList *list = lpg_list_begin(fcinfo, &function, &old);
+	Tuplestorestate *result = lpg_list_result(fcinfo, list);
+	int64 n = lpg_list_read_n(fcinfo, list, 2);
+
+	if (list->handle->version.n_factors == 0 && !list->handle->version.has_neighbors)
+		fail_no_factors(list->handle, "items");
+	if (!PG_ARGISNULL(1))
+	{
+		LepId id = lpg_keytype_from_datum(PG_GETARG_DATUM(1), lpg_keytype_stored_type(list->kind));
+		int32 item = lep_idmap_find(lpg_handle_items(list->handle)->ids, &id);
+
+		if (item >= 0 && list->handle->version.n_factors > 0)
+			put_similar_items(list, result, item, n);
+		else if (item >= 0)
+			put_neighbors(list, result, item, n);
+	}
+	MemoryContextSwitchTo(old);
+	return (Datum) 0;
+}
+
+/* ------------------------------------------------------------------------- users */
+
+/* rank, user_id, score */
+#define USER_COLUMNS 3
+
+/* A scan of the users. */
+typedef struct UserScan
+{
+	const LpgVersion *version;
+	LepIdKind kind;
+	Relation table;
+	int32 without; /* number of the user whom they are compared with */
+	const float *row;
+	float *other; /* buffer of a row */
+	Tuplesortstate *sort;
+	TupleTableSlot *sorted; /* score, id */
+	MemoryContext row_context;
+} UserScan;
+
+static void
+visit_user(void *arg, TupleTableSlot *slot)
+{
+	UserScan *scan = arg;
+	MemoryContext old = MemoryContextSwitchTo(scan->row_context);
+	int stride = lep_row_stride(scan->version->n_factors);
+	LpgFactorRow row;
+	LepId id;
+
+	row.factors = scan->other;
+	lpg_store_read_row(scan->table, slot, scan->version, LPG_USERS, &row);
+	if (row.n != scan->without && lep_has_direction(scan->other, stride))
+	{
+		id = lpg_store_read_id(slot, scan->kind);
+		ExecClearTuple(scan->sorted);
+		scan->sorted->tts_values[0] = Float4GetDatum(lep_cosine(scan->row, scan->other, stride));
+		scan->sorted->tts_values[1] = lpg_keytype_to_datum(&id, scan->kind);
+		scan->sorted->tts_isnull[0] = false;
+		scan->sorted->tts_isnull[1] = false;
+		ExecStoreVirtualTuple(scan->sorted);
+		tuplesort_puttupleslot(scan->sort, scan->sorted);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(scan->row_context);
+}
+
+/* A sort by score, descending, then by id. */
+static void
+begin_sort(UserScan *scan, int64 n)
+{
+	Oid id_type = lpg_keytype_stored_type(scan->kind);
+	TupleDesc desc = CreateTemplateTupleDesc(2);
+	AttrNumber columns[] = { 1, 2 };
+	Oid operators[] = { lookup_type_cache(FLOAT4OID, TYPECACHE_GT_OPR)->gt_opr,
+						lookup_type_cache(id_type, TYPECACHE_LT_OPR)->lt_opr };
+	Oid collations[] = { InvalidOid, lpg_keytype_collation(scan->kind) };
+	bool nulls_first[] = { false, false };
+
+	TupleDescInitEntry(desc, 1, "score", FLOAT4OID, -1, 0);
+	TupleDescInitEntry(desc, 2, "id", id_type, -1, 0);
+	TupleDescInitEntryCollation(desc, 2, collations[1]);
+	scan->sort = tuplesort_begin_heap(desc, 2, columns, operators, collations, nulls_first, work_mem, NULL,
+									  TUPLESORT_ALLOWBOUNDED);
+	tuplesort_set_bound(scan->sort, n);
+	scan->sorted = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
+}
+
+static void
+put_users(const LpgList *list, Tuplestorestate *result, UserScan *scan, int64 n)
+{
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(scan->sorted->tts_tupleDescriptor, &TTSOpsMinimalTuple);
+	Datum values[USER_COLUMNS];
+	bool nulls[USER_COLUMNS] = { false };
+
+	tuplesort_performsort(scan->sort);
+	for (int32 rank = 1; rank <= n && tuplesort_gettupleslot(scan->sort, true, false, slot, NULL); rank++)
+	{
+		slot_getallattrs(slot);
+		values[0] = Int32GetDatum(rank);
+		values[1] = slot->tts_values[1];
+		values[2] = slot->tts_values[0];
+		tuplestore_putvalues(result, list->desc, values, nulls);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	ExecDropSingleTupleTableSlot(scan->sorted);
+	tuplesort_end(scan->sort);
+}
+
+static void
+put_similar_users(const LpgList *list, Tuplestorestate *result, const LepId *id, int64 n)
+{
+	LpgHandle *handle = list->handle;
+	int n_factors = handle->version.n_factors;
+	LpgFound found = lpg_handle_lookup(handle, LPG_USERS, id, lpg_basket_alloc_row(n_factors), NULL, NULL);
+	UserScan scan = { .version = &handle->version,
+					  .kind = list->kind,
+					  .without = found.n,
+					  .row = found.factors,
+					  .other = lpg_basket_alloc_row(n_factors) };
+
+	if (!found.known || n == 0 || !lep_has_direction(found.factors, lep_row_stride(n_factors)))
+		return;
+	scan.row_context =
+		AllocSetContextCreate(CurrentMemoryContext, "lepton similar users row", ALLOCSET_SMALL_SIZES);
+	begin_sort(&scan, n);
+	scan.table = table_open(handle->sides[LPG_USERS].table, NoLock);
+	lpg_store_scan(scan.table, handle->version.version, GetActiveSnapshot(), visit_user, &scan);
+	table_close(scan.table, NoLock);
+	put_users(list, result, &scan, n);
+}
+
+PG_FUNCTION_INFO_V1(lepton_similar_users);
+
+/*
+ * lepton_similar_users(model text, user_id, n bigint)
+ *		-> setof (rank int, user_id, score real)
+ *		The n users most like her, herself left out.  None for NULL and for a user
+ *		whom the model does not know.
+ */
+Datum
+lepton_similar_users(PG_FUNCTION_ARGS)
+{
+	static const LpgListFunction function = { "lepton_similar_users", USER_COLUMNS, 1, LPG_USERS };
+	MemoryContext old;
+	LpgList *list = lpg_list_begin(fcinfo, &function, &old);
+	Tuplestorestate *result = lpg_list_result(fcinfo, list);
+	int64 n = Min(lpg_list_read_n(fcinfo, list, 2), list->handle->version.n_users);
+
+	if (list->handle->version.n_factors == 0)
+		fail_no_factors(list->handle, "users");
+	if (!PG_ARGISNULL(1))
+	{
+		LepId id = lpg_keytype_from_datum(PG_GETARG_DATUM(1), lpg_keytype_stored_type(list->kind));
+
+		put_similar_users(list, result, &id, n);
+	}
+	MemoryContextSwitchTo(old);
+	return (Datum) 0;
+}

@@ -1,0 +1,317 @@
+/*
+ * test_serve.c
+ *		Lists, similar items, fold-in and explanations of served models, against
+ *		scans and systems written out here.
+ */
+#include "unit.h"
+
+#include "core/best.h"
+#include "core/implicit.h"
+#include "core/kernels.h"
+#include "core/model.h"
+#include "core/rng.h"
+#include "core/serve.h"
+#include "core/similar.h"
+
+#define N_ITEMS 300
+#define K		5
+#define STRIDE	16
+
+/* Items with factors, biases and neighbours at random. */
+typedef struct Fixture
+{
+	LepEnv env;
+	LepArena arena;
+	float bias[N_ITEMS];
+	float *factors; /* [N_ITEMS * STRIDE] */
+	LepNeighbors neighbors;
+	int32_t order[N_ITEMS];
+	LepServed served;
+	LepTopnEntry entries[N_ITEMS];
+	LepOrigin origins[N_ITEMS];
+	int64_t n_found;
+} Fixture;
+
+static float
+draw(LepRng *rng)
+{
+	return (float) (2 * lep_rng_uniform(rng) - 1);
+}
+
+/* Item i + 1, i + 4, i + 9 ... up to 20 ahead, none for every tenth item. */
+static void
+make_neighbors(Fixture *f, LepRng *rng)
+{
+	LepNeighbors *n = &f->neighbors;
+
+	n->n_rows = N_ITEMS;
+	n->n_items = N_ITEMS;
+	n->room = N_ITEMS * 4;
+	n->start = lep_arena_calloc(&f->arena, N_ITEMS + 1, sizeof(int64_t));
+	n->target = lep_arena_alloc(&f->arena, n->room, sizeof(int32_t));
+	n->weight = lep_arena_alloc(&f->arena, n->room, sizeof(float));
+	for (int32_t i = 0; i < N_ITEMS; i++)
+	{
+		int64_t e = n->start[i];
+
+		for (int32_t s = 1; s <= 4 && i + s * s < N_ITEMS && i % 10 != 0; s++)
+		{
+			n->target[e] = i + s * s;
+			n->weight[e++] = draw(rng);
+		}
+		n->start[i + 1] = e;
+	}
+}
+
+static void
+begin(Fixture *f)
+{
+	LepRng rng;
+
+	memset(f, 0, sizeof(*f));
+	unit_env_init(&f->env);
+	lep_arena_init(&f->arena, &f->env);
+	lep_rng_init(&rng, 3, 1, 4);
+	f->factors = lep_arena_calloc(&f->arena, N_ITEMS * STRIDE, sizeof(float));
+	for (int32_t i = 0; i < N_ITEMS; i++)
+	{
+		f->bias[i] = draw(&rng) / 16;
+		for (int k = 0; k < K && i % 50 != 7; k++)
+			f->factors[i * STRIDE + k] = i % 3 == 1 && i > 3 ? f->factors[(i - 3) * STRIDE + k] : draw(&rng);
+	}
+	make_neighbors(f, &rng);
+	f->served.mean = 0.25;
+	f->served.items = lep_items_create(&f->arena, N_ITEMS, K, 0.25, f->bias, f->factors);
+	f->served.popularity = f->bias;
+	f->served.order = f->order;
+	CHECK_OK(lep_neighbors_order(&f->env, f->bias, N_ITEMS, f->order));
+}
+
+static void
+end(Fixture *f)
+{
+	lep_arena_drop(&f->arena);
+	unit_env_done(&f->env);
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	return lep_best_is_better(a, b) ? -1 : lep_best_is_better(b, a);
+}
+
+/* Is the list found the head of what a scan gives? */
+static void
+check_list(const Fixture *f, LepTopnEntry *scan, int64_t n_scan, int64_t n)
+{
+	qsort(scan, (size_t) n_scan, sizeof(LepTopnEntry), compare);
+	CHECK_INT_EQ(f->n_found, n < n_scan ? n : n_scan);
+	for (int64_t e = 0; e < f->n_found; e++)
+	{
+		CHECK_INT_EQ(f->entries[e].item, scan[e].item);
+		CHECK_BYTES_EQ(&f->entries[e].score, &scan[e].score, sizeof(float));
+	}
+}
+
+static void
+test_best_keeps_what_a_sort_has_first(void)
+{
+	LepEnv env;
+	LepRng rng;
+	LepTopnEntry all[500];
+	LepTopnEntry kept[500];
+
+	unit_env_init(&env);
+	lep_rng_init(&rng, 1, 2, 3);
+	for (int64_t n = 0; n <= 500; n = 3 * n + 1)
+	{
+		LepBest best = { kept, n, 0 };
+
+		for (int32_t i = 0; i < 500; i++)
+		{
+			/* scores repeat, so that items decide */
+			all[i] = (LepTopnEntry){ (i * 7) % 500, floorf(10 * draw(&rng)) };
+			lep_best_offer(&best, all[i]);
+		}
+		CHECK_OK(lep_best_sort(&env, &best));
+		qsort(all, 500, sizeof(LepTopnEntry), compare);
+		CHECK_INT_EQ(best.n_kept, n);
+		CHECK_BYTES_EQ(kept, all, (size_t) n * sizeof(LepTopnEntry));
+	}
+	unit_env_done(&env);
+}
+
+static void
+test_similar_is_a_scan_of_cosines(void)
+{
+	Fixture f;
+
+	begin(&f);
+	for (int32_t item = 0; item < 20; item++)
+	{
+		LepSimilarQuery query = { .row = f.factors + item * STRIDE, .n = 17, .without = item };
+		LepTopnEntry scan[N_ITEMS];
+		int64_t n = 0;
+
+		for (int32_t i = 0; i < N_ITEMS; i++)
+		{
+			double dot[3] = { 0 };
+
+			for (int k = 0; k < K; k++)
+			{
+				dot[0] += (double) f.factors[i * STRIDE + k] * (double) query.row[k];
+				dot[1] += (double) f.factors[i * STRIDE + k] * (double) f.factors[i * STRIDE + k];
+				dot[2] += (double) query.row[k] * (double) query.row[k];
+			}
+			if (i != item && dot[1] > 0 && dot[2] > 0)
+				scan[n++] = (LepTopnEntry){ i, lep_cosine(query.row, f.factors + i * STRIDE, STRIDE) };
+			if (i != item && dot[1] > 0 && dot[2] > 0)
+				CHECK_CLOSE((double) scan[n - 1].score, dot[0] / sqrt(dot[1] * dot[2]), 1e-6);
+		}
+		CHECK_OK(lep_similar_items(&f.env, f.served.items, &query, f.entries, &f.n_found));
+		check_list(&f, scan, n, 17);
+	}
+	end(&f);
+}
+
+/* Lists of factors and neighbours together are those of a scan by lep_serve_score. */
+static void
+test_both_parts_count(void)
+{
+	static const int32_t rows[] = { 0, 3, 8, 21, 34, 55, 89, 144, 233 };
+	static const int32_t exclude[] = { 3, 4, 12, 60, 250 };
+	Fixture f;
+	LepServedUser user = { true, 0.125f, NULL, { rows, NULL, 9 } };
+	LepServedQuery query = { .n = 40, .exclude = exclude, .n_exclude = 5 };
+	LepTopnEntry scan[N_ITEMS];
+	int64_t n = 0;
+
+	begin(&f);
+	f.served.neighbors = &f.neighbors;
+	user.row = f.factors + 11 * STRIDE;
+	for (int32_t i = 0; i < N_ITEMS; i++)
+	{
+		double terms[9];
+		double sum = 0;
+		LepScoreParts parts;
+		float score = lep_serve_score(&f.served, &user, i);
+
+		lep_serve_parts(&f.served, &user, i, &parts, terms);
+		for (int t = 0; t < 9; t++)
+			sum += terms[t];
+		CHECK_CLOSE(sum, parts.neighbors, 1e-12);
+		CHECK_CLOSE((double) score, parts.mean + parts.user_bias + parts.item_bias + parts.factors + sum,
+					1e-6);
+		if (i != 3 && i != 4 && i != 12 && i != 60 && i != 250)
+			scan[n++] = (LepTopnEntry){ i, score };
+	}
+	CHECK_OK(lep_serve_topn(&f.env, &f.served, &user, &query, f.entries, f.origins, &f.n_found));
+	check_list(&f, scan, n, 40);
+	CHECK_INT_EQ(f.origins[0], LEP_ORIGIN_FACTORS);
+	end(&f);
+}
+
+/* Nobody's list goes along the order, with the scores that items have. */
+static void
+test_nobody_gets_what_is_popular(void)
+{
+	Fixture f;
+	LepServedUser nobody = { 0 };
+	LepServedQuery query = { .n = 10, .exclude = NULL };
+	float share[N_ITEMS];
+
+	begin(&f);
+	for (int32_t i = 0; i < N_ITEMS; i++)
+		share[i] = (float) (i % 17);
+	f.served.popularity = share;
+	CHECK_OK(lep_neighbors_order(&f.env, share, N_ITEMS, f.order));
+	CHECK_OK(lep_serve_topn(&f.env, &f.served, &nobody, &query, f.entries, f.origins, &f.n_found));
+	CHECK_INT_EQ(f.n_found, 10);
+	for (int32_t e = 0; e < 10; e++)
+	{
+		CHECK_INT_EQ(f.entries[e].item, 16 + 17 * e);
+		CHECK_INT_EQ(f.origins[e], LEP_ORIGIN_POPULAR);
+		CHECK_CLOSE((double) f.entries[e].score, 0.25 + (double) f.bias[16 + 17 * e], 1e-7);
+	}
+	end(&f);
+}
+
+/* p solves its system, and the terms of each item add up to p . q. */
+static void
+test_implicit_solves_and_explains(void)
+{
+	static const int32_t item[] = { 2, 9, 40, 41, 250 };
+	static const float weight[] = { 1, 0.5f, 2, 1, 3 };
+	const LepImplicitRule rule = { .unobserved_weight = 0.01, .regularization = 0.02, .exponent = 0.5 };
+	double ridge = 0.02 * sqrt(7.5 + 0.01 * N_ITEMS);
+	Fixture f;
+	LepImplicitInput input;
+	LepImplicitUser user;
+	LepGram *gram;
+
+	begin(&f);
+	input = (LepImplicitInput){ f.served.items, item, weight, 5 };
+	gram = lep_gram_create(&f.arena, f.served.items, K);
+	if (!CHECK(gram != NULL))
+		return;
+	CHECK_OK(lep_implicit_solve(&f.arena, gram, &rule, &input, &user));
+	for (int a = 0; a < K; a++)
+	{
+		double left = ridge * user.p[a];
+		double right = 0;
+
+		for (int32_t i = 0; i < N_ITEMS; i++)
+			for (int b = 0; b < K; b++)
+				left += 0.01 * (double) f.factors[i * STRIDE + a] * (double) f.factors[i * STRIDE + b] *
+						user.p[b];
+		for (int j = 0; j < 5; j++)
+		{
+			const float *q = f.factors + item[j] * STRIDE;
+
+			right += (double) weight[j] * (double) q[a];
+			for (int b = 0; b < K; b++)
+				left += (double) weight[j] * (double) q[a] * (double) q[b] * user.p[b];
+		}
+		CHECK_CLOSE(left, right, 1e-5);
+	}
+	for (int32_t i = 0; i < N_ITEMS; i += 13)
+	{
+		double terms[5];
+		double sum = 0;
+		double score = 0;
+
+		CHECK_OK(lep_implicit_terms(&f.env, &user, &input, i, terms));
+		for (int j = 0; j < 5; j++)
+			sum += terms[j];
+		for (int a = 0; a < K; a++)
+			score += user.p[a] * (double) f.factors[i * STRIDE + a];
+		CHECK_CLOSE(sum, score, 1e-12);
+	}
+	end(&f);
+}
+
+/* Worked by hand: linear 1 + 2 r, log 1 + 2 ln(1 + r), none 1, over a mean of 4. */
+static void
+test_confidence(void)
+{
+	LepImplicitRule rule = { .confidence = LEP_CONFIDENCE_LINEAR, .alpha = 2, .mean_confidence = 4 };
+
+	CHECK_CLOSE((double) lep_implicit_confidence(&rule, 3), 7.0 / 4, 1e-6);
+	CHECK_CLOSE((double) lep_implicit_confidence(&rule, -3), 1.0 / 4, 1e-6);
+	rule.confidence = LEP_CONFIDENCE_LOG;
+	CHECK_CLOSE((double) lep_implicit_confidence(&rule, 3), (1 + 2 * 1.3862943611) / 4, 1e-6);
+	rule.confidence = LEP_CONFIDENCE_NONE;
+	CHECK_CLOSE((double) lep_implicit_confidence(&rule, 3), 0.25, 1e-6);
+}
+
+int
+main(void)
+{
+	TEST(test_best_keeps_what_a_sort_has_first);
+	TEST(test_similar_is_a_scan_of_cosines);
+	TEST(test_both_parts_count);
+	TEST(test_nobody_gets_what_is_popular);
+	TEST(test_implicit_solves_and_explains);
+	TEST(test_confidence);
+	return unit_done();
+}
