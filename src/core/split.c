@@ -402,3 +402,13 @@ lep_split_fold(LepEnv *env, LepRatings *ratings, const LepOptions *options, LepF
 	lep_arena_drop(&scratch);
 	return status;
 }
+
+/* ------------------------------------------------------------------------- users */
+
+bool
+lep_split_samples_user(const LepRatings *ratings, int32_t u, uint64_t seed, double share)
+{
+	uint64_t hash = lep_hash_combine(seed, lep_idmap_hash(ratings->users, u));
+
+	return (double) (hash >> 11) * 0x1p-53 < share;
+}

@@ -29,6 +29,7 @@
 #include "pg/handle.h"
 #include "pg/keytype.h"
 #include "pg/optjson.h"
+#include "pg/settings.h"
 
 /* More of the source than this was trained on: its figures say next to nothing. */
 #define OVERLAP_WARNING 0.5
@@ -543,6 +544,20 @@ cross_validate(void *arg)
 	return lep_crossval(&c->x.arena, c->x.ratings, &c->options, &c->rules, c->n_folds, c->results);
 }
 
+/* Not for what is about to be refused for its memory. */
+static void
+notice_cost(CrossValidation *c)
+{
+	const LepEnv *env = &c->x.env;
+	double seconds;
+
+	lpg_experiment_check(&c->x, lep_crossval_cost(c->x.ratings, &c->options, &c->rules, c->n_folds, &seconds,
+												  &c->x.env.error));
+	if (env->max_bytes == 0 ||
+		lep_plan_memory(c->x.ratings, &c->options, lpg_settings_threads()) <= env->max_bytes)
+		lpg_experiment_notice_cost(&c->x, seconds);
+}
+
 /* All metrics of one fold, or of their mean; fold 0: the mean. */
 static void
 put_fold(const CrossValidation *c, ReturnSetInfo *rsinfo, int fold, const LepComparison *comparison,
@@ -605,6 +620,7 @@ lepton_cross_validate(PG_FUNCTION_ARGS)
 	lpg_experiment_read(&c->x, &from);
 	c->rules.wanted = lep_contest_metrics(c->x.ratings->feedback);
 	c->results = palloc0(c->n_folds * sizeof(LepFoldResult));
+	notice_cost(c);
 	lpg_experiment_run(&c->x, cross_validate, c);
 	put_folds(c, (ReturnSetInfo *) fcinfo->resultinfo);
 	lpg_experiment_end(&c->x);

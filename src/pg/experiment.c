@@ -52,6 +52,12 @@ lpg_experiment_read(LpgExperiment *x, const LpgExperimentSource *from)
 	lpg_source_notice_feedback(&x->source, from->options, x->ratings);
 }
 
+void
+lpg_experiment_notice_cost(const LpgExperiment *x, double seconds)
+{
+	lpg_env_notice_cost(x->env.work, seconds);
+}
+
 static void
 shut_down_pool(int code, Datum arg)
 {

@@ -50,6 +50,9 @@ typedef struct LpgExperimentSource
  */
 extern void lpg_experiment_read(LpgExperiment *x, const LpgExperimentSource *from);
 
+/* NOTICE of an estimate in core seconds, as a training gives it. */
+extern void lpg_experiment_notice_cost(const LpgExperiment *x, double seconds);
+
 /* Run it with lepton.threads threads to start; ERROR for a status that is not LEP_OK. */
 typedef LepStatus (*LpgExperimentWork)(void *arg);
 extern void lpg_experiment_run(LpgExperiment *x, LpgExperimentWork work, void *arg);

@@ -29,6 +29,7 @@ typedef struct Tune
 	LepTuneAxis axes[LEP_MAX_OPTIONS];
 	LepOptions *trials;
 	LepTuneWork work;
+	LepTunePlan plan;
 	LepTuneResult result;
 } Tune;
 
@@ -60,10 +61,18 @@ static void
 read_values(LepTuneAxis *axis, const char *name, JsonbContainer *array)
 {
 	int n = JsonContainerSize(array);
-	LepOptions *values = palloc_extended(Max(n, 1) * sizeof(LepOptions), MCXT_ALLOC_HUGE);
+	LepOptions *values;
 
 	if (n == 0)
 		fail_grid(name, "Its array is empty.");
+	if (n > LEP_TUNE_MAX_TRIALS)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("option \"%s\" of the grid has %d values, and can have %d", name, n,
+							   LEP_TUNE_MAX_TRIALS),
+						errhint("No more trials can be run. For numbers, write a range, as "
+								"{\"%s\": {\"min\": ..., \"max\": ...}}.",
+								name)));
+	values = palloc_extended(n * sizeof(LepOptions), MCXT_ALLOC_HUGE);
 	for (int i = 0; i < n; i++)
 	{
 		lep_options_init(&values[i]);
@@ -317,7 +326,7 @@ tune(void *arg)
 {
 	Tune *t = arg;
 
-	return lep_tune(&t->x.arena, &t->work, &t->result);
+	return lep_tune(&t->x.arena, &t->work, &t->plan, &t->result);
 }
 
 PG_FUNCTION_INFO_V1(lepton_tune);
@@ -354,6 +363,8 @@ lepton_tune(PG_FUNCTION_ARGS)
 	lpg_experiment_check(
 		&t->x, lep_tune_trials(&t->x.env, &t->space, &t->work.limits, t->trials, &t->work.n_trials));
 	t->work.trials = t->trials;
+	lpg_experiment_check(&t->x, lep_tune_plan(&t->x.arena, &t->work, &t->plan));
+	lpg_experiment_notice_cost(&t->x, t->plan.seconds);
 	lpg_experiment_run(&t->x, tune, t);
 	for (int i = 0; i < t->result.n_rows; i++)
 		put_row(t, rsinfo, &t->result.rows[i]);
