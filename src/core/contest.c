@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/interval.h"
 #include "core/view.h"
 
 /* Ratings between two looks at should_stop. */
@@ -110,13 +111,21 @@ LepStatus
 lep_contest_enter(LepArena *arena, LepContest *contest, const LepOptions *given, LepTrainResult *trained,
 				  LepJudgement *judgement)
 {
-	LepStatus status = lep_train_presplit(arena, contest->ratings, given, trained);
+	LepRatings *ratings = contest->ratings;
+	LepStatus status = lep_train_presplit(arena, ratings, given, trained);
 
+	/* what a training would show as predictions */
+	if (status == LEP_OK && ratings->feedback == LEP_FEEDBACK_EXPLICIT &&
+		trained->options.point == LEP_POINT_MEDIAN && trained->n_validation > 0)
+		status =
+			lep_levels_measure(arena->env, &trained->model, ratings, LEP_PARTS_VALIDATION, &trained->levels);
 	if (status != LEP_OK)
 		return status;
 	contest->judging.rows_of = &trained->model;
+	contest->judging.levels = &trained->levels;
 	status = lep_judge_model(arena->env, &contest->judging, &trained->model, judgement);
 	contest->judging.rows_of = NULL;
+	contest->judging.levels = NULL;
 	return status;
 }
 

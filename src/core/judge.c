@@ -123,7 +123,9 @@ lep_judge_prepare(LepArena *arena, LepJudging *judging)
 static LepStatus
 judge_errors(LepEnv *env, const LepJudging *judging, const LepModel *model, LepJudgement *judgement)
 {
-	LepErrorRequest request = { model, judging->ratings, judging->parts, judging->user_of, judging->item_of };
+	LepErrorRequest request = {
+		model, judging->ratings, judging->parts, judging->user_of, judging->item_of, judging->levels
+	};
 	LepErrorMetrics metrics;
 	LepFigure *figure = judgement->figure;
 	LepStatus status = lep_metrics_measure(env, &request, &metrics);

@@ -429,8 +429,11 @@ judge(void *arg)
 			lep_judge_exclude(&e->x.arena, e->x.ratings, e->item_of, &e->seen, &e->exclude, &e->n_overlap);
 	if (status == LEP_OK)
 		status = lep_judge_prepare(&e->x.arena, &e->judging);
+	e->judging.levels = &e->handle->version.levels;
 	if (status == LEP_OK)
 		status = lep_judge_model(env, &e->judging, &e->model, &c->model);
+	/* the cuts between levels are for the whole model's scores */
+	e->judging.levels = NULL;
 	if (status == LEP_OK && e->feedback == LEP_FEEDBACK_EXPLICIT)
 		status = lep_judge_model(env, &e->judging, &biases, &c->baseline);
 	if (status == LEP_OK)
