@@ -5,15 +5,13 @@
  * Whatever has to be sorted (numbers of ratings, times, distinct ratings) is
  * turned into whole numbers without sign in the same order and sorted by
  * digits: O(n), the same for any input, and a stop is asked for all along.
- *
- * Gini coefficient of x_1 <= ... <= x_n: sum (2 k - n - 1) x_k / (n sum x_k).
- * The sum is exact below 2^53, and in a fixed order above.
  */
 #include "core/inspect.h"
 
 #include <math.h>
 #include <string.h>
 
+#include "core/gini.h"
 #include "core/radix.h"
 #include "core/split.h"
 #include "core/view.h"
@@ -90,7 +88,6 @@ measure_spread(LepEnv *env, const Keys *sorted, LepInspectSpread *spread)
 {
 	double sum = 0;
 	double top = 0;
-	double weighted = 0;
 
 	spread->n = (int32_t) sorted->n;
 	spread->n_top = (int32_t) ((sorted->n + 99) / 100);
@@ -102,7 +99,6 @@ measure_spread(LepEnv *env, const Keys *sorted, LepInspectSpread *spread)
 		if (stop_due(env, k, STOP_SCAN))
 			return LEP_ERR_STOPPED;
 		sum += x;
-		weighted += (double) (2 * k + 1 - sorted->n) * x;
 		spread->n_single += x == 1;
 		if (k >= sorted->n - spread->n_top)
 			top += x;
@@ -115,8 +111,7 @@ measure_spread(LepEnv *env, const Keys *sorted, LepInspectSpread *spread)
 	spread->p99 = quantile(sorted, 990);
 	spread->max = (int64_t) sorted->key[sorted->n - 1];
 	spread->top_share = top / sum;
-	spread->gini = weighted / ((double) sorted->n * sum);
-	return LEP_OK;
+	return lep_gini(env, sorted->key, sorted->n, &spread->gini);
 }
 
 static LepStatus
