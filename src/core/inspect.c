@@ -389,8 +389,9 @@ measure_times(LepEnv *env, const Keys *sorted, uint64_t oldest, LepInspection *i
 	return LEP_OK;
 }
 
-LepStatus
-lep_inspect_range(LepEnv *env, const LepRatings *ratings, int64_t *first, int64_t *last)
+/* The oldest and the newest time. */
+static LepStatus
+inspect_range(LepEnv *env, const LepRatings *ratings, int64_t *first, int64_t *last)
 {
 	*first = INT64_MAX;
 	*last = INT64_MIN;
@@ -412,7 +413,7 @@ inspect_times(LepArena *scratch, const LepRatings *ratings, LepInspection *inspe
 	LepEnv *env = scratch->env;
 	uint64_t oldest;
 	Keys keys;
-	LepStatus status = lep_inspect_range(env, ratings, &inspection->first_time, &inspection->last_time);
+	LepStatus status = inspect_range(env, ratings, &inspection->first_time, &inspection->last_time);
 
 	if (status == LEP_OK)
 		status = keys_create(scratch, ratings->n_ratings, &keys);
@@ -431,35 +432,6 @@ inspect_times(LepArena *scratch, const LepRatings *ratings, LepInspection *inspe
 		status = measure_times(env, &keys, oldest, inspection);
 	keys_free(scratch, &keys);
 	return status;
-}
-
-/* Ratings, and those users and items whose newest rating, lie in the future. */
-static LepStatus
-inspect_future(LepArena *scratch, const LepRatings *ratings, int64_t now, LepInspection *inspection)
-{
-	LepEnv *env = scratch->env;
-	uint8_t *item_seen = lep_arena_calloc(scratch, ratings->n_items, 1);
-
-	if (item_seen == NULL)
-		return env->error.status;
-	for (int32_t u = 0; u < ratings->n_users; u++)
-	{
-		int64_t before = inspection->n_future;
-
-		for (int64_t j = ratings->user_start[u]; j < ratings->user_start[u + 1]; j++)
-		{
-			if (stop_due(env, j, STOP_SCAN))
-				return LEP_ERR_STOPPED;
-			if (ratings->time[j] <= now)
-				continue;
-			inspection->n_future++;
-			inspection->n_future_items += item_seen[ratings->item[j]] == 0;
-			item_seen[ratings->item[j]] = 1;
-		}
-		inspection->n_future_users += inspection->n_future > before;
-	}
-	lep_arena_free(scratch, item_seen);
-	return LEP_OK;
 }
 
 /* What of the ratings [begin, end) of a user a random split would know too early. */
@@ -565,12 +537,10 @@ inspect_time_split(LepArena *scratch, LepRatings *ratings, const LepOptions *opt
 /* All that needs times. */
 static LepStatus
 inspect_with_times(LepArena *scratch, LepRatings *ratings, const LepOptions *options,
-				   const LepInspectNow *now, LepInspection *inspection)
+				   LepInspection *inspection)
 {
 	LepStatus status = inspect_times(scratch, ratings, inspection);
 
-	if (status == LEP_OK && now->known)
-		status = inspect_future(scratch, ratings, now->time, inspection);
 	if (status == LEP_OK)
 		status = inspect_time_split(scratch, ratings, options, inspection);
 	if (status == LEP_OK)
@@ -579,8 +549,7 @@ inspect_with_times(LepArena *scratch, LepRatings *ratings, const LepOptions *opt
 }
 
 LepStatus
-lep_inspect(LepEnv *env, LepRatings *ratings, const LepOptions *options, const LepInspectNow *now,
-			LepInspection *inspection)
+lep_inspect(LepEnv *env, LepRatings *ratings, const LepOptions *options, LepInspection *inspection)
 {
 	LepArena scratch;
 	LepStatus status;
@@ -595,7 +564,52 @@ lep_inspect(LepEnv *env, LepRatings *ratings, const LepOptions *options, const L
 	if (status == LEP_OK)
 		status = inspect_kinds(env, ratings, inspection);
 	if (status == LEP_OK && ratings->time != NULL)
-		status = inspect_with_times(&scratch, ratings, options, now, inspection);
+		status = inspect_with_times(&scratch, ratings, options, inspection);
+	lep_arena_drop(&scratch);
+	return status;
+}
+
+/* Ratings, and those users and items whose newest rating, lie in the future. */
+static LepStatus
+count_future(LepArena *scratch, const LepRatings *ratings, int64_t now, LepInspection *inspection)
+{
+	LepEnv *env = scratch->env;
+	uint8_t *item_seen = lep_arena_calloc(scratch, ratings->n_items, 1);
+
+	if (item_seen == NULL)
+		return env->error.status;
+	for (int32_t u = 0; u < ratings->n_users; u++)
+	{
+		int64_t before = inspection->n_future;
+
+		for (int64_t j = ratings->user_start[u]; j < ratings->user_start[u + 1]; j++)
+		{
+			if (stop_due(env, j, STOP_SCAN))
+				return LEP_ERR_STOPPED;
+			if (ratings->time[j] <= now)
+				continue;
+			inspection->n_future++;
+			inspection->n_future_items += item_seen[ratings->item[j]] == 0;
+			item_seen[ratings->item[j]] = 1;
+		}
+		inspection->n_future_users += inspection->n_future > before;
+	}
+	return LEP_OK;
+}
+
+LepStatus
+lep_inspect_future(LepEnv *env, const LepRatings *ratings, int64_t now, LepInspection *inspection)
+{
+	LepArena scratch;
+	LepStatus status;
+
+	inspection->n_future = 0;
+	inspection->n_future_users = 0;
+	inspection->n_future_items = 0;
+	if (ratings->time == NULL)
+		return LEP_OK;
+	lep_arena_init(&scratch, env);
+	status = count_future(&scratch, ratings, now, inspection);
 	lep_arena_drop(&scratch);
 	return status;
 }

@@ -36,25 +36,18 @@
 
 /* ------------------------------------------------------------------------ results */
 
-static Datum
-real_or_null(double value, bool *isnull)
-{
-	*isnull = isnan(value);
-	return *isnull ? (Datum) 0 : Float8GetDatum(value);
-}
-
 /* (value, std_error, n, baseline, popular) of a figure beside those it must beat. */
 #define FIGURE_COLUMNS 5
 
 static void
 set_figure(Datum *values, bool *nulls, const LepFigure *figure, double baseline, double popular)
 {
-	values[0] = real_or_null(figure->value, &nulls[0]);
-	values[1] = real_or_null(figure->std_error, &nulls[1]);
+	lpg_experiment_put_real(values, nulls, 0, figure->value);
+	lpg_experiment_put_real(values, nulls, 1, figure->std_error);
 	values[2] = Int64GetDatum(figure->n);
 	nulls[2] = false;
-	values[3] = real_or_null(baseline, &nulls[3]);
-	values[4] = real_or_null(popular, &nulls[4]);
+	lpg_experiment_put_real(values, nulls, 3, baseline);
+	lpg_experiment_put_real(values, nulls, 4, popular);
 }
 
 /* --------------------------------------------------------------- lepton_evaluate() */

@@ -128,3 +128,12 @@ lpg_experiment_relevant(FunctionCallInfo fcinfo, int i)
 				 errhint("It is the least rating of what a user likes; leave it out for the default.")));
 	return PG_GETARG_FLOAT8(i);
 }
+
+/* ----------------------------------------------------------------------- results */
+
+void
+lpg_experiment_put_real(Datum *values, bool *nulls, int i, double value)
+{
+	values[i] = Float8GetDatum(value);
+	nulls[i] = isnan(value);
+}

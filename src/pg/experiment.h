@@ -76,4 +76,9 @@ extern int lpg_experiment_int(FunctionCallInfo fcinfo, int i, const char *name, 
 /* Argument i, from which rating on an item is relevant; NaN for NULL. */
 extern double lpg_experiment_relevant(FunctionCallInfo fcinfo, int i);
 
+/* ---- results ---- */
+
+/* Column i of a row: NULL for NaN, which says that there is nothing to say. */
+extern void lpg_experiment_put_real(Datum *values, bool *nulls, int i, double value);
+
 #endif /* LPG_EXPERIMENT_H */

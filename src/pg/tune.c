@@ -267,13 +267,6 @@ options_of(const LepOptions *options)
 }
 
 static void
-set_real(Datum *values, bool *nulls, int i, double value)
-{
-	values[i] = Float8GetDatum(value);
-	nulls[i] = isnan(value);
-}
-
-static void
 put_row(const Tune *t, ReturnSetInfo *rsinfo, const LepTuneRow *row)
 {
 	static const char *const notes[] = {
@@ -290,11 +283,11 @@ put_row(const Tune *t, ReturnSetInfo *rsinfo, const LepTuneRow *row)
 	nulls[1] = row->rung == 0;
 	values[2] = options_of(&t->trials[row->trial]);
 	values[3] = CStringGetTextDatum(lep_metric_name(t->work.metric));
-	set_real(values, nulls, 4, row->figure.value);
-	set_real(values, nulls, 5, row->figure.std_error);
+	lpg_experiment_put_real(values, nulls, 4, row->figure.value);
+	lpg_experiment_put_real(values, nulls, 5, row->figure.std_error);
 	values[6] = Int64GetDatum(row->figure.n);
-	set_real(values, nulls, 7, row->baseline);
-	set_real(values, nulls, 8, row->popular);
+	lpg_experiment_put_real(values, nulls, 7, row->baseline);
+	lpg_experiment_put_real(values, nulls, 8, row->popular);
 	values[9] = Float8GetDatum(row->cost);
 	values[10] = BoolGetDatum(row->best);
 	nulls[11] = notes[row->note] == NULL;
