@@ -23,6 +23,9 @@
 #define SCORE_SECONDS  2e-9
 #define FACTOR_SECONDS 6e-11
 
+/* For an entry of the row of neighbours of an item that a user has (plan.c). */
+#define NEIGHBOR_SECONDS 25e-9
+
 /* And where AUC compares it with all others: the same with auc=1. */
 #define AUC_SECONDS 1.5e-8
 
@@ -142,12 +145,27 @@ auc_cost(const LepShape *shape, unsigned wanted)
 	return AUC_SECONDS * (n_scores < LEP_JUDGE_AUC_SCORES ? n_scores : LEP_JUDGE_AUC_SCORES);
 }
 
+/* Lists of a candidate's model for a share of the users. */
+static double
+lists_cost(const LepCandidate *candidate, const LepShape *shape, double share)
+{
+	const LepSolver *solver = candidate->solver;
+	int factors = lep_solver_factors(solver, &candidate->options);
+	double seconds = (SCORE_SECONDS + FACTOR_SECONDS * factors) * (double) shape->n_users * shape->n_items;
+
+	if (solver->neighbors != NULL)
+		seconds += NEIGHBOR_SECONDS * (double) shape->n_ratings *
+				   (double) solver->neighbors(shape->n_items, &candidate->options) / shape->n_items;
+	return share * seconds;
+}
+
 LepStatus
 lep_contest_cost(const LepRatings *ratings, const LepOptions *given, const LepShape *shape, unsigned wanted,
 				 double *seconds, LepError *error)
 {
+	double share = LEP_PLAN_VALIDATION_SCORES / ((double) shape->n_users * shape->n_items);
 	LepCandidate candidates[LEP_MAX_TRIALS];
-	int factors = 0;
+	double lists = 0;
 	int n;
 	LepStatus status = lep_plan_candidates(ratings, given, candidates, &n, error);
 
@@ -158,16 +176,19 @@ lep_contest_cost(const LepRatings *ratings, const LepOptions *given, const LepSh
 	for (int c = 0; c < n; c++)
 	{
 		const LepCandidate *candidate = &candidates[c];
-		int f = lep_solver_factors(candidate->solver, &candidate->options);
+		double all = lists_cost(candidate, shape, 1);
 
 		if (!candidate->planned)
 			continue;
-		factors = f > factors ? f : factors;
 		*seconds += lep_plan_epochs(candidate->solver, &candidate->options) *
 					candidate->solver->cost(shape, &candidate->options);
+		/* what auto compares them by */
+		if (n > 1 && ratings->feedback == LEP_FEEDBACK_IMPLICIT)
+			*seconds += lists_cost(candidate, shape, share < 1 ? share : 1);
+		lists = all > lists ? all : lists;
 	}
 	if (wanted >> LEP_METRIC_RANKING != 0)
-		*seconds += (SCORE_SECONDS + FACTOR_SECONDS * factors) * (double) shape->n_users * shape->n_items;
+		*seconds += lists;
 	*seconds += auc_cost(shape, wanted);
 	return LEP_OK;
 }

@@ -7,7 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/split.h"
 
 /* Ratings between two looks at should_stop: well under a millisecond. */
 #define STOP_RATINGS (64 * 1024)
@@ -88,7 +87,7 @@ sample_users(LepArena *arena, LepJudging *judging, double share)
 	{
 		if (u % STOP_RATINGS == 0 && lep_env_stopped(arena->env))
 			return LEP_ERR_STOPPED;
-		if (lep_split_samples_user(judging->ratings, u, SAMPLE_SEED, share))
+		if (lep_ratings_in_sample(judging->ratings, u, SAMPLE_SEED, share))
 		{
 			unlisted[u] = judging->n_unlisted[u];
 			for (int64_t j = all->start[u]; j < all->start[u + 1]; j++)
@@ -105,7 +104,7 @@ sample_users(LepArena *arena, LepJudging *judging, double share)
 LepStatus
 lep_judge_prepare(LepArena *arena, LepJudging *judging)
 {
-	LepRelevance relevance = { judging->ratings, judging->parts, judging->min_rating, judging->item_of };
+	LepRelevance relevance = { judging->ratings, judging->parts, judging->min_rating, judging->item_of, 0 };
 	LepStatus status = lep_ranking_relevant(arena, &relevance, &judging->relevant, &judging->n_unlisted);
 	double max_scores = judging->max_auc_scores > 0 ? judging->max_auc_scores : LEP_JUDGE_AUC_SCORES;
 	double n_scores;

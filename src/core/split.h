@@ -59,7 +59,4 @@ typedef struct LepFold
  */
 extern LepStatus lep_split_fold(LepEnv *env, LepRatings *ratings, const LepOptions *options, LepFold fold);
 
-/* Is the user in a sample of this share of them, by a hash of (seed, user id)? */
-extern bool lep_split_samples_user(const LepRatings *ratings, int32_t u, uint64_t seed, double share);
-
 #endif /* LEP_SPLIT_H */

@@ -404,7 +404,7 @@ sample_users(LepEnv *env, const LepTuneWork *work, double share)
 
 	for (int32_t u = 0; share < 1 && u < ratings->n_users; u++)
 	{
-		bool in = lep_split_samples_user(ratings, u, seed, share);
+		bool in = lep_ratings_in_sample(ratings, u, seed, share);
 
 		for (int64_t j = ratings->user_start[u]; j < ratings->user_start[u + 1]; j++)
 		{

@@ -98,6 +98,7 @@ test_judges_popularity(void)
 	ratings = build(&arena, rows, 10, LEP_FEEDBACK_IMPLICIT);
 	memcpy(ratings->part, parts, sizeof(parts));
 	lep_options_init(&options);
+	options.algorithm = LEP_ALGORITHM_POPULAR;
 	CHECK_OK(lep_contest_begin(&arena, ratings, &rules, &contest));
 	CHECK_OK(lep_contest_enter(&arena, &contest, &options, &trained, &comparison.model));
 	CHECK_OK(lep_contest_references(&arena, &contest, &options, &trained.model, &comparison));
