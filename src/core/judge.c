@@ -7,7 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-
 /* Ratings between two looks at should_stop: well under a millisecond. */
 #define STOP_RATINGS (64 * 1024)
 
