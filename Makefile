@@ -31,6 +31,7 @@ OBJS = \
 	src/core/gibbs_blocks_start.o \
 	src/core/gibbs_noise.o \
 	src/core/gibbs_rows.o \
+	src/core/gini.o \
 	src/core/ials.o \
 	src/core/ials_basis.o \
 	src/core/ials_rows.o \

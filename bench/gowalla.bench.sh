@@ -26,10 +26,11 @@ ials factors=512"}
 # field NAME: the value in a line of "name value", separated by tabs
 field() { tr '\t' '\n' <"$temp/out" | sed -n "s/^$1 //p"; }
 
-printf '%9s %9s %8s %8s %7s  %s\n' Recall@20 NDCG@20 'CPU s' 'wall s' 'held MB' 'algorithm and options'
+printf '%9s %9s %8s %8s %7s %9s  %s\n' Recall@20 NDCG@20 'CPU s' 'wall s' 'held MB' 'judging s' \
+  'algorithm and options'
 while read -ra words; do
   "$LEPTON_BENCH/bench_lists" "$temp/train" "$temp/test" "${words[0]}" validation_fraction=0 \
     "${words[@]:1}" "$@" >"$temp/out"
-  printf '%9s %9s %8s %8s %7s  %s\n' "$(field recall)" "$(field ndcg)" "$(field cpu_s)" "$(field wall_s)" \
-    "$(field held_mb)" "${words[*]} $*"
+  printf '%9s %9s %8s %8s %7s %9s  %s\n' "$(field recall)" "$(field ndcg)" "$(field cpu_s)" "$(field wall_s)" \
+    "$(field held_mb)" "$(field judging_cpu_s)" "${words[*]} $*"
 done <<<"$algorithms"

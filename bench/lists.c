@@ -10,13 +10,15 @@
  * validation_fraction), and nothing is held out for the metrics (test_fraction 0),
  * since TEST is for that.  Each user of TEST whom TRAIN has gets a list of the
  * best items of TRAIN that are not hers in TRAIN; items of TEST that TRAIN has not
- * are missed.  KEY=VALUE are options of lepton_train; threads=N and k=N (length of
- * the lists, 20) are the program's own.  For blend part=ALGORITHM,KEY=VALUE,...
- * stands twice, and weights=A,B.
+ * are missed.  KEY=VALUE are options of lepton_train; threads=N, k=N (length of
+ * the lists, 20) and auc=1 (that too, of all users) are the program's own.  For
+ * blend part=ALGORITHM,KEY=VALUE,... stands twice, and weights=A,B.
  *
- * Prints a line beginning with # for each candidate of auto, and one line, "name value" separated by tabs: algorithm, recall, NDCG and
- * precision at k; epochs; CPU seconds of lep_train (all threads) and its wall
- * seconds; the most that the engine held until then, in MB, ratings included.
+ * Prints a line beginning with # for each candidate of auto, and one line, "name
+ * value" separated by tabs: algorithm, recall, NDCG and precision at k; epochs; CPU
+ * seconds of lep_train (all threads) and its wall seconds; the most that the engine
+ * held until then, in MB, ratings included; CPU seconds of the lists and their
+ * metrics.
  */
 #define PROGRAM "lists"
 
@@ -36,12 +38,14 @@ typedef struct Bench
 	LepParts parts; /* of blend */
 	int n_parts;
 	int k;
+	bool auc;
 	LepRatings *train;
 	LepRatings *test;
 	LepTrainResult result;
 	double cpu; /* seconds */
 	double wall;
 	double held; /* MB */
+	double judging;
 } Bench;
 
 /* The number in `map` of each id of `ids`, -1 where it has none. */
@@ -98,17 +102,21 @@ judge(Bench *bench, LepRankingMetrics *metrics)
 	LepRanker ranker;
 	LepRankingRequest request = { 0 };
 	int32_t *n_unlisted;
+	double cpu = cpu_seconds();
 
 	check(&bench->env, lep_ranker_of_model(&bench->arena, &bench->result.model, &ranker), "ranker");
 	check(&bench->env, lep_ranking_relevant(&bench->arena, &relevance, &relevant, &n_unlisted), "relevant");
 	request.ranker = &ranker;
 	request.k = bench->k;
 	request.wanted = 1u << LEP_RANKING_RECALL | 1u << LEP_RANKING_NDCG | 1u << LEP_RANKING_PRECISION;
+	if (bench->auc)
+		request.wanted |= 1u << LEP_RANKING_AUC;
 	request.user_of = user_of;
 	request.relevant = &relevant;
 	request.n_unlisted = n_unlisted;
 	request.exclude = &seen;
 	check(&bench->env, lep_ranking_measure(&bench->env, &request, metrics), "lists");
+	bench->judging = cpu_seconds() - cpu;
 }
 
 /* What auto tried, a line each. */
@@ -201,6 +209,8 @@ main(int argc, char **argv)
 			set_part(&bench, argv[a] + 5);
 		else if (strncmp(argv[a], "weights=", 8) == 0)
 			set_weights(&bench, argv[a] + 8);
+		else if (strcmp(argv[a], "auc=1") == 0)
+			bench.auc = true;
 		else
 			set_option(&bench.env, &bench.options, argv[a]);
 	}
@@ -211,10 +221,12 @@ main(int argc, char **argv)
 	judge(&bench, &metrics);
 	if (bench.result.n_trials > 1)
 		print_trials(&bench.result);
-	printf("%s\trecall %.4f\tndcg %.4f\tprecision %.4f\tepochs %d\tcpu_s %.3f\twall_s %.3f\theld_mb %.0f\n",
+	printf("%s\trecall %.4f\tndcg %.4f\tprecision %.4f\tepochs %d\tcpu_s %.3f\twall_s %.3f\theld_mb %.0f\t"
+		   "auc %.4f\tjudging_cpu_s %.3f\n",
 		   lep_algorithm_name(bench.result.algorithm), metrics.figure[LEP_RANKING_RECALL].value,
 		   metrics.figure[LEP_RANKING_NDCG].value, metrics.figure[LEP_RANKING_PRECISION].value,
-		   bench.result.epochs, bench.cpu, bench.wall, bench.held);
+		   bench.result.epochs, bench.cpu, bench.wall, bench.held, metrics.figure[LEP_RANKING_AUC].value,
+		   bench.judging);
 	lep_arena_drop(&bench.arena);
 	return 0;
 }

@@ -126,6 +126,9 @@ SET DateStyle = 'German';
 SELECT inspect_value('inspect_clean', 'times');
 RESET TimeZone;
 RESET DateStyle;
+-- before Christ, as PostgreSQL reads it
+SELECT t, times, split_part(split_part(times, ' to ', 2), ' (', 1)::timestamptz = '0044-03-15 00:00 BC' AS reads FROM unnest('{timestamptz,timestamp,date}'::text[]) t,
+	inspect_value(format('SELECT user_id, item_id, rating, (timestamp ''0044-03-15 BC'' - user_id / 40 * interval ''1 day'')::%s AS rated_at FROM inspect_clean WHERE user_id <= 40', t), 'times') times;
 -- a split that was asked for
 SELECT inspect_value('inspect_clean', 'split', '{"split": "leave_last"}'), inspect_value('SELECT user_id, item_id, rating FROM inspect_clean', 'split', '{"split": "time"}');
 

@@ -7,12 +7,27 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/interval.h"
 #include "core/view.h"
 
 /* Ratings between two looks at should_stop. */
 #define STOP_RATINGS (64 * 1024)
 
 #define SEEN_PARTS (LEP_PARTS_TRAIN | LEP_PARTS_VALIDATION)
+
+/*
+ * Seconds for the score of one item for one user, and beside them for each
+ * factor; by `ALGORITHMS="ials factors=16 epochs=2" bench/run.sh gowalla`, column
+ * judging, with 16 and with 64 factors.
+ */
+#define SCORE_SECONDS  2e-9
+#define FACTOR_SECONDS 6e-11
+
+/* For an entry of the row of neighbours of an item that a user has (plan.c). */
+#define NEIGHBOR_SECONDS 25e-9
+
+/* And where AUC compares it with all others: the same with auc=1. */
+#define AUC_SECONDS 1.5e-8
 
 unsigned
 lep_contest_metrics(LepFeedback feedback)
@@ -99,15 +114,100 @@ LepStatus
 lep_contest_enter(LepArena *arena, LepContest *contest, const LepOptions *given, LepTrainResult *trained,
 				  LepJudgement *judgement)
 {
-	LepStatus status = lep_train_presplit(arena, contest->ratings, given, trained);
+	LepRatings *ratings = contest->ratings;
+	LepStatus status = lep_train_presplit(arena, ratings, given, trained);
 
+	/* what a training would show as predictions */
+	if (status == LEP_OK && ratings->feedback == LEP_FEEDBACK_EXPLICIT &&
+		trained->options.point == LEP_POINT_MEDIAN && trained->n_validation > 0)
+		status =
+			lep_levels_measure(arena->env, &trained->model, ratings, LEP_PARTS_VALIDATION, &trained->levels);
 	if (status != LEP_OK)
 		return status;
 	contest->judging.rows_of = &trained->model;
+	contest->judging.levels = &trained->levels;
 	status = lep_judge_model(arena->env, &contest->judging, &trained->model, judgement);
 	contest->judging.rows_of = NULL;
+	contest->judging.levels = NULL;
 	return status;
 }
+
+/* ------------------------------------------------------------------------ costs */
+
+/* Comparing all items, as far as that goes. */
+static double
+auc_cost(const LepShape *shape, unsigned wanted)
+{
+	double n_scores = (double) shape->n_users * shape->n_items;
+
+	if ((wanted >> (LEP_METRIC_RANKING + LEP_RANKING_AUC) & 1) == 0)
+		return 0;
+	return AUC_SECONDS * (n_scores < LEP_JUDGE_AUC_SCORES ? n_scores : LEP_JUDGE_AUC_SCORES);
+}
+
+/* Lists of a candidate's model for a share of the users. */
+static double
+lists_cost(const LepCandidate *candidate, const LepShape *shape, double share)
+{
+	const LepSolver *solver = candidate->solver;
+	int factors = lep_solver_factors(solver, &candidate->options);
+	double seconds = (SCORE_SECONDS + FACTOR_SECONDS * factors) * (double) shape->n_users * shape->n_items;
+
+	if (solver->neighbors != NULL)
+		seconds += NEIGHBOR_SECONDS * (double) shape->n_ratings *
+				   (double) solver->neighbors(shape->n_items, &candidate->options) / shape->n_items;
+	return share * seconds;
+}
+
+LepStatus
+lep_contest_cost(const LepRatings *ratings, const LepOptions *given, const LepShape *shape, unsigned wanted,
+				 double *seconds, LepError *error)
+{
+	double share = LEP_PLAN_VALIDATION_SCORES / ((double) shape->n_users * shape->n_items);
+	LepCandidate candidates[LEP_MAX_TRIALS];
+	double lists = 0;
+	int n;
+	LepStatus status = lep_plan_candidates(ratings, given, candidates, &n, error);
+
+	*seconds = 0;
+	if (status != LEP_OK)
+		return status;
+	lep_plan_choose(ratings, candidates, n, true);
+	for (int c = 0; c < n; c++)
+	{
+		const LepCandidate *candidate = &candidates[c];
+		double all = lists_cost(candidate, shape, 1);
+
+		if (!candidate->planned)
+			continue;
+		*seconds += lep_plan_epochs(candidate->solver, &candidate->options) *
+					candidate->solver->cost(shape, &candidate->options);
+		/* what auto compares them by */
+		if (n > 1 && ratings->feedback == LEP_FEEDBACK_IMPLICIT)
+			*seconds += lists_cost(candidate, shape, share < 1 ? share : 1);
+		lists = all > lists ? all : lists;
+	}
+	if (wanted >> LEP_METRIC_RANKING != 0)
+		*seconds += lists;
+	*seconds += auc_cost(shape, wanted);
+	return LEP_OK;
+}
+
+/* Their lists are read off one order of all items: that costs nothing beside the training. */
+double
+lep_contest_references_cost(const LepRatings *ratings, const LepShape *shape, unsigned wanted)
+{
+	const LepSolver *baseline = lep_solver_get(LEP_ALGORITHM_BASELINE);
+	LepOptions options;
+
+	if (ratings->feedback == LEP_FEEDBACK_IMPLICIT)
+		return auc_cost(shape, wanted);
+	lep_options_init(&options);
+	return lep_plan_epochs(baseline, &options) * baseline->cost(shape, &options) +
+		   2 * auc_cost(shape, wanted);
+}
+
+/* ------------------------------------------------------------------- references */
 
 /* The biases alone, clipped to the same scale. */
 static LepStatus

@@ -40,6 +40,16 @@ extern LepStatus lep_contest_enter(LepArena *arena, LepContest *contest, const L
 								   LepTrainResult *trained, LepJudgement *judgement);
 
 /*
+ * Core seconds, by stated formulas and epochs at most, that lep_contest_enter()
+ * takes for a train part of this shape, all of whose users are judged; and that
+ * lep_contest_references() takes.  Errors as lep_plan_candidates.
+ */
+extern LepStatus lep_contest_cost(const LepRatings *ratings, const LepOptions *given, const LepShape *shape,
+								  unsigned wanted, double *seconds, LepError *error);
+
+extern double lep_contest_references_cost(const LepRatings *ratings, const LepShape *shape, unsigned wanted);
+
+/*
  * Judge the biases and popularity.  rows_of: whose factors say how alike items
  * are, or NULL.  given: as it was for lep_contest_enter.
  */

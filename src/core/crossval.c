@@ -23,9 +23,6 @@ run_fold(LepArena *arena, LepRatings *ratings, const LepOptions *given, const Le
 	if (status != LEP_OK)
 		return status;
 	result->algorithm = trained.algorithm;
-	result->epochs = trained.epochs;
-	result->n_train = trained.n_train + trained.n_validation;
-	result->n_test = trained.n_test;
 	return LEP_OK;
 }
 
@@ -48,6 +45,40 @@ lep_crossval(LepArena *arena, LepRatings *ratings, const LepOptions *given, cons
 		lep_arena_drop(&scratch);
 	}
 	lep_pool_shutdown(env);
+	return status;
+}
+
+/* The share of the ratings that a fold trains on, in the mean (split.h). */
+static double
+train_share(const LepOptions *given, int n_folds)
+{
+	double slice = 1.0 / (n_folds + 1);
+
+	switch ((LepSplit) given->split)
+	{
+		case LEP_SPLIT_RANDOM:
+			return (1 - 1.0 / n_folds) * (1 - given->validation_fraction);
+		case LEP_SPLIT_TIME:
+			if (given->test_fraction > 0 && given->test_fraction < slice)
+				slice = given->test_fraction;
+			return (1 - slice * (n_folds + 1) / 2) * (1 - given->validation_fraction);
+		case LEP_SPLIT_LEAVE_LAST:
+			break;
+	}
+	return 1;
+}
+
+LepStatus
+lep_crossval_cost(const LepRatings *ratings, const LepOptions *given, const LepContestRules *rules,
+				  int n_folds, double *seconds, LepError *error)
+{
+	LepShape shape = { ratings->n_users, ratings->n_items, 0, 0, false };
+	LepStatus status;
+
+	shape.n_ratings = (int64_t) ceil(train_share(given, n_folds) * (double) ratings->n_ratings);
+	status = lep_contest_cost(ratings, given, &shape, rules->wanted, seconds, error);
+	*seconds += lep_contest_references_cost(ratings, &shape, rules->wanted);
+	*seconds *= n_folds;
 	return status;
 }
 

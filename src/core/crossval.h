@@ -16,9 +16,6 @@ typedef struct LepFoldResult
 {
 	LepComparison comparison;
 	LepAlgorithm algorithm; /* that auto chose */
-	int epochs;
-	int64_t n_train; /* validation included */
-	int64_t n_test;
 } LepFoldResult;
 
 /*
@@ -31,6 +28,14 @@ typedef struct LepFoldResult
  */
 extern LepStatus lep_crossval(LepArena *arena, LepRatings *ratings, const LepOptions *given,
 							  const LepContestRules *rules, int n_folds, LepFoldResult *results);
+
+/*
+ * Core seconds of all folds, by stated formulas and epochs at most.  Errors as
+ * lep_plan_candidates.
+ */
+extern LepStatus
+lep_crossval_cost(const LepRatings *ratings, const LepOptions *given, const LepContestRules *rules,
+				  int n_folds, double *seconds, LepError *error);
 
 /*
  * The mean over folds of each figure, with its standard error; n: the folds that

@@ -5,15 +5,13 @@
  * Whatever has to be sorted (numbers of ratings, times, distinct ratings) is
  * turned into whole numbers without sign in the same order and sorted by
  * digits: O(n), the same for any input, and a stop is asked for all along.
- *
- * Gini coefficient of x_1 <= ... <= x_n: sum (2 k - n - 1) x_k / (n sum x_k).
- * The sum is exact below 2^53, and in a fixed order above.
  */
 #include "core/inspect.h"
 
 #include <math.h>
 #include <string.h>
 
+#include "core/gini.h"
 #include "core/radix.h"
 #include "core/split.h"
 #include "core/view.h"
@@ -90,7 +88,6 @@ measure_spread(LepEnv *env, const Keys *sorted, LepInspectSpread *spread)
 {
 	double sum = 0;
 	double top = 0;
-	double weighted = 0;
 
 	spread->n = (int32_t) sorted->n;
 	spread->n_top = (int32_t) ((sorted->n + 99) / 100);
@@ -102,7 +99,6 @@ measure_spread(LepEnv *env, const Keys *sorted, LepInspectSpread *spread)
 		if (stop_due(env, k, STOP_SCAN))
 			return LEP_ERR_STOPPED;
 		sum += x;
-		weighted += (double) (2 * k + 1 - sorted->n) * x;
 		spread->n_single += x == 1;
 		if (k >= sorted->n - spread->n_top)
 			top += x;
@@ -115,8 +111,7 @@ measure_spread(LepEnv *env, const Keys *sorted, LepInspectSpread *spread)
 	spread->p99 = quantile(sorted, 990);
 	spread->max = (int64_t) sorted->key[sorted->n - 1];
 	spread->top_share = top / sum;
-	spread->gini = weighted / ((double) sorted->n * sum);
-	return LEP_OK;
+	return lep_gini(env, sorted->key, sorted->n, &spread->gini);
 }
 
 static LepStatus
@@ -394,8 +389,9 @@ measure_times(LepEnv *env, const Keys *sorted, uint64_t oldest, LepInspection *i
 	return LEP_OK;
 }
 
-LepStatus
-lep_inspect_range(LepEnv *env, const LepRatings *ratings, int64_t *first, int64_t *last)
+/* The oldest and the newest time. */
+static LepStatus
+inspect_range(LepEnv *env, const LepRatings *ratings, int64_t *first, int64_t *last)
 {
 	*first = INT64_MAX;
 	*last = INT64_MIN;
@@ -417,7 +413,7 @@ inspect_times(LepArena *scratch, const LepRatings *ratings, LepInspection *inspe
 	LepEnv *env = scratch->env;
 	uint64_t oldest;
 	Keys keys;
-	LepStatus status = lep_inspect_range(env, ratings, &inspection->first_time, &inspection->last_time);
+	LepStatus status = inspect_range(env, ratings, &inspection->first_time, &inspection->last_time);
 
 	if (status == LEP_OK)
 		status = keys_create(scratch, ratings->n_ratings, &keys);
@@ -436,35 +432,6 @@ inspect_times(LepArena *scratch, const LepRatings *ratings, LepInspection *inspe
 		status = measure_times(env, &keys, oldest, inspection);
 	keys_free(scratch, &keys);
 	return status;
-}
-
-/* Ratings, and those users and items whose newest rating, lie in the future. */
-static LepStatus
-inspect_future(LepArena *scratch, const LepRatings *ratings, int64_t now, LepInspection *inspection)
-{
-	LepEnv *env = scratch->env;
-	uint8_t *item_seen = lep_arena_calloc(scratch, ratings->n_items, 1);
-
-	if (item_seen == NULL)
-		return env->error.status;
-	for (int32_t u = 0; u < ratings->n_users; u++)
-	{
-		int64_t before = inspection->n_future;
-
-		for (int64_t j = ratings->user_start[u]; j < ratings->user_start[u + 1]; j++)
-		{
-			if (stop_due(env, j, STOP_SCAN))
-				return LEP_ERR_STOPPED;
-			if (ratings->time[j] <= now)
-				continue;
-			inspection->n_future++;
-			inspection->n_future_items += item_seen[ratings->item[j]] == 0;
-			item_seen[ratings->item[j]] = 1;
-		}
-		inspection->n_future_users += inspection->n_future > before;
-	}
-	lep_arena_free(scratch, item_seen);
-	return LEP_OK;
 }
 
 /* What of the ratings [begin, end) of a user a random split would know too early. */
@@ -570,12 +537,10 @@ inspect_time_split(LepArena *scratch, LepRatings *ratings, const LepOptions *opt
 /* All that needs times. */
 static LepStatus
 inspect_with_times(LepArena *scratch, LepRatings *ratings, const LepOptions *options,
-				   const LepInspectNow *now, LepInspection *inspection)
+				   LepInspection *inspection)
 {
 	LepStatus status = inspect_times(scratch, ratings, inspection);
 
-	if (status == LEP_OK && now->known)
-		status = inspect_future(scratch, ratings, now->time, inspection);
 	if (status == LEP_OK)
 		status = inspect_time_split(scratch, ratings, options, inspection);
 	if (status == LEP_OK)
@@ -584,8 +549,7 @@ inspect_with_times(LepArena *scratch, LepRatings *ratings, const LepOptions *opt
 }
 
 LepStatus
-lep_inspect(LepEnv *env, LepRatings *ratings, const LepOptions *options, const LepInspectNow *now,
-			LepInspection *inspection)
+lep_inspect(LepEnv *env, LepRatings *ratings, const LepOptions *options, LepInspection *inspection)
 {
 	LepArena scratch;
 	LepStatus status;
@@ -600,7 +564,52 @@ lep_inspect(LepEnv *env, LepRatings *ratings, const LepOptions *options, const L
 	if (status == LEP_OK)
 		status = inspect_kinds(env, ratings, inspection);
 	if (status == LEP_OK && ratings->time != NULL)
-		status = inspect_with_times(&scratch, ratings, options, now, inspection);
+		status = inspect_with_times(&scratch, ratings, options, inspection);
+	lep_arena_drop(&scratch);
+	return status;
+}
+
+/* Ratings, and those users and items whose newest rating, lie in the future. */
+static LepStatus
+count_future(LepArena *scratch, const LepRatings *ratings, int64_t now, LepInspection *inspection)
+{
+	LepEnv *env = scratch->env;
+	uint8_t *item_seen = lep_arena_calloc(scratch, ratings->n_items, 1);
+
+	if (item_seen == NULL)
+		return env->error.status;
+	for (int32_t u = 0; u < ratings->n_users; u++)
+	{
+		int64_t before = inspection->n_future;
+
+		for (int64_t j = ratings->user_start[u]; j < ratings->user_start[u + 1]; j++)
+		{
+			if (stop_due(env, j, STOP_SCAN))
+				return LEP_ERR_STOPPED;
+			if (ratings->time[j] <= now)
+				continue;
+			inspection->n_future++;
+			inspection->n_future_items += item_seen[ratings->item[j]] == 0;
+			item_seen[ratings->item[j]] = 1;
+		}
+		inspection->n_future_users += inspection->n_future > before;
+	}
+	return LEP_OK;
+}
+
+LepStatus
+lep_inspect_future(LepEnv *env, const LepRatings *ratings, int64_t now, LepInspection *inspection)
+{
+	LepArena scratch;
+	LepStatus status;
+
+	inspection->n_future = 0;
+	inspection->n_future_users = 0;
+	inspection->n_future_items = 0;
+	if (ratings->time == NULL)
+		return LEP_OK;
+	lep_arena_init(&scratch, env);
+	status = count_future(&scratch, ratings, now, inspection);
 	lep_arena_drop(&scratch);
 	return status;
 }

@@ -5,9 +5,8 @@
  * Everything is counted exactly, over all ratings and without sampling; a
  * quantile is a value that occurs, by nearest rank: the smallest of which at
  * least that share of the values is not larger.  Nothing depends on threads or
- * on the order of rows: one thread does it all, since it takes a fifth of the
- * time of reading and sorting the rows (4 s of one core for 24 million ratings
- * of as many different times).
+ * on the order of rows: one thread does it all, O(ratings), which is less than
+ * reading and sorting the rows.
  *
  * Scratch memory: 16 bytes a rating where there are times, else 16 bytes a user
  * or item, whichever are more; and 2 MB.
@@ -73,7 +72,7 @@ typedef struct LepInspection
 	int32_t n_instant;		   /* users with two ratings or more, all of one time */
 	int64_t n_instant_ratings; /* that these hold */
 
-	/* the future; all 0 where it is not known what time it is */
+	/* the future; all 0 without lep_inspect_future() */
 	int64_t n_future;
 	int32_t n_future_users;
 	int32_t n_future_items;
@@ -89,21 +88,18 @@ typedef struct LepInspection
 	int64_t n_time_test_items; /* test ratings whose item has no training rating */
 } LepInspection;
 
-/* The oldest and the newest time of ratings that have times. */
-extern LepStatus lep_inspect_range(LepEnv *env, const LepRatings *ratings, int64_t *first, int64_t *last);
-
-/* What time it is, in the unit of the ratings' times. */
-typedef struct LepInspectNow
-{
-	bool known;
-	int64_t time;
-} LepInspectNow;
-
 /*
  * Look at ratings.  Options seed and test_fraction are those of the
  * splits that are judged; ratings->part is left as the random one's.
  */
-extern LepStatus lep_inspect(LepEnv *env, LepRatings *ratings, const LepOptions *options,
-							 const LepInspectNow *now, LepInspection *inspection);
+extern LepStatus
+lep_inspect(LepEnv *env, LepRatings *ratings, const LepOptions *options, LepInspection *inspection);
+
+/*
+ * Add what lies in the future of ratings that have times.  now: what time it is, in
+ * their unit, which the range that was found may have told.
+ */
+extern LepStatus
+lep_inspect_future(LepEnv *env, const LepRatings *ratings, int64_t now, LepInspection *inspection);
 
 #endif /* LEP_INSPECT_H */

@@ -18,6 +18,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/metrics.h"
 #include "core/pool.h"
 #include "core/radix.h"
 #include "core/times.h"
@@ -37,7 +38,6 @@ typedef struct Sums
 	double variance_i;		/* noise + item variance */
 	double squares_no_user; /* of residuals of predictions without the user */
 	double squares_no_item;
-	double absolute; /* of the errors of medians */
 } Sums;
 
 /* Ratings of some parts, and what a pass makes of them. */
@@ -98,7 +98,7 @@ begin_job(LepArena *scratch, Job *job, int64_t *n)
 static Sums
 sum_blocks(const Job *job)
 {
-	Sums total = { 0, 0, 0, 0, 0, 0 };
+	Sums total = { 0, 0, 0, 0, 0 };
 
 	for (int64_t b = 0; b < job->n_blocks; b++)
 	{
@@ -109,7 +109,6 @@ sum_blocks(const Job *job)
 		total.variance_i += sums->variance_i;
 		total.squares_no_user += sums->squares_no_user;
 		total.squares_no_item += sums->squares_no_item;
-		total.absolute += sums->absolute;
 	}
 	return total;
 }
@@ -195,7 +194,7 @@ measure_block(void *arg, int64_t block, int thread)
 	int64_t end = block_end(job, block);
 	int64_t to = job->start[block];
 	int32_t u = lep_ratings_user(ratings, block * BLOCK);
-	Sums sums = { 0, 0, 0, 0, 0, 0 };
+	Sums sums = { 0, 0, 0, 0, 0 };
 
 	(void) thread;
 	for (int64_t j = block * BLOCK; j < end; j++)
@@ -554,48 +553,14 @@ lep_point(const LepLevels *levels, float score, float min_score, float max_score
 	return lep_clip(lep_median(levels, lep_clip(score, min_score, max_score)), min_score, max_score);
 }
 
-static void
-sum_median_errors(void *arg, int64_t block, int thread)
-{
-	const Job *job = arg;
-	const LepRatings *ratings = job->ratings;
-	const LepModel *model = job->model;
-	int64_t end = block_end(job, block);
-	int32_t u = lep_ratings_user(ratings, block * BLOCK);
-	double absolute = 0;
-
-	(void) thread;
-	for (int64_t j = block * BLOCK; j < end; j++)
-	{
-		if (!lep_part_in(job->parts, ratings->part[j]))
-			continue;
-		while (j >= ratings->user_start[u + 1])
-			u++;
-		absolute +=
-			fabs((double) lep_point(job->levels,
-									lep_times_score(model, u, ratings->item[j], lep_times_of(ratings, j)),
-									model->min_score, model->max_score) -
-				 (double) ratings->rating[j]);
-	}
-	job->sums[block].absolute = absolute;
-}
-
 LepStatus
 lep_levels_error(LepEnv *env, const LepModel *model, const LepRatings *ratings, unsigned parts,
 				 const LepLevels *levels, double *mae)
 {
-	Job job = { .model = model, .ratings = ratings, .parts = parts, .levels = levels };
-	LepArena scratch;
-	LepStatus status;
-	int64_t n = 0;
+	LepErrorRequest request = { model, ratings, parts, NULL, NULL, levels };
+	LepErrorMetrics metrics;
+	LepStatus status = lep_metrics_measure(env, &request, &metrics);
 
-	*mae = NAN;
-	lep_arena_init(&scratch, env);
-	status = begin_job(&scratch, &job, &n);
-	if (status == LEP_OK)
-		status = lep_parallel_for(env, job.n_blocks, sum_median_errors, &job);
-	if (status == LEP_OK && n > 0)
-		*mae = sum_blocks(&job).absolute / (double) n;
-	lep_arena_drop(&scratch);
+	*mae = metrics.mae;
 	return status;
 }

@@ -7,8 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/rng.h"
-
 /* Ratings between two looks at should_stop: well under a millisecond. */
 #define STOP_RATINGS (64 * 1024)
 
@@ -71,15 +69,6 @@ count_rows(const LepJudging *judging)
 	return n;
 }
 
-/* Is the user in a sample of this share? */
-static bool
-is_sampled(const LepRatings *ratings, int32_t u, double share)
-{
-	uint64_t hash = lep_hash_combine(SAMPLE_SEED, lep_idmap_hash(ratings->users, u));
-
-	return (double) (hash >> 11) * 0x1p-53 < share;
-}
-
 /* What is relevant to some of the users, and nothing to the others. */
 static LepStatus
 sample_users(LepArena *arena, LepJudging *judging, double share)
@@ -97,7 +86,7 @@ sample_users(LepArena *arena, LepJudging *judging, double share)
 	{
 		if (u % STOP_RATINGS == 0 && lep_env_stopped(arena->env))
 			return LEP_ERR_STOPPED;
-		if (is_sampled(judging->ratings, u, share))
+		if (lep_ratings_in_sample(judging->ratings, u, SAMPLE_SEED, share))
 		{
 			unlisted[u] = judging->n_unlisted[u];
 			for (int64_t j = all->start[u]; j < all->start[u + 1]; j++)
@@ -132,7 +121,9 @@ lep_judge_prepare(LepArena *arena, LepJudging *judging)
 static LepStatus
 judge_errors(LepEnv *env, const LepJudging *judging, const LepModel *model, LepJudgement *judgement)
 {
-	LepErrorRequest request = { model, judging->ratings, judging->parts, judging->user_of, judging->item_of };
+	LepErrorRequest request = {
+		model, judging->ratings, judging->parts, judging->user_of, judging->item_of, judging->levels
+	};
 	LepErrorMetrics metrics;
 	LepFigure *figure = judgement->figure;
 	LepStatus status = lep_metrics_measure(env, &request, &metrics);

@@ -57,6 +57,7 @@ typedef struct LepJudging
 	const int32_t
 		*item_count;		 /* [n_items] ratings of each of the model's items, for popularity and novelty */
 	int64_t n_count_users;	 /* users who gave them */
+	const LepLevels *levels; /* what a model's scores are shown as, for errors; NULL: the scores */
 	const LepModel *rows_of; /* whose item factors say how alike items are, for diversity; or NULL */
 	unsigned wanted;		 /* 1 << metric */
 	int32_t n_items;		 /* the model's */

@@ -20,6 +20,7 @@
 
 #include <math.h>
 
+#include "core/interval.h"
 #include "core/pool.h"
 #include "core/times.h"
 #include "core/view.h"
@@ -120,6 +121,16 @@ next_user(ErrorSum *sum, int32_t u)
 	return user;
 }
 
+/* The prediction that a score makes. */
+static float
+shown(const LepErrorRequest *request, float score)
+{
+	const LepModel *model = request->model;
+
+	return request->levels != NULL ? lep_point(request->levels, score, model->min_score, model->max_score)
+								   : lep_clip(score, model->min_score, model->max_score);
+}
+
 static void
 sum_errors(void *arg, int64_t task, int thread)
 {
@@ -148,8 +159,8 @@ sum_errors(void *arg, int64_t task, int thread)
 			user = next_user(&sum, u);
 		model_user = map_row(request->user_of, u);
 		model_item = map_row(request->item_of, ratings->item[j]);
-		error = (double) lep_clip(lep_times_score(model, model_user, model_item, lep_times_of(ratings, j)),
-								  model->min_score, model->max_score) -
+		error = (double) shown(request,
+							   lep_times_score(model, model_user, model_item, lep_times_of(ratings, j))) -
 				(double) ratings->rating[j];
 		add_error(user, error);
 		sum.n++;
@@ -259,7 +270,7 @@ LepStatus
 lep_metrics_errors(LepEnv *env, const LepModel *model, const LepRatings *ratings, unsigned parts,
 				   LepErrorMetrics *metrics)
 {
-	LepErrorRequest request = { model, ratings, parts, NULL, NULL };
+	LepErrorRequest request = { model, ratings, parts, NULL, NULL, NULL };
 
 	return lep_metrics_measure(env, &request, metrics);
 }

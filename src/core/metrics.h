@@ -36,10 +36,11 @@ typedef struct LepErrorRequest
 	unsigned parts;
 	const int32_t *user_of; /* [ratings->n_users] the model's number, -1: not known; NULL: the same numbers */
 	const int32_t *item_of; /* [ratings->n_items] likewise */
+	const LepLevels *levels; /* scores are shown as the medians of these; NULL: as they are */
 } LepErrorRequest;
 
 /*
- * RMSE and MAE of the clipped predictions on some parts of the ratings, each
+ * RMSE and MAE of the predictions, clipped and as they are shown, on some parts of the ratings, each
  * predicted for when it was given, where the model knows an effect of time.  The
  * sums are taken over blocks of ratings and then over the blocks, in a fixed
  * order, in double precision: the same bits with any number of threads.

@@ -164,9 +164,7 @@ lep_neighbors_clear(LepNeighborScratch *scratch)
 LepStatus
 lep_neighbors_order(LepEnv *env, const float *item_bias, int32_t n_items, int32_t *order)
 {
-	LepRankingKeys keys = { item_bias, NULL };
-
-	return lep_ranking_sort(env, &keys, order, n_items);
+	return lep_ranking_sort(env, item_bias, order, n_items);
 }
 
 /* A list that grows. */

@@ -13,7 +13,9 @@
 #include <string.h>
 
 #include "core/kernels.h"
+#include "core/gini.h"
 #include "core/pool.h"
+#include "core/radix.h"
 #include "core/ranking_lists.h"
 #include "core/rng.h"
 
@@ -332,7 +334,6 @@ begin_ranking(LepArena *scratch, Ranking *ranking)
 {
 	const LepRankingRequest *request = ranking->request;
 	const LepRanker *ranker = request->ranker;
-	LepRankingKeys keys = { ranker->order, NULL };
 	LepRankingBatch *batch = &ranking->batch;
 	int64_t fit = MAX_LIST_BYTES / (int64_t) sizeof(LepListEntry);
 	int32_t *order;
@@ -359,36 +360,32 @@ begin_ranking(LepArena *scratch, Ranking *ranking)
 	if (order == NULL)
 		return scratch->env->error.status;
 	batch->order = order;
-	return lep_ranking_sort(scratch->env, &keys, order, ranker->n_items);
+	return lep_ranking_sort(scratch->env, ranker->order, order, ranker->n_items);
 }
 
-/*
- * Gini of the counts x, ascending, over n items: sum (2 j - n - 1) x_j / (n sum
- * x).  All terms are whole numbers.
- */
+/* Of how often each item is listed. */
 static LepStatus
 measure_gini(LepArena *scratch, const Ranking *ranking, LepFigure *figure)
 {
+	LepEnv *env = scratch->env;
 	int32_t n = ranking->request->ranker->n_items;
-	LepRankingKeys keys = { NULL, ranking->n_listed };
-	int32_t *order = lep_arena_alloc(scratch, n, sizeof(int32_t));
-	double weighted = 0;
-	double sum = 0;
-	LepStatus status =
-		order == NULL ? scratch->env->error.status : lep_ranking_sort(scratch->env, &keys, order, n);
+	uint64_t *counts = lep_arena_alloc(scratch, n, sizeof(uint64_t));
+	uint64_t *spare = lep_arena_alloc(scratch, n, sizeof(uint64_t));
+	LepStatus status;
 
-	for (int64_t j = 0; status == LEP_OK && j < n; j++)
+	if (counts == NULL || spare == NULL)
+		return env->error.status;
+	for (int32_t i = 0; i < n; i++)
 	{
-		double x = ranking->n_listed[order[j]];
-
-		weighted += (2.0 * (double) j + 1 - n) * x;
-		sum += x;
+		if (i % STOP_INTERVAL == 0 && lep_env_stopped(env))
+			return LEP_ERR_STOPPED;
+		counts[i] = (uint64_t) ranking->n_listed[i];
 	}
-	if (status == LEP_OK && sum > 0)
-	{
-		figure->value = weighted / (n * sum);
+	status = lep_radix_sort(env, counts, spare, n, 0, 32);
+	if (status == LEP_OK)
+		status = lep_gini(env, counts, n, &figure->value);
+	if (status == LEP_OK && !isnan(figure->value))
 		figure->n = ranking->n_users;
-	}
 	return status;
 }
 

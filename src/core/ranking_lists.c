@@ -427,18 +427,14 @@ lep_ranking_compare(LepArena *scratch, LepRankingBatch *batch)
 
 /* Does item a come before item b? */
 static bool
-comes_before(const LepRankingKeys *keys, int32_t a, int32_t b)
+comes_before(const float *keys, int32_t a, int32_t b)
 {
-	if (keys->falling != NULL && keys->falling[a] != keys->falling[b])
-		return keys->falling[a] > keys->falling[b];
-	if (keys->rising != NULL && keys->rising[a] != keys->rising[b])
-		return keys->rising[a] < keys->rising[b];
-	return a < b;
+	return keys[a] != keys[b] ? keys[a] > keys[b] : a < b;
 }
 
 /* Restore the heap below `node`, whose root is the item that comes last. */
 static void
-sift_item(const LepRankingKeys *keys, int32_t *order, int64_t node, int64_t n)
+sift_item(const float *keys, int32_t *order, int64_t node, int64_t n)
 {
 	int32_t item = order[node];
 
@@ -456,7 +452,7 @@ sift_item(const LepRankingKeys *keys, int32_t *order, int64_t node, int64_t n)
 
 /* Heap sort: no memory, no recursion, stoppable. */
 LepStatus
-lep_ranking_sort(LepEnv *env, const LepRankingKeys *keys, int32_t *order, int32_t n_items)
+lep_ranking_sort(LepEnv *env, const float *keys, int32_t *order, int32_t n_items)
 {
 	for (int32_t i = 0; i < n_items; i++)
 		order[i] = i;

@@ -59,15 +59,11 @@ extern LepStatus lep_ranking_lists(LepEnv *env, LepRankingBatch *batch);
 /* The counts of the slots for AUC. */
 extern LepStatus lep_ranking_compare(LepArena *scratch, LepRankingBatch *batch);
 
-/* What items are sorted by, one of them given; equal keys by item number. */
-typedef struct LepRankingKeys
-{
-	const float *falling;
-	const int32_t *rising;
-} LepRankingKeys;
-
-/* The items in order, into order[n_items]; fails only with LEP_ERR_STOPPED. */
-extern LepStatus lep_ranking_sort(LepEnv *env, const LepRankingKeys *keys, int32_t *order, int32_t n_items);
+/*
+ * The items by falling keys, equal ones by item number, into order[n_items]; fails
+ * only with LEP_ERR_STOPPED.
+ */
+extern LepStatus lep_ranking_sort(LepEnv *env, const float *keys, int32_t *order, int32_t n_items);
 
 /* Is the column among the row's?  A view of NULL has none. */
 extern bool lep_ranking_has(const LepView *view, int32_t row, int32_t column);

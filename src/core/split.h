@@ -57,8 +57,10 @@ typedef struct LepFold
  * leave_last: the test of fold f is each user's f-th newest rating, if an older
  * one is left for training; what is newer belongs to no part.
  *
- * So fold 1 of the last two is what lep_split holds out.  The validation part is
- * taken from the rest as lep_split takes it.  LEP_ERR_NEEDS_TIME as there.
+ * So fold 1 of leave_last is what lep_split holds out, and of time where
+ * test_fraction is at most 1 / (n_folds + 1); but for a test_fraction of 0, where
+ * lep_split holds out nothing.  The validation part is taken from the rest as
+ * lep_split takes it.  LEP_ERR_NEEDS_TIME as there.
  */
 extern LepStatus lep_split_fold(LepEnv *env, LepRatings *ratings, const LepOptions *options, LepFold fold);
 

@@ -23,10 +23,6 @@
 /* Ratings between two looks at should_stop. */
 #define STOP_RATINGS (64 * 1024)
 
-/* Seconds for the score of one item for one user, beside those for each factor. */
-#define SCORE_SECONDS  2e-9
-#define FACTOR_SECONDS 1e-10
-
 /* ------------------------------------------------------------------------ trials */
 
 /* x with four decimal digits. */
@@ -169,6 +165,9 @@ lep_tune_trials(LepEnv *env, const LepTuneSpace *space, const LepTuneLimits *lim
 		LepRng rng;
 		LepStatus status;
 
+		/* each draw is compared with all trials there are */
+		if (lep_env_stopped(env))
+			return LEP_ERR_STOPPED;
 		lep_rng_init(&rng, limits->seed, DRAW_STREAM, (uint64_t) d);
 		for (int a = space->n_axes - 1; a >= 0; a--)
 		{
@@ -188,32 +187,18 @@ lep_tune_trials(LepEnv *env, const LepTuneSpace *space, const LepTuneLimits *lim
 
 /* -------------------------------------------------------------------------- plan */
 
-typedef struct Tuning
-{
-	LepArena *arena;
-	LepEnv *env;
-	const LepTuneWork *work;
-	LepTuneResult *result;
-	int n_rungs;
-	int64_t n_train; /* ratings to train on, all users in */
-	double *costs;	 /* [n_rungs * n_trials] */
-	int *running;	 /* [n_trials] trials of the rung, then the best first */
-	int n_running;
-	LepTuneRow *of_rung; /* [n_trials] rows of the rung, by place in running */
-} Tuning;
-
 /* The share of the users in a rung, from 1. */
 static double
-share_of(const Tuning *tuning, int rung)
+share_of(int n_rungs, int rung)
 {
 	double share = 1;
 
-	for (int r = rung; r < tuning->n_rungs; r++)
+	for (int r = rung; r < n_rungs; r++)
 		share /= LEP_TUNE_ETA;
 	return share;
 }
 
-/* Enough trials to leave some out, and enough ratings to judge by. */
+/* Enough trials to leave some out, and enough ratings and users to judge by. */
 static int
 count_rungs(const LepTuneWork *work)
 {
@@ -221,7 +206,8 @@ count_rungs(const LepTuneWork *work)
 	int64_t divisor = LEP_TUNE_ETA;
 
 	while (n < LEP_TUNE_MAX_RUNGS && work->n_trials >= divisor &&
-		   work->ratings->n_ratings / divisor >= LEP_TUNE_MIN_RATINGS)
+		   work->ratings->n_ratings / divisor >= LEP_TUNE_MIN_RATINGS &&
+		   work->ratings->n_users / divisor >= LEP_TUNE_MIN_USERS)
 	{
 		n++;
 		divisor *= LEP_TUNE_ETA;
@@ -238,51 +224,44 @@ survivors(int m, int rung)
 	return m;
 }
 
-/* Seconds of one core to train and judge a trial on a share of the users. */
-static LepStatus
-estimate_cost(const Tuning *tuning, const LepOptions *trial, double share, double *cost)
+typedef struct Planning
 {
-	LepRatings *ratings = tuning->work->ratings;
-	LepCandidate candidates[LEP_MAX_TRIALS];
-	LepShape shape = { (int32_t) ceil(share * ratings->n_users), ratings->n_items,
-					   (int64_t) ceil(share * (double) tuning->n_train), 0, false };
-	int factors = 0;
-	int n;
-	LepStatus status = lep_plan_candidates(ratings, trial, candidates, &n, &tuning->env->error);
+	LepEnv *env;
+	const LepTuneWork *work;
+	LepTunePlan *plan;
+	int64_t n_train;	/* ratings to train on, all users in */
+	double *references; /* [n_rungs] cost of the biases and popularity */
+	double *sorted;		/* [n_rungs][n_trials] costs of what is chosen, descending */
+} Planning;
 
-	*cost = 0;
-	if (status != LEP_OK)
-		return status;
-	lep_plan_choose(ratings, candidates, n, true);
-	for (int c = 0; c < n; c++)
+/* What each trial costs on each rung. */
+static LepStatus
+estimate_costs(const Planning *planning)
+{
+	const LepTuneWork *work = planning->work;
+	LepRatings *ratings = work->ratings;
+	const LepTunePlan *plan = planning->plan;
+
+	for (int rung = 1; rung <= plan->n_rungs; rung++)
 	{
-		const LepCandidate *candidate = &candidates[c];
-		int f = lep_solver_factors(candidate->solver, &candidate->options);
+		double share = share_of(plan->n_rungs, rung);
+		LepShape shape = { (int32_t) ceil(share * ratings->n_users), ratings->n_items,
+						   (int64_t) ceil(share * (double) planning->n_train), 0, false };
 
-		if (!candidate->planned)
-			continue;
-		factors = f > factors ? f : factors;
-		*cost += lep_plan_epochs(candidate->solver, &candidate->options) *
-				 candidate->solver->cost(&shape, &candidate->options);
+		planning->references[rung - 1] = lep_contest_references_cost(ratings, &shape, work->rules.wanted);
+		for (int t = 0; t < work->n_trials; t++)
+		{
+			LepStatus status;
+
+			if (lep_env_stopped(planning->env))
+				return LEP_ERR_STOPPED;
+			status = lep_contest_cost(ratings, &work->trials[t], &shape, work->rules.wanted,
+									  &plan->costs[(rung - 1) * work->n_trials + t], &planning->env->error);
+			if (status != LEP_OK)
+				return status;
+		}
 	}
-	if (tuning->work->metric >= LEP_METRIC_RANKING)
-		*cost += (SCORE_SECONDS + FACTOR_SECONDS * factors) * (double) shape.n_users * (double) shape.n_items;
 	return LEP_OK;
-}
-
-static LepStatus
-estimate_costs(Tuning *tuning)
-{
-	int n = tuning->work->n_trials;
-	LepStatus status = LEP_OK;
-
-	for (int rung = 1; rung <= tuning->n_rungs; rung++)
-	{
-		for (int t = 0; status == LEP_OK && t < n; t++)
-			status = estimate_cost(tuning, &tuning->work->trials[t], share_of(tuning, rung),
-								   &tuning->costs[(rung - 1) * n + t]);
-	}
-	return status;
 }
 
 /* Put a cost where it belongs among n descending ones. */
@@ -294,91 +273,142 @@ insert_cost(double *sorted, int n, double cost)
 	sorted[n] = cost;
 }
 
-/* All rungs of m trials, the costliest always going on. */
+/* Take one of its cost out of n descending ones again. */
+static void
+remove_cost(double *sorted, int n, double cost)
+{
+	int place = 0;
+
+	while (sorted[place] != cost)
+		place++;
+	for (; place < n - 1; place++)
+		sorted[place] = sorted[place + 1];
+}
+
+/* Rungs from `first` on of the m trials in `sorted`, the costliest always going on. */
 static double
-worst_total(const Tuning *tuning, const double *sorted, int m)
+worst_total(const Planning *planning, int first, int m)
 {
 	double total = 0;
 
-	for (int rung = 1; rung <= tuning->n_rungs; rung++)
+	for (int rung = first; rung <= planning->plan->n_rungs; rung++)
 	{
-		for (int i = 0; i < survivors(m, rung); i++)
-			total += sorted[(rung - 1) * tuning->work->n_trials + i];
+		total += planning->references[rung - 1];
+		for (int i = 0; i < survivors(m, rung - first + 1); i++)
+			total += planning->sorted[(rung - 1) * planning->work->n_trials + i];
 	}
 	return total;
 }
 
+/* Rungs from `first` on of one trial. */
 static double
-cost_of_all_rungs(const Tuning *tuning, int trial)
+cost_of_rungs(const LepTunePlan *plan, int n_trials, int first, int trial)
 {
 	double cost = 0;
 
-	for (int rung = 1; rung <= tuning->n_rungs; rung++)
-		cost += tuning->costs[(rung - 1) * tuning->work->n_trials + trial];
+	for (int rung = first; rung <= plan->n_rungs; rung++)
+		cost += plan->costs[(rung - 1) * n_trials + trial];
 	return cost;
 }
 
-/* The trial is not run at all. */
-static void
-leave_out(Tuning *tuning, int trial)
+/* Which trials fit into the time, in order, if they begin on rung `first`; there may be none. */
+static LepStatus
+choose_trials(const Planning *planning, int first)
 {
-	LepTuneResult *result = tuning->result;
-	LepTuneRow *row = &result->rows[result->n_rows++];
+	LepTunePlan *plan = planning->plan;
+	int n = planning->work->n_trials;
 
-	*row = (LepTuneRow){ trial,			0,	  cost_of_all_rungs(tuning, trial), { NAN, NAN, 0 }, NAN, NAN,
-						 LEP_TUNE_TIME, false };
+	plan->n_chosen = 0;
+	for (int t = 0; t < n; t++)
+	{
+		if (lep_env_stopped(planning->env))
+			return LEP_ERR_STOPPED;
+		for (int r = first - 1; r < plan->n_rungs; r++)
+			insert_cost(planning->sorted + r * n, plan->n_chosen, plan->costs[r * n + t]);
+		if (worst_total(planning, first, plan->n_chosen + 1) <= planning->work->limits.seconds)
+		{
+			plan->chosen[plan->n_chosen++] = t;
+			continue;
+		}
+		for (int r = first - 1; r < plan->n_rungs; r++)
+			remove_cost(planning->sorted + r * n, plan->n_chosen + 1, plan->costs[r * n + t]);
+	}
+	return LEP_OK;
 }
 
-/* Which trials fit into the time: in order, at least the cheapest. */
-static LepStatus
-choose_trials(Tuning *tuning)
+static void
+choose_cheapest(const Planning *planning)
 {
-	int n = tuning->work->n_trials;
-	LepArena scratch;
-	double *sorted;
-	double *tried;
+	LepTunePlan *plan = planning->plan;
+	int n = planning->work->n_trials;
+	const double *costs = plan->costs + (plan->n_rungs - 1) * n;
 	int cheapest = 0;
 
-	lep_arena_init(&scratch, tuning->env);
-	sorted = lep_arena_alloc(&scratch, (int64_t) n * tuning->n_rungs, sizeof(double));
-	tried = lep_arena_alloc(&scratch, (int64_t) n * tuning->n_rungs, sizeof(double));
-	for (int t = 0; sorted != NULL && tried != NULL && t < n; t++)
-	{
-		memcpy(tried, sorted, sizeof(double) * (size_t) n * (size_t) tuning->n_rungs);
-		for (int r = 0; r < tuning->n_rungs; r++)
-			insert_cost(tried + r * n, tuning->n_running, tuning->costs[r * n + t]);
-		if (cost_of_all_rungs(tuning, t) < cost_of_all_rungs(tuning, cheapest))
-			cheapest = t;
-		if (worst_total(tuning, tried, tuning->n_running + 1) > tuning->work->limits.seconds)
-			continue;
-		memcpy(sorted, tried, sizeof(double) * (size_t) n * (size_t) tuning->n_rungs);
-		tuning->running[tuning->n_running++] = t;
-	}
-	lep_arena_drop(&scratch);
-	if (sorted == NULL || tried == NULL)
-		return tuning->env->error.status;
-	if (tuning->n_running == 0)
-		tuning->running[tuning->n_running++] = cheapest;
+	for (int t = 1; t < n; t++)
+		cheapest = costs[t] < costs[cheapest] ? t : cheapest;
+	planning->sorted[(plan->n_rungs - 1) * n] = costs[cheapest];
+	plan->chosen[0] = cheapest;
+	plan->n_chosen = 1;
+}
+
+/* Drop the rungs before `first`. */
+static void
+drop_rungs(LepTunePlan *plan, int n_trials, int first)
+{
+	plan->n_rungs -= first - 1;
+	memmove(plan->costs, plan->costs + (first - 1) * n_trials,
+			sizeof(double) * (size_t) plan->n_rungs * (size_t) n_trials);
+}
+
+/* On which rung to begin, and with which trials. */
+static LepStatus
+choose_rungs(const Planning *planning)
+{
+	LepTunePlan *plan = planning->plan;
+	int first = 1;
+	LepStatus status = choose_trials(planning, first);
+
+	/* the rung before the last must have trials to leave out */
+	while (status == LEP_OK && first < plan->n_rungs &&
+		   (plan->n_chosen == 0 || survivors(plan->n_chosen, plan->n_rungs - first) == 1))
+		status = choose_trials(planning, ++first);
+	if (status != LEP_OK)
+		return status;
+	if (plan->n_chosen == 0)
+		choose_cheapest(planning);
+	plan->seconds = worst_total(planning, first, plan->n_chosen);
+	drop_rungs(plan, planning->work->n_trials, first);
 	return LEP_OK;
 }
 
 /* ------------------------------------------------------------------------- rungs */
 
+typedef struct Tuning
+{
+	LepArena *arena;
+	LepEnv *env;
+	const LepTuneWork *work;
+	const LepTunePlan *plan;
+	LepTuneResult *result;
+	int *running; /* [n_trials] trials of the rung, then the best first */
+	int n_running;
+	LepTuneRow *of_rung; /* [n_trials] rows of the rung, by place in running */
+} Tuning;
+
 /* Leave only a share of the users in, each with all of her ratings. */
 static LepStatus
-sample_users(const Tuning *tuning, double share)
+sample_users(LepEnv *env, const LepTuneWork *work, double share)
 {
-	LepRatings *ratings = tuning->work->ratings;
-	uint64_t seed = lep_hash_combine(tuning->work->limits.seed, USER_STREAM);
+	LepRatings *ratings = work->ratings;
+	uint64_t seed = lep_hash_combine(work->limits.seed, USER_STREAM);
 
 	for (int32_t u = 0; share < 1 && u < ratings->n_users; u++)
 	{
-		uint64_t hash = lep_hash_combine(seed, lep_idmap_hash(ratings->users, u));
-		bool in = (double) (hash >> 11) * 0x1p-53 < share;
+		bool in = lep_ratings_in_sample(ratings, u, seed, share);
 
 		for (int64_t j = ratings->user_start[u]; j < ratings->user_start[u + 1]; j++)
 		{
-			if (j % STOP_RATINGS == 0 && lep_env_stopped(tuning->env))
+			if (j % STOP_RATINGS == 0 && lep_env_stopped(env))
 				return LEP_ERR_STOPPED;
 			if (!in)
 				ratings->part[j] = LEP_PART_UNUSED;
@@ -389,7 +419,7 @@ sample_users(const Tuning *tuning, double share)
 
 /* What training would test on is not used, what it would validate on is the test. */
 static LepStatus
-split_for_rung(const Tuning *tuning, double share)
+split_for_rung(LepEnv *env, const LepTuneWork *work, double share)
 {
 	static const uint8_t becomes[] = {
 		[LEP_PART_TRAIN] = LEP_PART_TRAIN,
@@ -397,21 +427,21 @@ split_for_rung(const Tuning *tuning, double share)
 		[LEP_PART_TEST] = LEP_PART_UNUSED,
 		[LEP_PART_UNUSED] = LEP_PART_UNUSED,
 	};
-	LepRatings *ratings = tuning->work->ratings;
-	LepOptions options = tuning->work->trials[0];
-	LepStatus status = lep_split(tuning->env, ratings, &options);
+	LepRatings *ratings = work->ratings;
+	LepOptions options = work->trials[0];
+	LepStatus status = lep_split(env, ratings, &options);
 
 	if (status != LEP_OK)
 		return status;
 	for (int64_t j = 0; j < ratings->n_ratings; j++)
 	{
-		if (j % STOP_RATINGS == 0 && lep_env_stopped(tuning->env))
+		if (j % STOP_RATINGS == 0 && lep_env_stopped(env))
 			return LEP_ERR_STOPPED;
 		ratings->part[j] = becomes[ratings->part[j]];
 	}
 	options.seed = (int64_t) lep_hash_combine((uint64_t) options.seed, VALIDATION_STREAM);
-	status = lep_split_validation(tuning->env, ratings, &options);
-	return status == LEP_OK ? sample_users(tuning, share) : status;
+	status = lep_split_validation(env, ratings, &options);
+	return status == LEP_OK ? sample_users(env, work, share) : status;
 }
 
 /* Train and judge one trial; what only it suffers from is noted. */
@@ -476,7 +506,7 @@ run_rung(Tuning *tuning, int rung)
 	LepContest contest;
 	LepComparison references;
 	LepArena arena;
-	LepStatus status = split_for_rung(tuning, share_of(tuning, rung));
+	LepStatus status = split_for_rung(tuning->env, work, share_of(tuning->plan->n_rungs, rung));
 
 	lep_arena_init(&arena, tuning->env);
 	if (status == LEP_OK)
@@ -489,7 +519,7 @@ run_rung(Tuning *tuning, int rung)
 
 		row->trial = tuning->running[i];
 		row->rung = rung;
-		row->cost = tuning->costs[(rung - 1) * work->n_trials + row->trial];
+		row->cost = tuning->plan->costs[(rung - 1) * work->n_trials + row->trial];
 		row->baseline = references.baseline.figure[work->metric].value;
 		row->popular = references.popular.figure[work->metric].value;
 		row->best = false;
@@ -499,8 +529,6 @@ run_rung(Tuning *tuning, int rung)
 	if (status != LEP_OK)
 		return status;
 	sort_rows(tuning, rows, tuning->n_running);
-	for (int i = 0; i < tuning->n_running; i++)
-		tuning->running[i] = rows[i].trial;
 	return LEP_OK;
 }
 
@@ -516,18 +544,38 @@ prepend_rows(Tuning *tuning)
 	result->n_rows += tuning->n_running;
 }
 
-/* What did not run, by trial, behind all others. */
+/* The best of the rung, those that failed not among them, are for the next one. */
+static void
+choose_survivors(Tuning *tuning)
+{
+	int most = survivors(tuning->n_running, 2);
+	int n = 0;
+
+	for (int i = 0; i < tuning->n_running && n < most; i++)
+	{
+		if (tuning->of_rung[i].note == LEP_TUNE_RAN)
+			tuning->running[n++] = tuning->of_rung[i].trial;
+	}
+	tuning->n_running = n;
+}
+
+/* What does not run, by trial. */
 static void
 leave_out_rest(Tuning *tuning)
 {
-	for (int t = 0; t < tuning->work->n_trials; t++)
-	{
-		bool ran = false;
+	const LepTunePlan *plan = tuning->plan;
+	LepTuneResult *result = tuning->result;
+	int n = tuning->work->n_trials;
+	int next = 0;
 
-		for (int i = 0; i < tuning->n_running; i++)
-			ran |= tuning->running[i] == t;
-		if (!ran)
-			leave_out(tuning, t);
+	for (int t = 0; t < n; t++)
+	{
+		if (next < plan->n_chosen && plan->chosen[next] == t)
+			next++;
+		else
+			result->rows[result->n_rows++] =
+				(LepTuneRow){ t,	0, cost_of_rungs(plan, n, 1, t), { NAN, NAN, 0 }, NAN, NAN, LEP_TUNE_TIME,
+							  false };
 	}
 }
 
@@ -535,50 +583,75 @@ static LepStatus
 run_rungs(Tuning *tuning)
 {
 	LepTuneResult *result = tuning->result;
-	int n_chosen = tuning->n_running;
+	int n_rungs = tuning->plan->n_rungs;
 	LepStatus status = LEP_OK;
 
 	leave_out_rest(tuning);
-	for (int rung = 1; status == LEP_OK && rung <= tuning->n_rungs; rung++)
+	for (int rung = 1; status == LEP_OK && rung <= n_rungs; rung++)
 	{
-		tuning->n_running = survivors(n_chosen, rung);
 		status = run_rung(tuning, rung);
 		if (status != LEP_OK)
 			return status;
 		prepend_rows(tuning);
+		choose_survivors(tuning);
 		/* nothing to go on with: the reason of the last that failed is in env */
-		if (isnan(result->rows[0].figure.value) && result->rows[0].note != LEP_TUNE_RAN)
+		if (tuning->n_running == 0)
 			return tuning->env->error.status;
+		/* nothing to be compared with: its figure is that of all users */
+		if (tuning->n_running == 1 && rung < n_rungs)
+			rung = n_rungs - 1;
 	}
 	result->rows[0].best = !isnan(result->rows[0].figure.value);
 	return LEP_OK;
 }
 
+/* -------------------------------------------------------------------------- both */
+
 LepStatus
-lep_tune(LepArena *arena, const LepTuneWork *work, LepTuneResult *result)
+lep_tune_plan(LepArena *arena, const LepTuneWork *work, LepTunePlan *plan)
 {
 	LepEnv *env = arena->env;
-	Tuning tuning = { arena, env, work, result, count_rungs(work), 0, NULL, NULL, 0, NULL };
+	Planning planning = { env, work, plan, 0, NULL, NULL };
+	LepArena scratch;
+	LepStatus status = split_for_rung(env, work, 1);
+
+	memset(plan, 0, sizeof(*plan));
+	plan->n_rungs = count_rungs(work);
+	if (status == LEP_OK)
+		status = lep_view_count(env, work->ratings, LEP_PARTS_TRAIN, &planning.n_train);
+	if (status != LEP_OK)
+		return status;
+	plan->costs = lep_arena_alloc(arena, (int64_t) work->n_trials * plan->n_rungs, sizeof(double));
+	plan->chosen = lep_arena_alloc(arena, work->n_trials, sizeof(int));
+	lep_arena_init(&scratch, env);
+	planning.references = lep_arena_alloc(&scratch, plan->n_rungs, sizeof(double));
+	planning.sorted = lep_arena_alloc(&scratch, (int64_t) work->n_trials * plan->n_rungs, sizeof(double));
+	if (plan->costs == NULL || plan->chosen == NULL || planning.references == NULL || planning.sorted == NULL)
+		status = env->error.status;
+	if (status == LEP_OK)
+		status = estimate_costs(&planning);
+	if (status == LEP_OK)
+		status = choose_rungs(&planning);
+	lep_arena_drop(&scratch);
+	return status;
+}
+
+LepStatus
+lep_tune(LepArena *arena, const LepTuneWork *work, const LepTunePlan *plan, LepTuneResult *result)
+{
+	LepEnv *env = arena->env;
+	Tuning tuning = { arena, env, work, plan, result, NULL, plan->n_chosen, NULL };
 	int64_t n = work->n_trials;
 	LepStatus status;
 
 	memset(result, 0, sizeof(*result));
-	result->n_rungs = tuning.n_rungs;
-	result->rows = lep_arena_alloc(arena, n * (tuning.n_rungs + 1), sizeof(LepTuneRow));
-	tuning.costs = lep_arena_alloc(arena, n * tuning.n_rungs, sizeof(double));
+	result->rows = lep_arena_alloc(arena, n * (plan->n_rungs + 1), sizeof(LepTuneRow));
 	tuning.running = lep_arena_alloc(arena, n, sizeof(int));
 	tuning.of_rung = lep_arena_alloc(arena, n, sizeof(LepTuneRow));
-	if (result->rows == NULL || tuning.costs == NULL || tuning.running == NULL || tuning.of_rung == NULL)
+	if (result->rows == NULL || tuning.running == NULL || tuning.of_rung == NULL)
 		return env->error.status;
-	status = split_for_rung(&tuning, 1);
-	if (status == LEP_OK)
-		status = lep_view_count(env, work->ratings, LEP_PARTS_TRAIN, &tuning.n_train);
-	if (status == LEP_OK)
-		status = estimate_costs(&tuning);
-	if (status == LEP_OK)
-		status = choose_trials(&tuning);
-	if (status == LEP_OK)
-		status = lep_pool_start(env);
+	memcpy(tuning.running, plan->chosen, sizeof(int) * (size_t) plan->n_chosen);
+	status = lep_pool_start(env);
 	if (status == LEP_OK)
 		status = run_rungs(&tuning);
 	lep_pool_shutdown(env);

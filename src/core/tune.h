@@ -2,7 +2,7 @@
  * tune.h
  *		Which options are best, by successive halving: all trials run on a share
  *		of the users, the best third of them on a share three times as large, and
- *		so on to all users.
+ *		so on to all users.  A trial that is alone goes on to all users at once.
  *
  * Jamieson and Talwalkar, Non-stochastic best arm identification and
  * hyperparameter optimization, AISTATS 2016, with eta = 3 and the users as the
@@ -27,8 +27,12 @@
 #define LEP_TUNE_MAX_RUNGS	3
 #define LEP_TUNE_MAX_TRIALS 1000
 
-/* The smallest rung has at least so many ratings; with fewer it would be noise. */
+/*
+ * The smallest rung has at least so many ratings, and of so many users, in the
+ * mean of draws; with fewer it would be noise.
+ */
 #define LEP_TUNE_MIN_RATINGS 10000
+#define LEP_TUNE_MIN_USERS	 100
 
 /* One option and what it may be. */
 typedef struct LepTuneAxis
@@ -90,15 +94,9 @@ typedef struct LepTuneResult
 {
 	LepTuneRow *rows; /* best first: last rung first, then by figure, then by trial */
 	int n_rows;
-	int n_rungs;
 } LepTuneResult;
 
-/*
- * Run the trials; the rows are in the arena.  metric decides (rules->wanted must
- * have it).  Trials that do not fit into limits->seconds, each weighed as if the
- * costliest always went on, are left out in order; one always runs.  Fails if no
- * trial ran to its end, with the reason of the last.
- */
+/* What to tune by; metric decides (rules.wanted must have it). */
 typedef struct LepTuneWork
 {
 	LepRatings *ratings;
@@ -109,6 +107,30 @@ typedef struct LepTuneWork
 	LepTuneLimits limits;
 } LepTuneWork;
 
-extern LepStatus lep_tune(LepArena *arena, const LepTuneWork *work, LepTuneResult *result);
+/* What will run; in the arena. */
+typedef struct LepTunePlan
+{
+	int n_rungs;   /* 1 where no trial is left out on the way */
+	double *costs; /* [n_rungs][n_trials] seconds of one core, the smallest rung first */
+	int *chosen;   /* [n_trials] trials that run, ascending; then nothing */
+	int n_chosen;
+	double seconds; /* all of it, the costliest trials always going on, and the biases on each rung */
+} LepTunePlan;
+
+/*
+ * Choose what fits into limits.seconds, in the order of the trials; one always
+ * runs, the cheapest if none fits.  There are as many rungs as there can be, so
+ * that most trials fit, but not where the one before the last would have one
+ * trial only.  Splits work->ratings.
+ */
+extern LepStatus lep_tune_plan(LepArena *arena, const LepTuneWork *work, LepTunePlan *plan);
+
+/*
+ * Run what was planned; the rows are in the arena.  A trial that fails (a note
+ * says why) goes no further.  Fails if no trial ran to its end, with the reason of
+ * the last.  Starts and shuts down the pool itself.
+ */
+extern LepStatus
+lep_tune(LepArena *arena, const LepTuneWork *work, const LepTunePlan *plan, LepTuneResult *result);
 
 #endif /* LEP_TUNE_H */

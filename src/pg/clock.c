@@ -13,9 +13,6 @@
 
 #include "pg/clock.h"
 
-/* From 1970 to 2000 in microseconds: both count from their own epoch. */
-#define EPOCH_SHIFT ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
-
 /* source.c keeps numbers that are not whole to a millionth */
 #define REAL_SCALE 1000000
 
@@ -80,16 +77,23 @@ lpg_clock_now(const LpgClock *clock, int64 *now)
 	else if (clock->unit == LPG_TIME_DATE)
 		*now = DatumGetDateADT(DirectFunctionCall1(timestamptz_date, TimestampTzGetDatum(start)));
 	else if (clock->per_second > USECS_PER_SEC)
-		*now = (start + EPOCH_SHIFT) * (clock->per_second / USECS_PER_SEC);
+		*now = (start + LPG_EPOCH_SHIFT) * (clock->per_second / USECS_PER_SEC);
 	else if (clock->per_second > 0)
-		*now = (start + EPOCH_SHIFT) / (USECS_PER_SEC / clock->per_second);
+		*now = (start + LPG_EPOCH_SHIFT) / (USECS_PER_SEC / clock->per_second);
 	else
 		return false;
 	return true;
 }
 
+/* What a text says of its time zone. */
+typedef enum ZoneText
+{
+	ZONE_NONE,
+	ZONE_UTC
+} ZoneText;
+
 static char *
-timestamp_text(Timestamp timestamp, const char *zone)
+timestamp_text(Timestamp timestamp, ZoneText zone)
 {
 	struct pg_tm tm;
 	fsec_t fsec;
@@ -99,8 +103,10 @@ timestamp_text(Timestamp timestamp, const char *zone)
 		return pstrdup(TIMESTAMP_IS_NOBEGIN(timestamp) ? "-infinity" : "infinity");
 	if (timestamp2tm(timestamp, NULL, &tm, &fsec, NULL, NULL) != 0)
 		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range")));
-	EncodeDateTime(&tm, fsec, false, 0, NULL, USE_ISO_DATES, text);
-	return psprintf("%s%s", text, zone);
+	/* the zone goes before " BC", so it cannot be put behind it all */
+	tm.tm_isdst = 0;
+	EncodeDateTime(&tm, fsec, zone == ZONE_UTC, 0, NULL, USE_ISO_DATES, text);
+	return pstrdup(text);
 }
 
 static char *
@@ -120,19 +126,19 @@ char *
 lpg_clock_text(const LpgClock *clock, int64 time)
 {
 	if (clock->unit == LPG_TIME_TIMESTAMPTZ)
-		return timestamp_text(time, "+00");
+		return timestamp_text(time, ZONE_UTC);
 	if (clock->unit == LPG_TIME_TIMESTAMP)
-		return timestamp_text(time, "");
+		return timestamp_text(time, ZONE_NONE);
 	if (clock->unit == LPG_TIME_DATE)
 		return date_text((DateADT) time);
 	if (clock->per_second > USECS_PER_SEC)
 	{
 		int64 divisor = clock->per_second / USECS_PER_SEC;
 
-		return timestamp_text((time + divisor / 2) / divisor - EPOCH_SHIFT, "+00");
+		return timestamp_text((time + divisor / 2) / divisor - LPG_EPOCH_SHIFT, ZONE_UTC);
 	}
 	if (clock->per_second > 0)
-		return timestamp_text(time * (USECS_PER_SEC / clock->per_second) - EPOCH_SHIFT, "+00");
+		return timestamp_text(time * (USECS_PER_SEC / clock->per_second) - LPG_EPOCH_SHIFT, ZONE_UTC);
 	if (clock->unit == LPG_TIME_SECONDS)
 		return psprintf("%.15g", (double) time / REAL_SCALE);
 	return psprintf(INT64_FORMAT, time);

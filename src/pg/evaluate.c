@@ -29,18 +29,12 @@
 #include "pg/handle.h"
 #include "pg/keytype.h"
 #include "pg/optjson.h"
+#include "pg/settings.h"
 
 /* More of the source than this was trained on: its figures say next to nothing. */
 #define OVERLAP_WARNING 0.5
 
 /* ------------------------------------------------------------------------ results */
-
-static Datum
-real_or_null(double value, bool *isnull)
-{
-	*isnull = isnan(value);
-	return *isnull ? (Datum) 0 : Float8GetDatum(value);
-}
 
 /* (value, std_error, n, baseline, popular) of a figure beside those it must beat. */
 #define FIGURE_COLUMNS 5
@@ -48,12 +42,12 @@ real_or_null(double value, bool *isnull)
 static void
 set_figure(Datum *values, bool *nulls, const LepFigure *figure, double baseline, double popular)
 {
-	values[0] = real_or_null(figure->value, &nulls[0]);
-	values[1] = real_or_null(figure->std_error, &nulls[1]);
+	lpg_experiment_put_real(values, nulls, 0, figure->value);
+	lpg_experiment_put_real(values, nulls, 1, figure->std_error);
 	values[2] = Int64GetDatum(figure->n);
 	nulls[2] = false;
-	values[3] = real_or_null(baseline, &nulls[3]);
-	values[4] = real_or_null(popular, &nulls[4]);
+	lpg_experiment_put_real(values, nulls, 3, baseline);
+	lpg_experiment_put_real(values, nulls, 4, popular);
 }
 
 /* --------------------------------------------------------------- lepton_evaluate() */
@@ -428,8 +422,11 @@ judge(void *arg)
 			lep_judge_exclude(&e->x.arena, e->x.ratings, e->item_of, &e->seen, &e->exclude, &e->n_overlap);
 	if (status == LEP_OK)
 		status = lep_judge_prepare(&e->x.arena, &e->judging);
+	e->judging.levels = &e->handle->version.levels;
 	if (status == LEP_OK)
 		status = lep_judge_model(env, &e->judging, &e->model, &c->model);
+	/* the cuts between levels are for the whole model's scores */
+	e->judging.levels = NULL;
 	if (status == LEP_OK && e->feedback == LEP_FEEDBACK_EXPLICIT)
 		status = lep_judge_model(env, &e->judging, &biases, &c->baseline);
 	if (status == LEP_OK)
@@ -543,6 +540,20 @@ cross_validate(void *arg)
 	return lep_crossval(&c->x.arena, c->x.ratings, &c->options, &c->rules, c->n_folds, c->results);
 }
 
+/* Not for what is about to be refused for its memory. */
+static void
+notice_cost(CrossValidation *c)
+{
+	const LepEnv *env = &c->x.env;
+	double seconds;
+
+	lpg_experiment_check(&c->x, lep_crossval_cost(c->x.ratings, &c->options, &c->rules, c->n_folds, &seconds,
+												  &c->x.env.error));
+	if (env->max_bytes == 0 ||
+		lep_plan_memory(c->x.ratings, &c->options, lpg_settings_threads()) <= env->max_bytes)
+		lpg_experiment_notice_cost(&c->x, seconds);
+}
+
 /* All metrics of one fold, or of their mean; fold 0: the mean. */
 static void
 put_fold(const CrossValidation *c, ReturnSetInfo *rsinfo, int fold, const LepComparison *comparison,
@@ -605,6 +616,7 @@ lepton_cross_validate(PG_FUNCTION_ARGS)
 	lpg_experiment_read(&c->x, &from);
 	c->rules.wanted = lep_contest_metrics(c->x.ratings->feedback);
 	c->results = palloc0(c->n_folds * sizeof(LepFoldResult));
+	notice_cost(c);
 	lpg_experiment_run(&c->x, cross_validate, c);
 	put_folds(c, (ReturnSetInfo *) fcinfo->resultinfo);
 	lpg_experiment_end(&c->x);

@@ -52,6 +52,12 @@ lpg_experiment_read(LpgExperiment *x, const LpgExperimentSource *from)
 	lpg_source_notice_feedback(&x->source, from->options, x->ratings);
 }
 
+void
+lpg_experiment_notice_cost(const LpgExperiment *x, double seconds)
+{
+	lpg_env_notice_cost(x->env.work, seconds);
+}
+
 static void
 shut_down_pool(int code, Datum arg)
 {
@@ -121,4 +127,13 @@ lpg_experiment_relevant(FunctionCallInfo fcinfo, int i)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("relevant cannot be NaN"),
 				 errhint("It is the least rating of what a user likes; leave it out for the default.")));
 	return PG_GETARG_FLOAT8(i);
+}
+
+/* ----------------------------------------------------------------------- results */
+
+void
+lpg_experiment_put_real(Datum *values, bool *nulls, int i, double value)
+{
+	values[i] = Float8GetDatum(value);
+	nulls[i] = isnan(value);
 }

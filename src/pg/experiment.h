@@ -50,6 +50,9 @@ typedef struct LpgExperimentSource
  */
 extern void lpg_experiment_read(LpgExperiment *x, const LpgExperimentSource *from);
 
+/* NOTICE of an estimate in core seconds, as a training gives it. */
+extern void lpg_experiment_notice_cost(const LpgExperiment *x, double seconds);
+
 /* Run it with lepton.threads threads to start; ERROR for a status that is not LEP_OK. */
 typedef LepStatus (*LpgExperimentWork)(void *arg);
 extern void lpg_experiment_run(LpgExperiment *x, LpgExperimentWork work, void *arg);
@@ -72,5 +75,10 @@ extern int lpg_experiment_int(FunctionCallInfo fcinfo, int i, const char *name, 
 
 /* Argument i, from which rating on an item is relevant; NaN for NULL. */
 extern double lpg_experiment_relevant(FunctionCallInfo fcinfo, int i);
+
+/* ---- results ---- */
+
+/* Column i of a row: NULL for NaN, which says that there is nothing to say. */
+extern void lpg_experiment_put_real(Datum *values, bool *nulls, int i, double value);
 
 #endif /* LPG_EXPERIMENT_H */

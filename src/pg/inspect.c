@@ -51,7 +51,7 @@ typedef struct Inspection
 	LepOptions options; /* as given */
 	LpgExperiment work;
 	LpgClock clock; /* with times only */
-	LepInspectNow now;
+	bool knows_now;
 	LepInspection found;
 	StringInfoData advised; /* options, as the inside of a JSON object */
 } Inspection;
@@ -89,12 +89,6 @@ part_text(int64 part, int64 whole)
 	if (part == 0)
 		return pstrdup("0");
 	return psprintf(INT64_FORMAT " (%.3g %%)", part, percent((double) part, (double) whole));
-}
-
-static bool
-is_given(const Inspection *x, const char *option)
-{
-	return lep_option_given(&x->options, lep_option_find(option));
 }
 
 /* The option is worth setting: '"name": value' for the last row. */
@@ -396,7 +390,7 @@ put_future(Inspection *x)
 {
 	const LepInspection *f = &x->found;
 
-	if (!x->now.known)
+	if (!x->knows_now)
 		put(x, "times in the future", "not known, since the unit is not", NULL);
 	else if (f->n_future == 0)
 		put(x, "times in the future", "0", NULL);
@@ -463,7 +457,8 @@ advised_split(const Inspection *x)
 {
 	const LepInspection *f = &x->found;
 
-	if (!x->work.source.shape.has_time || x->options.test_fraction == 0 || is_given(x, "split"))
+	if (!x->work.source.shape.has_time || x->options.test_fraction == 0 ||
+		lpg_option_given(&x->options, "split"))
 		return NULL;
 	if (f->n_time_test > 0 && new_users(x) < PERCENT_NEW)
 		return lep_split_name(LEP_SPLIT_TIME);
@@ -600,16 +595,17 @@ static void
 look(Inspection *x)
 {
 	LepEnv *env = &x->work.env;
-	int64 first;
-	int64 last;
+	LepRatings *ratings = x->work.ratings;
+	LepInspection *found = &x->found;
+	int64 now;
 
-	if (x->work.ratings->time != NULL)
-	{
-		lpg_experiment_check(&x->work, lep_inspect_range(env, x->work.ratings, &first, &last));
-		x->clock = lpg_clock_find(x->work.source.time_unit, first, last);
-		x->now.known = lpg_clock_now(&x->clock, &x->now.time);
-	}
-	lpg_experiment_check(&x->work, lep_inspect(env, x->work.ratings, &x->options, &x->now, &x->found));
+	lpg_experiment_check(&x->work, lep_inspect(env, ratings, &x->options, found));
+	if (ratings->time == NULL)
+		return;
+	x->clock = lpg_clock_find(x->work.source.time_unit, found->first_time, found->last_time);
+	x->knows_now = lpg_clock_now(&x->clock, &now);
+	if (x->knows_now)
+		lpg_experiment_check(&x->work, lep_inspect_future(env, ratings, now, found));
 }
 
 static void

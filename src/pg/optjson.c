@@ -193,6 +193,12 @@ add_option(LpgJson *json, const LepOptions *options, int i)
 	}
 }
 
+bool
+lpg_option_given(const LepOptions *options, const char *name)
+{
+	return lep_option_given(options, lep_option_find(name));
+}
+
 void
 lpg_options_to_json(const LepOptions *options, StringInfo buffer)
 {

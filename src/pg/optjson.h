@@ -22,6 +22,9 @@ extern void lpg_options_from_jsonb(Jsonb *json, LepOptions *options);
 /* Set one option; ERROR as above. */
 extern void lpg_option_set(LepOptions *options, const char *name, const JsonbValue *value);
 
+/* Was the option of this name given? */
+extern bool lpg_option_given(const LepOptions *options, const char *name);
+
 /* All values, as a JSON object, appended to the buffer. */
 extern void lpg_options_to_json(const LepOptions *options, StringInfo buffer);
 

@@ -1,6 +1,6 @@
 /*
  * pgenv.c
- *		Memory contexts and interrupts for the engine.
+ *		Memory contexts and interrupts for the engine; what its estimates are worth saying.
  *
  * should_stop asks for an orderly end (workers joined, LEP_ERR_STOPPED returned)
  * where a cancel or a termination is pending; the caller's
@@ -16,6 +16,9 @@
 #include "utils/memutils.h"
 
 #include "pg/pgenv.h"
+
+/* An estimate from which on a NOTICE says how long it will take. */
+#define SECONDS_WORTH_A_NOTICE 10.0
 
 static void *
 context_alloc(void *host, size_t size)
@@ -57,4 +60,11 @@ lpg_env_init(LepEnv *env, MemoryContext context)
 	env->should_stop = should_stop;
 	env->host = context;
 	env->n_threads = 1;
+}
+
+void
+lpg_env_notice_cost(const char *what, double seconds)
+{
+	if (seconds > SECONDS_WORTH_A_NOTICE)
+		ereport(NOTICE, (errmsg("%s will take about %.0f seconds of one core", what, seconds)));
 }

@@ -18,4 +18,10 @@
  */
 extern void lpg_env_init(LepEnv *env, MemoryContext context);
 
+/*
+ * NOTICE of an estimate in core seconds, where it is more than ten.  what:
+ * "training".
+ */
+extern void lpg_env_notice_cost(const char *what, double seconds);
+
 #endif /* LPG_PGENV_H */

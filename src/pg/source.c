@@ -33,6 +33,7 @@
 #include "pg/compat.h"
 #include "pg/errors.h"
 #include "pg/keytype.h"
+#include "pg/optjson.h"
 #include "pg/source.h"
 
 /* Rows between two calls of the check. */
@@ -186,13 +187,6 @@ time_unit_of(Oid type)
 	}
 }
 
-/* Was the option of this name given? */
-static bool
-is_given(const LepOptions *options, const char *name)
-{
-	return lep_option_given(options, lep_option_find(name));
-}
-
 static void
 resolve_columns(SourceReceiver *r, TupleDesc desc)
 {
@@ -205,8 +199,8 @@ resolve_columns(SourceReceiver *r, TupleDesc desc)
 	find_column(&r->time, desc, o->time_column);
 	require_column(&r->user, desc, "user_column", true);
 	require_column(&r->item, desc, "item_column", true);
-	require_column(&r->rating, desc, "rating_column", is_given(o, "rating_column"));
-	require_column(&r->time, desc, "time_column", is_given(o, "time_column"));
+	require_column(&r->rating, desc, "rating_column", lpg_option_given(o, "rating_column"));
+	require_column(&r->time, desc, "time_column", lpg_option_given(o, "time_column"));
 	require_id(&r->user, &shape->user_kind);
 	require_id(&r->item, &shape->item_kind);
 	require_number(&r->rating);
@@ -534,7 +528,7 @@ select_from_relation(const char *name, const LepOptions *options)
 		SourceColumn column;
 
 		find_column(&column, desc, columns[i]);
-		require_column(&column, desc, option_names[i], i < 2 || is_given(options, option_names[i]));
+		require_column(&column, desc, option_names[i], i < 2 || lpg_option_given(options, option_names[i]));
 		if (column.attno != 0)
 			appendStringInfo(&query, "%s %s", n++ == 0 ? "SELECT" : ",", quote_identifier(columns[i]));
 	}

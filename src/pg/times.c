@@ -199,11 +199,9 @@ lpg_times_read(Jsonb *details, const char *model, int n_factors, MemoryContext c
 static int64
 unix_microseconds(TimestampTz at)
 {
-	int64 epochs = (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
-
 	if (TIMESTAMP_NOT_FINITE(at))
 		return at;
-	return at > PG_INT64_MAX - epochs ? PG_INT64_MAX : at + epochs;
+	return at > PG_INT64_MAX - LPG_EPOCH_SHIFT ? PG_INT64_MAX : at + LPG_EPOCH_SHIFT;
 }
 
 static int64

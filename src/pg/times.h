@@ -27,6 +27,9 @@ typedef enum LpgTimeUnit
 	LPG_TIME_SECONDS	  /* millionths, taken for those of seconds since 1970 */
 } LpgTimeUnit;
 
+/* From 1970, where numbers count from, to 2000, where PostgreSQL does; in microseconds. */
+#define LPG_EPOCH_SHIFT ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
+
 typedef struct LpgTimes
 {
 	LpgTimeUnit unit;

@@ -43,9 +43,6 @@
 #include "pg/statement.h"
 #include "pg/times.h"
 
-/* An estimate from which on a NOTICE says how long it will take. */
-#define SECONDS_WORTH_A_NOTICE 10.0
-
 /* One training, from arguments to version. */
 typedef struct Training
 {
@@ -175,14 +172,11 @@ read_source(Training *t)
 static void
 notice_assumptions(const Training *t)
 {
-	double cost = lep_plan_cost(t->ratings, &t->options);
-
 	lpg_source_notice_feedback(&t->source, &t->options, t->ratings);
 	/* not for what is about to be refused for its memory */
-	if (cost > SECONDS_WORTH_A_NOTICE &&
-		(t->env.max_bytes == 0 ||
-		 lep_plan_memory(t->ratings, &t->options, lpg_settings_threads()) <= t->env.max_bytes))
-		ereport(NOTICE, (errmsg("training will take about %.0f seconds of one core", cost)));
+	if (t->env.max_bytes == 0 ||
+		lep_plan_memory(t->ratings, &t->options, lpg_settings_threads()) <= t->env.max_bytes)
+		lpg_env_notice_cost("training", lep_plan_cost(t->ratings, &t->options));
 }
 
 static void

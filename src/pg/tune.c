@@ -29,6 +29,7 @@ typedef struct Tune
 	LepTuneAxis axes[LEP_MAX_OPTIONS];
 	LepOptions *trials;
 	LepTuneWork work;
+	LepTunePlan plan;
 	LepTuneResult result;
 } Tune;
 
@@ -60,10 +61,18 @@ static void
 read_values(LepTuneAxis *axis, const char *name, JsonbContainer *array)
 {
 	int n = JsonContainerSize(array);
-	LepOptions *values = palloc_extended(Max(n, 1) * sizeof(LepOptions), MCXT_ALLOC_HUGE);
+	LepOptions *values;
 
 	if (n == 0)
 		fail_grid(name, "Its array is empty.");
+	if (n > LEP_TUNE_MAX_TRIALS)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("option \"%s\" of the grid has %d values, and can have %d", name, n,
+							   LEP_TUNE_MAX_TRIALS),
+						errhint("No more trials can be run. For numbers, write a range, as "
+								"{\"%s\": {\"min\": ..., \"max\": ...}}.",
+								name)));
+	values = palloc_extended(n * sizeof(LepOptions), MCXT_ALLOC_HUGE);
 	for (int i = 0; i < n; i++)
 	{
 		lep_options_init(&values[i]);
@@ -258,13 +267,6 @@ options_of(const LepOptions *options)
 }
 
 static void
-set_real(Datum *values, bool *nulls, int i, double value)
-{
-	values[i] = Float8GetDatum(value);
-	nulls[i] = isnan(value);
-}
-
-static void
 put_row(const Tune *t, ReturnSetInfo *rsinfo, const LepTuneRow *row)
 {
 	static const char *const notes[] = {
@@ -281,11 +283,11 @@ put_row(const Tune *t, ReturnSetInfo *rsinfo, const LepTuneRow *row)
 	nulls[1] = row->rung == 0;
 	values[2] = options_of(&t->trials[row->trial]);
 	values[3] = CStringGetTextDatum(lep_metric_name(t->work.metric));
-	set_real(values, nulls, 4, row->figure.value);
-	set_real(values, nulls, 5, row->figure.std_error);
+	lpg_experiment_put_real(values, nulls, 4, row->figure.value);
+	lpg_experiment_put_real(values, nulls, 5, row->figure.std_error);
 	values[6] = Int64GetDatum(row->figure.n);
-	set_real(values, nulls, 7, row->baseline);
-	set_real(values, nulls, 8, row->popular);
+	lpg_experiment_put_real(values, nulls, 7, row->baseline);
+	lpg_experiment_put_real(values, nulls, 8, row->popular);
 	values[9] = Float8GetDatum(row->cost);
 	values[10] = BoolGetDatum(row->best);
 	nulls[11] = notes[row->note] == NULL;
@@ -317,7 +319,7 @@ tune(void *arg)
 {
 	Tune *t = arg;
 
-	return lep_tune(&t->x.arena, &t->work, &t->result);
+	return lep_tune(&t->x.arena, &t->work, &t->plan, &t->result);
 }
 
 PG_FUNCTION_INFO_V1(lepton_tune);
@@ -354,6 +356,8 @@ lepton_tune(PG_FUNCTION_ARGS)
 	lpg_experiment_check(
 		&t->x, lep_tune_trials(&t->x.env, &t->space, &t->work.limits, t->trials, &t->work.n_trials));
 	t->work.trials = t->trials;
+	lpg_experiment_check(&t->x, lep_tune_plan(&t->x.arena, &t->work, &t->plan));
+	lpg_experiment_notice_cost(&t->x, t->plan.seconds);
 	lpg_experiment_run(&t->x, tune, t);
 	for (int i = 0; i < t->result.n_rows; i++)
 		put_row(t, rsinfo, &t->result.rows[i]);

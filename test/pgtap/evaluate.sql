@@ -2,7 +2,7 @@
 -- check it: on taste that can be learned, and on noise that cannot.
 BEGIN;
 SET LOCAL client_min_messages = error;
-SELECT plan(20);
+SELECT plan(24);
 
 CREATE TABLE taste AS
 SELECT u AS user_id, i AS item_id, (CASE WHEN u % 2 = i % 2 THEN 4.5 ELSE 1.5 END + sin(u * 12.9 + i * 78.2) / 2)::real AS rating,
@@ -25,8 +25,20 @@ SELECT cmp_ok(abs(value - s.precision), '<', 1e-9::float8, 'lists are those of l
 FROM judged, (SELECT avg(hits / 5.0) AS precision FROM (SELECT u.user_id, (SELECT count(*) FROM lepton_topn('shop', u.user_id, 5) l JOIN new n ON (n.user_id, n.item_id) = (u.user_id, l.item_id)
 		WHERE n.rating >= (SELECT (details -> 'serving' ->> 'mean')::float8 FROM shop)) AS hits
 	FROM (SELECT DISTINCT user_id FROM new WHERE rating >= (SELECT (details -> 'serving' ->> 'mean')::float8 FROM shop)) u) x) s WHERE metric = 'precision';
-SELECT is((SELECT count(*) FROM judged WHERE std_error <= 0), 0::bigint, 'standard errors are above 0');
+SELECT is((SELECT string_agg(metric, ' ' ORDER BY metric) FROM judged WHERE std_error > 0), 'auc diversity f1 hit_rate mae map mrr ndcg novelty precision recall rmse',
+	'what is a mean over users has a standard error');
+SELECT is((SELECT string_agg(metric, ' ' ORDER BY metric) FROM judged WHERE std_error IS NULL), 'catalogue_coverage coverage gini overlap unknown_items unknown_users',
+	'and what is of all of them together has none');
 SELECT is((SELECT n FROM judged WHERE metric = 'mae'), (SELECT count(*) FROM new), 'every row is judged');
+
+-- a model that answers with medians is judged by them
+SELECT lepton_train('steps', 'SELECT user_id, item_id, round(rating) AS rating FROM old', '{"algorithm": "als", "factors": 2, "point": "median"}') \g /dev/null
+CREATE TABLE medians AS SELECT (lepton_predict('steps', user_id, item_id) - round(rating))::float8 AS error FROM new;
+SELECT is((SELECT count(*) FROM medians WHERE error <> round(error)), 0::bigint, 'medians are values that ratings have');
+SELECT cmp_ok(abs(value - s.mae), '<', 1e-6::float8, 'the mean absolute error is theirs')
+FROM lepton_evaluate('steps', 'SELECT user_id, item_id, round(rating) AS rating FROM new'), (SELECT avg(abs(error)) AS mae FROM medians) s WHERE metric = 'mae';
+SELECT cmp_ok(abs(value - s.rmse), '<', 1e-6::float8, 'and so is the root of the mean squared one')
+FROM lepton_evaluate('steps', 'SELECT user_id, item_id, round(rating) AS rating FROM new'), (SELECT sqrt(avg(error ^ 2)) AS rmse FROM medians) s WHERE metric = 'rmse';
 
 -- on what it was trained on, and on half of that
 SELECT is((SELECT value FROM lepton_evaluate('shop', 'old') WHERE metric = 'overlap'), 1::float8, 'all of it was seen');

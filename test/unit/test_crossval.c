@@ -4,6 +4,7 @@
  *		its training and its errors, done here one after the other.
  */
 #include "core/crossval.h"
+#include "core/interval.h"
 #include "sample.h"
 
 static LepRatings *
@@ -97,6 +98,7 @@ test_judges_popularity(void)
 	ratings = build(&arena, rows, 10, LEP_FEEDBACK_IMPLICIT);
 	memcpy(ratings->part, parts, sizeof(parts));
 	lep_options_init(&options);
+	options.algorithm = LEP_ALGORITHM_POPULAR;
 	CHECK_OK(lep_contest_begin(&arena, ratings, &rules, &contest));
 	CHECK_OK(lep_contest_enter(&arena, &contest, &options, &trained, &comparison.model));
 	CHECK_OK(lep_contest_references(&arena, &contest, &options, &trained.model, &comparison));
@@ -112,6 +114,114 @@ test_judges_popularity(void)
 	for (int metric = LEP_METRIC_RANKING; metric < LEP_N_METRICS; metric++)
 		CHECK_BYTES_EQ(&figure[metric], &comparison.popular.figure[metric], sizeof(LepFigure));
 	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
+/* Whole ratings, and a model that says medians: those are judged, and without the factors none. */
+static void
+test_judges_medians(void)
+{
+	SamplePlan plan = { 150, 60, 0.6, 2, 0.3, 1, 3 };
+	Sample sample = sample_planted(&plan, 3);
+	LepContestRules rules = { lep_contest_metrics(LEP_FEEDBACK_EXPLICIT), 5, NAN };
+	LepEnv env;
+	LepArena arena;
+	LepRatings *ratings;
+	LepOptions options;
+	LepContest contest;
+	LepTrainResult trained;
+	LepComparison comparison;
+	LepErrorMetrics means;
+	LepErrorMetrics biases;
+	double absolute = 0;
+	double squared = 0;
+	int64_t n = 0;
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	for (int64_t r = 0; r < sample.n; r++)
+		sample.rows[r].rating = floor(sample.rows[r].rating);
+	ratings = sample_ratings(&arena, &sample, LEP_FEEDBACK_EXPLICIT);
+	lep_options_init(&options);
+	CHECK_OK(lep_options_set_text(&options, "algorithm", "als", &env.error));
+	CHECK_OK(lep_options_set_int(&options, "factors", 2, &env.error));
+	CHECK_OK(lep_options_set_text(&options, "point", "median", &env.error));
+	CHECK_OK(lep_split(&env, ratings, &options));
+	CHECK_OK(lep_contest_begin(&arena, ratings, &rules, &contest));
+	CHECK_OK(lep_contest_enter(&arena, &contest, &options, &trained, &comparison.model));
+	CHECK(trained.levels.n > 3);
+	for (int32_t u = 0; u < ratings->n_users; u++)
+	{
+		for (int64_t j = ratings->user_start[u]; j < ratings->user_start[u + 1]; j++)
+		{
+			float score = lep_clip(lep_model_score(&trained.model, u, ratings->item[j]),
+								   trained.model.min_score, trained.model.max_score);
+			double error = (double) lep_median(&trained.levels, score) - (double) ratings->rating[j];
+
+			if (ratings->part[j] != LEP_PART_TEST)
+				continue;
+			absolute += fabs(error);
+			squared += error * error;
+			n++;
+		}
+	}
+	CHECK_CLOSE(comparison.model.figure[LEP_METRIC_MAE].value, absolute / (double) n, 1e-12);
+	CHECK_CLOSE(comparison.model.figure[LEP_METRIC_RMSE].value, sqrt(squared / (double) n), 1e-12);
+	CHECK_OK(lep_metrics_errors(&env, &trained.model, ratings, LEP_PARTS_TEST, &means));
+	CHECK(absolute / (double) n < means.mae, "%g %g", absolute / (double) n, means.mae);
+	CHECK_OK(lep_contest_references(&arena, &contest, &options, NULL, &comparison));
+	lep_options_init(&options);
+	options.algorithm = LEP_ALGORITHM_BASELINE;
+	CHECK_OK(lep_train_presplit(&arena, ratings, &options, &trained));
+	CHECK_OK(lep_metrics_errors(&env, &trained.model, ratings, LEP_PARTS_TEST, &biases));
+	CHECK_CLOSE(comparison.baseline.figure[LEP_METRIC_MAE].value, biases.mae, 1e-12);
+	lep_arena_drop(&arena);
+	sample_free(&sample);
+	unit_env_done(&env);
+}
+
+/*
+ * The biases' cost grows with their ratings: of F random folds each trains on
+ * (F - 1) / F of them, F of leave_last on nearly all, and slices of time leave
+ * 1 - f / (F + 1) to fold f.  Half of it is the biases as what is compared with.
+ */
+static void
+test_plans_what_folds_cost(void)
+{
+	SamplePlan plan = { 300, 200, 0.5, 1, 0.2, 1, 3 };
+	Sample sample = sample_planted(&plan, 3);
+	LepContestRules rules = { 1u << LEP_METRIC_RMSE, 5, NAN };
+	static const char *const splits[] = { "random", "leave_last", "time" };
+	/* F (F - 1) / F; F; sum over f of 1 - f / (F + 1); for F = 2, 4 */
+	static const double trained[3][2] = { { 1, 3 }, { 2, 4 }, { 1, 2 } };
+	LepEnv env;
+	LepArena arena;
+	LepRatings *ratings;
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	ratings = sample_ratings(&arena, &sample, LEP_FEEDBACK_EXPLICIT);
+	for (int s = 0; s < 3; s++)
+	{
+		LepOptions options;
+		LepShape all = { ratings->n_users, ratings->n_items, ratings->n_ratings, 0, false };
+		double whole;
+		double seconds;
+
+		lep_options_init(&options);
+		options.algorithm = LEP_ALGORITHM_BASELINE;
+		CHECK_OK(lep_options_set_text(&options, "split", splits[s], &env.error));
+		options.validation_fraction = 0;
+		options.test_fraction = 0.5;
+		whole = 2 * lep_solver_get(LEP_ALGORITHM_BASELINE)->cost(&all, &options);
+		for (int f = 0; f < 2; f++)
+		{
+			CHECK_OK(lep_crossval_cost(ratings, &options, &rules, f == 0 ? 2 : 4, &seconds, &env.error));
+			CHECK_CLOSE(seconds, whole * trained[s][f], 0.001 * whole);
+		}
+	}
+	lep_arena_drop(&arena);
+	sample_free(&sample);
 	unit_env_done(&env);
 }
 
@@ -154,8 +264,7 @@ test_folds_are_trainings(void)
 		n += errors.n;
 		CHECK_BYTES_EQ(&results[f].comparison.model.figure[LEP_METRIC_RMSE].value, &errors.rmse,
 					   sizeof(double));
-		CHECK_INT_EQ(results[f].n_test, errors.n);
-		CHECK_INT_EQ(results[f].n_train + results[f].n_test, ratings->n_ratings);
+		CHECK_INT_EQ(results[f].comparison.model.figure[LEP_METRIC_RMSE].n, errors.n);
 		CHECK(errors.rmse < results[f].comparison.baseline.figure[LEP_METRIC_RMSE].value / 2);
 	}
 	CHECK_INT_EQ(n, ratings->n_ratings);
@@ -225,6 +334,8 @@ main(void)
 	TEST(test_excludes_what_was_seen);
 	TEST(test_names_of_metrics);
 	TEST(test_judges_popularity);
+	TEST(test_judges_medians);
+	TEST(test_plans_what_folds_cost);
 	TEST(test_folds_are_trainings);
 	TEST(test_draws_users_for_auc);
 	return unit_done();

@@ -48,11 +48,19 @@ build(LepArena *arena, const Row *rows, int64_t n, bool has_time)
 	return ratings;
 }
 
+/* All that there is to see; now: NULL where it is not known. */
+static LepStatus
+look(LepEnv *env, LepRatings *ratings, const LepOptions *options, const int64_t *now, LepInspection *found)
+{
+	LepStatus status = lep_inspect(env, ratings, options, found);
+
+	return status == LEP_OK && now != NULL ? lep_inspect_future(env, ratings, *now, found) : status;
+}
+
 /* Look at rows; everything else is given back. */
 static LepInspection
-inspect(const Row *rows, int64_t n, bool has_time, const LepInspectNow *now)
+inspect(const Row *rows, int64_t n, bool has_time, const int64_t *now)
 {
-	static const LepInspectNow never = { false, 0 };
 	LepEnv env;
 	LepArena arena;
 	LepRatings *ratings;
@@ -65,7 +73,7 @@ inspect(const Row *rows, int64_t n, bool has_time, const LepInspectNow *now)
 	lep_options_init(&options);
 	ratings = build(&arena, rows, n, has_time);
 	held = env.bytes_now;
-	CHECK_OK(lep_inspect(&env, ratings, &options, now == NULL ? &never : now, &found));
+	CHECK_OK(look(&env, ratings, &options, now, &found));
 	CHECK_INT_EQ(env.bytes_now, held);
 	lep_arena_drop(&arena);
 	unit_env_done(&env);
@@ -87,7 +95,7 @@ static const Row by_hand[] = {
 static void
 test_by_hand(void)
 {
-	LepInspectNow now = { true, 998 };
+	int64_t now = 998;
 	LepInspection found = inspect(by_hand, 10, true, &now);
 
 	CHECK_INT_EQ(found.users.n, 4);
@@ -133,7 +141,7 @@ test_by_hand(void)
 static void
 test_no_times(void)
 {
-	LepInspectNow now = { true, 998 };
+	int64_t now = 998;
 	LepInspection found = inspect(by_hand, 10, false, &now);
 
 	CHECK_INT_EQ(found.users.max, 5);
@@ -422,7 +430,6 @@ test_leaks(void)
 	int64_t n_test = 0;
 	int64_t n_known = 0;
 	int64_t n_newer = 0;
-	LepInspectNow never = { false, 0 };
 	LepEnv env;
 	LepArena arena;
 	LepOptions options;
@@ -444,7 +451,7 @@ test_leaks(void)
 	lep_options_init(&options);
 	options.test_fraction = 0.2;
 	r = build(&arena, rows, N_ROWS, true);
-	CHECK_OK(lep_inspect(&env, r, &options, &never, &found));
+	CHECK_OK(lep_inspect(&env, r, &options, &found));
 	options.validation_fraction = 0;
 	CHECK_OK(lep_split(&env, r, &options));
 	for (int32_t u = 0; u < r->n_users; u++)
@@ -493,7 +500,7 @@ static void
 test_stop(void)
 {
 	Host host = { 0, INT64_MAX };
-	LepInspectNow now = { true, 500 };
+	int64_t now = 500;
 	LepEnv env;
 	LepArena arena;
 	LepOptions options;
@@ -509,13 +516,13 @@ test_stop(void)
 	held = env.bytes_now;
 	env.host = &host;
 	env.should_stop = stop_at;
-	CHECK_OK(lep_inspect(&env, ratings, &options, &now, &found));
+	CHECK_OK(look(&env, ratings, &options, &now, &found));
 	n_asked = host.n_asked;
 	CHECK(n_asked > 20);
 	for (host.stop_at = 1; host.stop_at <= n_asked; host.stop_at++)
 	{
 		host.n_asked = 0;
-		CHECK_STATUS(lep_inspect(&env, ratings, &options, &now, &found), LEP_ERR_STOPPED);
+		CHECK_STATUS(look(&env, ratings, &options, &now, &found), LEP_ERR_STOPPED);
 		CHECK_INT_EQ(env.bytes_now, held);
 	}
 	lep_arena_drop(&arena);
@@ -526,7 +533,7 @@ test_stop(void)
 static void
 test_memory(void)
 {
-	LepInspectNow now = { true, 500 };
+	int64_t now = 500;
 	LepEnv env;
 	LepArena arena;
 	LepOptions options;
@@ -543,7 +550,7 @@ test_memory(void)
 	held = env.bytes_now;
 	for (env.max_bytes = held + 1; status == LEP_ERR_MEMORY_LIMIT; env.max_bytes += 128)
 	{
-		status = lep_inspect(&env, ratings, &options, &now, &found);
+		status = look(&env, ratings, &options, &now, &found);
 		n_failed += status != LEP_OK;
 		CHECK_INT_EQ(env.bytes_now, held);
 	}

@@ -244,7 +244,9 @@ test_unknown_rows_are_counted(void)
 	LepArena arena;
 	LepModel model;
 	LepErrorMetrics metrics;
-	LepErrorRequest request = { &model, NULL, LEP_PARTS_ALL, user_of, item_of };
+	LepErrorRequest request = { &model, NULL, LEP_PARTS_ALL, user_of, item_of, NULL };
+	LepLevels levels = { .n = 2, .value = { 3, 5 }, .cut = { 3.5f } };
+	LepLevels none = { .n = 0 };
 
 	unit_env_init(&env);
 	lep_arena_init(&arena, &env);
@@ -259,6 +261,15 @@ test_unknown_rows_are_counted(void)
 	CHECK_INT_EQ(metrics.n_known, 4);
 	CHECK_CLOSE(metrics.mae, 5.0 / 6, 1e-7);
 	CHECK_CLOSE(metrics.rmse, sqrt((0.25 + 4 + 2.25 + 1) / 6), 1e-7);
+	/* shown as 5, 5; 3; 3, 5, 3: errors 1, 0; 0; 2, 3, 1 */
+	request.levels = &levels;
+	CHECK_OK(lep_metrics_measure(&env, &request, &metrics));
+	CHECK_CLOSE(metrics.mae, 7.0 / 6, 1e-7);
+	CHECK_CLOSE(metrics.rmse, sqrt(15.0 / 6), 1e-7);
+	/* no level: as without */
+	request.levels = &none;
+	CHECK_OK(lep_metrics_measure(&env, &request, &metrics));
+	CHECK_CLOSE(metrics.mae, 5.0 / 6, 1e-7);
 	lep_arena_drop(&arena);
 	unit_env_done(&env);
 }

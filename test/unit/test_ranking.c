@@ -555,7 +555,8 @@ check_metrics(const Case *c, const Brute *b, const LepRankingMetrics *metrics)
 static void
 check_ranking(Case *c, int k)
 {
-	LepRankingSplit split = { c->ratings, LEP_PARTS_TRAIN | LEP_PARTS_VALIDATION, LEP_PARTS_TEST, k,
+	LepRankingSplit split = { c->ratings,	   LEP_PARTS_TRAIN | LEP_PARTS_VALIDATION,
+							  LEP_PARTS_TEST,  k,
 							  LEP_RANKING_ALL, 0 };
 	LepRankingMetrics metrics;
 	Brute brute;
@@ -693,8 +694,9 @@ static void
 test_popularity(void)
 {
 	Case c;
-	LepRankingSplit split = { NULL, LEP_PARTS_TRAIN | LEP_PARTS_VALIDATION, LEP_PARTS_TEST, 10,
-							  LEP_RANKING_ALL, 0 };
+	LepRankingSplit split = {
+		NULL, LEP_PARTS_TRAIN | LEP_PARTS_VALIDATION, LEP_PARTS_TEST, 10, LEP_RANKING_ALL, 0
+	};
 	LepRelevance seen = { NULL, LEP_PARTS_TRAIN | LEP_PARTS_VALIDATION, -INFINITY, NULL, 0 };
 	LepRelevance liked = { NULL, LEP_PARTS_TEST, -INFINITY, NULL, 0 };
 	LepRankingRequest request = { .k = 10, .wanted = LEP_RANKING_ALL };

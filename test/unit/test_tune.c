@@ -3,6 +3,8 @@
  *		Trials of a space, by hand and by counting; rungs by what they must hold;
  *		and the plan of what fits into the time.
  */
+#include <limits.h>
+
 #include "core/tune.h"
 #include "sample.h"
 
@@ -229,6 +231,16 @@ make_work(LepRatings *ratings, LepOptions *trials)
 	return work;
 }
 
+/* Plan and run. */
+static LepStatus
+tune(LepArena *arena, const LepTuneWork *work, LepTuneResult *result)
+{
+	LepTunePlan plan;
+	LepStatus status = lep_tune_plan(arena, work, &plan);
+
+	return status == LEP_OK ? lep_tune(arena, work, &plan, result) : status;
+}
+
 /* About 96,000 ratings: three rungs of ten, three and one trials. */
 static LepRatings *
 make_ratings(LepArena *arena)
@@ -257,8 +269,7 @@ test_halves(void)
 	lep_arena_init(&arena, &env);
 	ratings = make_ratings(&arena);
 	work = make_work(ratings, trials);
-	CHECK_OK(lep_tune(&arena, &work, &result));
-	CHECK_INT_EQ(result.n_rungs, 3);
+	CHECK_OK(tune(&arena, &work, &result));
 	if (!CHECK_INT_EQ(result.n_rows, 14))
 		return;
 	row = result.rows;
@@ -313,13 +324,13 @@ test_is_reproducible(void)
 	lep_arena_init(&arena, &env);
 	ratings = make_ratings(&arena);
 	work = make_work(ratings, trials);
-	CHECK_OK(lep_tune(&arena, &work, &one));
+	CHECK_OK(tune(&arena, &work, &one));
 	env.n_threads = 3;
-	CHECK_OK(lep_tune(&arena, &work, &three));
+	CHECK_OK(tune(&arena, &work, &three));
 	for (int t = 0; t < N_PULLS; t++)
 		reversed[t] = trials[N_PULLS - 1 - t];
 	work.trials = reversed;
-	CHECK_OK(lep_tune(&arena, &work, &backwards));
+	CHECK_OK(tune(&arena, &work, &backwards));
 	CHECK_INT_EQ(one.n_rows, three.n_rows);
 	for (int i = 0; i < one.n_rows && i < three.n_rows; i++)
 	{
@@ -332,7 +343,14 @@ test_is_reproducible(void)
 	unit_env_done(&env);
 }
 
-/* Time for about half: the first that fit, all others shown; without any time the cheapest. */
+/* What the trial that won has cost on all three rungs. */
+static double
+cost_of_a_trial(const LepTuneResult *all)
+{
+	return all->rows[0].cost + all->rows[1].cost + all->rows[4].cost;
+}
+
+/* Time for most: the first that fit, all others shown; without any time the cheapest. */
 static void
 test_plans_time(void)
 {
@@ -340,9 +358,9 @@ test_plans_time(void)
 	LepArena arena;
 	LepOptions trials[N_PULLS];
 	LepTuneWork work;
+	LepTunePlan plan;
 	LepTuneResult all;
 	LepTuneResult some;
-	double cost = 0;
 	double planned = 0;
 	int n_ran = 0;
 	bool left_out[N_PULLS] = { false };
@@ -350,12 +368,14 @@ test_plans_time(void)
 	unit_env_init(&env);
 	lep_arena_init(&arena, &env);
 	work = make_work(make_ratings(&arena), trials);
-	CHECK_OK(lep_tune(&arena, &work, &all));
-	for (int i = 0; i < all.n_rows; i++)
-		cost += all.rows[i].cost;
+	CHECK_OK(lep_tune_plan(&arena, &work, &plan));
+	CHECK_OK(lep_tune(&arena, &work, &plan, &all));
 	/* less than all of it: one is left out at least, and what runs fits */
-	work.limits.seconds = cost * 0.8;
-	CHECK_OK(lep_tune(&arena, &work, &some));
+	work.limits.seconds = plan.seconds * 0.9;
+	CHECK_OK(lep_tune_plan(&arena, &work, &plan));
+	CHECK_OK(lep_tune(&arena, &work, &plan, &some));
+	CHECK(plan.seconds <= work.limits.seconds);
+	CHECK_INT_EQ(plan.n_rungs, 3);
 	for (int i = 0; i < some.n_rows; i++)
 	{
 		left_out[some.rows[i].trial] |= some.rows[i].note == LEP_TUNE_TIME;
@@ -363,15 +383,149 @@ test_plans_time(void)
 		planned += some.rows[i].note == LEP_TUNE_RAN ? some.rows[i].cost : 0;
 	}
 	CHECK(n_ran > 1 && n_ran < N_PULLS, "%d", n_ran);
-	CHECK(planned <= work.limits.seconds);
+	CHECK_INT_EQ(n_ran, plan.n_chosen);
+	/* a trial of every rung is the biases of it */
+	CHECK_CLOSE(plan.seconds, planned + cost_of_a_trial(&all), 1e-9 * planned);
 	for (int t = 0; t < N_PULLS; t++)
 		CHECK_INT_EQ(left_out[t], t >= n_ran);
 
 	work.limits.seconds = 0;
-	CHECK_OK(lep_tune(&arena, &work, &some));
+	CHECK_OK(tune(&arena, &work, &some));
 	CHECK_INT_EQ(some.rows[0].trial, 0);
-	CHECK(some.rows[0].best && some.rows[0].rung == 3);
-	CHECK_INT_EQ(some.n_rows, 3 + N_PULLS - 1);
+	/* alone, it has nothing to be halved against */
+	CHECK(some.rows[0].best && some.rows[0].rung == 1);
+	CHECK_INT_EQ(some.n_rows, N_PULLS);
+	CHECK_CLOSE(some.rows[0].figure.n, all.rows[0].figure.n, 0);
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
+/*
+ * Where few trials fit, they begin on a larger rung.  In costs of the biases on all
+ * users, two rungs take 4/3 and three trials on them 3/3 + 1; three rungs take 13/9,
+ * and five trials on them 5/9 + 1/3 + 1, the middle one for one trial alone.
+ */
+static void
+test_begins_where_trials_are_left_out(void)
+{
+	LepEnv env;
+	LepArena arena;
+	LepOptions trials[N_PULLS];
+	LepTuneWork work;
+	LepTunePlan plan;
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	work = make_work(make_ratings(&arena), trials);
+	CHECK_OK(lep_tune_plan(&arena, &work, &plan));
+	work.limits.seconds = plan.costs[2 * N_PULLS] * (4 / 3.0 + 2 + 0.05);
+	CHECK_OK(lep_tune_plan(&arena, &work, &plan));
+	CHECK_INT_EQ(plan.n_rungs, 2);
+	if (CHECK_INT_EQ(plan.n_chosen, 3))
+	{
+		for (int t = 0; t < 3; t++)
+			CHECK_INT_EQ(plan.chosen[t], t);
+	}
+	CHECK_CLOSE(plan.costs[0], plan.costs[N_PULLS] / 3, 0.01 * plan.costs[0]);
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
+/* What fails goes no further; what is then alone goes on to all users at once. */
+static void
+test_passes_over_rungs_alone(void)
+{
+	LepEnv env;
+	LepArena arena;
+	LepOptions trials[N_PULLS];
+	LepTuneWork work;
+	LepTuneResult result;
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	work = make_work(make_ratings(&arena), trials);
+	for (int t = 0; t < N_PULLS; t++)
+	{
+		if (t == 4)
+			continue;
+		lep_options_init(&trials[t]);
+		CHECK_OK(lep_options_set_text(&trials[t], "algorithm", "als", &env.error));
+		CHECK_OK(lep_options_set_int(&trials[t], "factors", 1024, &env.error));
+		trials[t].regularization = 0.1 * t;
+	}
+	/* enough for the biases; 1300 rows of 1024 factors are 5 MB */
+	env.max_bytes = 5000000;
+	if (CHECK_OK(tune(&arena, &work, &result)) && CHECK_INT_EQ(result.n_rows, 1 + N_PULLS))
+	{
+		CHECK(result.rows[0].trial == 4 && result.rows[0].rung == 3 && result.rows[0].best);
+		CHECK(result.rows[1].trial == 4 && result.rows[1].rung == 1 && !result.rows[1].best);
+		for (int i = 2; i <= N_PULLS; i++)
+			CHECK(result.rows[i].rung == 1 && result.rows[i].note == LEP_TUNE_MEMORY);
+	}
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
+/* Few users with many ratings each: a ninth of three is nobody, a ninth of fifty next to nobody. */
+static void
+test_keeps_few_users_together(void)
+{
+	static const SamplePlan plans[] = { { 3, 31000, 1, 0, 0.3, 1, 3 }, { 50, 2000, 1, 0, 0.3, 1, 3 } };
+
+	for (int p = 0; p < 2; p++)
+	{
+		Sample sample = sample_planted(&plans[p], 7);
+		LepEnv env;
+		LepArena arena;
+		LepOptions trials[N_PULLS];
+		LepTuneWork work;
+		LepTuneResult result;
+
+		unit_env_init(&env);
+		lep_arena_init(&arena, &env);
+		work = make_work(sample_ratings(&arena, &sample, LEP_FEEDBACK_EXPLICIT), trials);
+		CHECK(work.ratings->n_ratings / 9 >= LEP_TUNE_MIN_RATINGS);
+		if (CHECK_OK(tune(&arena, &work, &result)) && CHECK_INT_EQ(result.n_rows, N_PULLS))
+		{
+			for (int i = 0; i < N_PULLS; i++)
+				CHECK_INT_EQ(result.rows[i].rung, 1);
+			CHECK_CLOSE(result.rows[0].figure.n, 0.09 * (double) work.ratings->n_ratings,
+						0.01 * (double) work.ratings->n_ratings);
+		}
+		sample_free(&sample);
+		lep_arena_drop(&arena);
+		unit_env_done(&env);
+	}
+}
+
+/* What is planned: the rows' costs as if the costliest went on, and the biases on each rung. */
+static void
+test_plans_what_it_costs(void)
+{
+	LepEnv env;
+	LepArena arena;
+	LepOptions trials[N_PULLS];
+	LepTuneWork work;
+	LepTunePlan plan;
+	LepTuneResult result;
+	double cost = 0;
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	work = make_work(make_ratings(&arena), trials);
+	CHECK_OK(lep_tune_plan(&arena, &work, &plan));
+	CHECK_INT_EQ(plan.n_rungs, 3);
+	CHECK_INT_EQ(plan.n_chosen, N_PULLS);
+	CHECK_OK(lep_tune(&arena, &work, &plan, &result));
+	/* all trials cost the same, and a row of a rung is what its biases cost too */
+	for (int i = 0; i < result.n_rows; i++)
+		cost += result.rows[i].cost;
+	CHECK_CLOSE(plan.seconds, cost + cost_of_a_trial(&result), 1e-9 * cost);
+	/* two trials: nothing to leave out, and one rung */
+	work.n_trials = 2;
+	CHECK_OK(lep_tune_plan(&arena, &work, &plan));
+	CHECK_INT_EQ(plan.n_rungs, 1);
+	CHECK_CLOSE(plan.seconds, 3 * result.rows[0].cost, 1e-9 * cost);
 	lep_arena_drop(&arena);
 	unit_env_done(&env);
 }
@@ -408,11 +562,63 @@ test_stops(void)
 		stopping.host = &left;
 		stopping.should_stop = stop_soon;
 		lep_arena_init(&own, &stopping);
-		n_stopped += lep_tune(&own, &work, &result) == LEP_ERR_STOPPED;
+		n_stopped += tune(&own, &work, &result) == LEP_ERR_STOPPED;
 		lep_arena_drop(&own);
 		CHECK(stopping.bytes_now == 0 && stopping.pool == NULL);
 	}
 	CHECK(n_stopped > 3, "%d", n_stopped);
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
+/* Draws that find nothing new, and plans, are many steps without a rating. */
+static void
+test_stops_before_the_first_rung(void)
+{
+	LepTuneAxis axis = { lep_option_find("epochs"), 0, NULL, 3, 33, false };
+	LepTuneSpace space = { .axes = &axis, .n_axes = 1 };
+	LepTuneLimits limits = { LEP_TUNE_MAX_TRIALS, 5, 1e9 };
+	static LepOptions trials[LEP_TUNE_MAX_TRIALS];
+	LepOptions pulled[N_PULLS];
+	LepEnv env;
+	LepArena arena;
+	LepTuneWork work;
+	int n_stopped = 0;
+	int left;
+	int n;
+
+	unit_env_init(&env);
+	lep_options_init(&space.base);
+	env.host = &left;
+	env.should_stop = stop_soon;
+	for (left = 1000; left > 0; n_stopped++)
+	{
+		int before = left;
+
+		CHECK(n_stopped < 2000);
+		if (!CHECK_STATUS(lep_tune_trials(&env, &space, &limits, trials, &n), LEP_ERR_STOPPED) ||
+			before == left)
+			break;
+	}
+	left = INT_MAX;
+	lep_arena_init(&arena, &env);
+	work = make_work(make_ratings(&arena), pulled);
+	/* each look of a plan at one or the other of its loops */
+	n_stopped = 0;
+	for (int calls = 0; calls < 1000; calls++)
+	{
+		LepTunePlan plan;
+		LepStatus status;
+
+		left = calls;
+		status = lep_tune_plan(&arena, &work, &plan);
+		if (status == LEP_OK)
+			break;
+		CHECK_STATUS(status, LEP_ERR_STOPPED);
+		n_stopped++;
+	}
+	/* once for each trial's cost and each choice, beside the split */
+	CHECK(n_stopped >= 2 * N_PULLS && n_stopped < 1000, "%d", n_stopped);
 	lep_arena_drop(&arena);
 	unit_env_done(&env);
 }
@@ -428,6 +634,11 @@ main(void)
 	TEST(test_halves);
 	TEST(test_is_reproducible);
 	TEST(test_plans_time);
+	TEST(test_plans_what_it_costs);
+	TEST(test_begins_where_trials_are_left_out);
+	TEST(test_passes_over_rungs_alone);
+	TEST(test_keeps_few_users_together);
 	TEST(test_stops);
+	TEST(test_stops_before_the_first_rung);
 	return unit_done();
 }
