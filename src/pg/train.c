@@ -203,7 +203,8 @@ learn_prior(Training *t)
 	if (t->result.algorithm == LEP_ALGORITHM_IALS)
 	{
 		t->has_rule = true;
-		return lep_implicit_rule(&t->env, t->ratings, &t->result.options, &t->rule);
+		return lep_implicit_rule(&t->env, t->ratings, t->result.refitted ? LEP_PARTS_ALL : LEP_PARTS_TRAIN,
+								 &t->result.options, &t->rule);
 	}
 	if (t->ratings->feedback != LEP_FEEDBACK_EXPLICIT || m->n_factors == 0 ||
 		(t->env.max_bytes > 0 && lep_add_size(t->env.bytes_now, needed) > t->env.max_bytes))
