@@ -263,8 +263,9 @@ lep_implicit_solve(LepArena *arena, const LepGram *gram, const LepImplicitRule *
 	status = set_up(env, gram, rule, input, user);
 	if (status != LEP_OK)
 		return status;
-	if (!lep_dense_cholesky(user->root, k))
-		return fail_solve(env);
+	status = lep_dense_cholesky_stoppable(env, user->root, k);
+	if (status != LEP_OK)
+		return status == LEP_ERR_DIVERGED ? fail_solve(env) : status;
 	lep_dense_solve_lower(user->root, k, user->p);
 	lep_dense_solve_upper(user->root, k, user->p);
 	for (int f = 0; f < k; f++)
