@@ -13,7 +13,7 @@
  * are missed.  KEY=VALUE are options of lepton_train; threads=N and k=N (length of
  * the lists, 20) are the program's own.
  *
- * Prints one line, "name value" separated by tabs: algorithm, recall, NDCG and
+ * Prints a line beginning with # for each candidate of auto, and one line, "name value" separated by tabs: algorithm, recall, NDCG and
  * precision at k; epochs; CPU seconds of lep_train (all threads) and its wall
  * seconds; the most that the engine held until then, in MB, ratings included.
  */
@@ -89,7 +89,7 @@ judge(Bench *bench, LepRankingMetrics *metrics)
 {
 	int32_t *user_of = map_ids(bench, bench->test->users, bench->train->users, bench->test->n_users);
 	int32_t *item_of = map_ids(bench, bench->test->items, bench->train->items, bench->test->n_items);
-	LepRelevance relevance = { bench->test, LEP_PARTS_ALL, -INFINITY, item_of };
+	LepRelevance relevance = { bench->test, LEP_PARTS_ALL, -INFINITY, item_of, 0 };
 	LepView seen = seen_items(bench, user_of);
 	LepView relevant;
 	LepRanker ranker;
@@ -106,6 +106,26 @@ judge(Bench *bench, LepRankingMetrics *metrics)
 	request.n_unlisted = n_unlisted;
 	request.exclude = &seen;
 	check(&bench->env, lep_ranking_measure(&bench->env, &request, metrics), "lists");
+}
+
+/* What auto tried, a line each. */
+static void
+print_trials(const LepTrainResult *result)
+{
+	for (int t = 0; t < result->n_trials; t++)
+	{
+		const LepTrial *trial = &result->trials[t];
+
+		printf("# %-7s ndcg %.4f +- %.4f  %5.1f s  %s %s", lep_algorithm_name(trial->algorithm),
+			   trial->validation_ndcg.value, trial->validation_ndcg.std_error, trial->cost,
+			   trial->ran ? "ran" : "-", trial->chosen ? "chosen" : "");
+		for (int i = 0; lep_option(i) != NULL; i++)
+		{
+			if (lep_option(i)->algorithms != 0 && lep_option_applies(i, trial->algorithm))
+				printf(" %s=%g", lep_option(i)->name, lep_option_number(&trial->options, i));
+		}
+		printf("\n");
+	}
 }
 
 static void
@@ -150,6 +170,8 @@ main(int argc, char **argv)
 	bench.test = read_ratings(&bench.arena, argv[2], &bench.options);
 	train(&bench, argv[3]);
 	judge(&bench, &metrics);
+	if (bench.result.n_trials > 1)
+		print_trials(&bench.result);
 	printf("%s\trecall %.4f\tndcg %.4f\tprecision %.4f\tepochs %d\tcpu_s %.3f\twall_s %.3f\theld_mb %.0f\n",
 		   lep_algorithm_name(bench.result.algorithm), metrics.figure[LEP_RANKING_RECALL].value,
 		   metrics.figure[LEP_RANKING_NDCG].value, metrics.figure[LEP_RANKING_PRECISION].value,

@@ -11,7 +11,7 @@ SELECT version, algorithm, options, n_users, n_items FROM lepton_train('bayes', 
 -- what the row says
 SELECT details #>> '{options,implicit}' AS implicit, details #>> '{options,epochs}' AS epochs, details #>> '{options,time_bins}' AS time_bins, details ->> 'feedback' AS feedback,
 	details #>> '{times,unit}' AS unit, jsonb_array_length(details #> '{times,first}') AS bins, jsonb_array_length(details -> 'curve') AS curve FROM bayes;
-SELECT t ->> 'algorithm' AS algorithm, t ->> 'implicit' AS implicit, t ->> 'factors' AS factors, t ->> 'epochs' AS epochs, t ->> 'ran' AS ran, t ->> 'chosen' AS chosen,
+SELECT t ->> 'algorithm' AS algorithm, t #>> '{options,implicit}' AS implicit, t #>> '{options,factors}' AS factors, t ->> 'epochs' AS epochs, t ->> 'ran' AS ran, t ->> 'chosen' AS chosen,
 	(t ->> 'estimated_seconds')::float8 > 0 AS estimated, (t ->> 'validation_rmse')::float8 = (metrics ->> 'validation_rmse')::float8 AS validated
 FROM bayes, jsonb_array_elements(details -> 'trials') t;
 SELECT (metrics ->> 'rmse')::float8 < 0.9 * (metrics ->> 'baseline_rmse')::float8 AS better_than_biases, (metrics ->> 'rmse')::float8 < 0.8 * (metrics ->> 'mean_rmse')::float8 AS better_than_mean,

@@ -122,7 +122,7 @@ SELECT metric, round(value::numeric, 4) AS value, n FROM lepton_evaluate('evalua
 SELECT lepton_evaluate('evaluate_text', 'evaluate_test');
 SELECT lepton_evaluate('evaluate_text', 'SELECT ''u'' || user_id AS user_id, item_id, rating FROM evaluate_test');
 -- implicit feedback: the model is popularity, and says so
-SELECT algorithm FROM lepton_train('evaluate_implicit', 'SELECT user_id, item_id FROM evaluate_train');
+SELECT algorithm FROM lepton_train('evaluate_implicit', 'SELECT user_id, item_id FROM evaluate_train', '{"algorithm": "popular"}');
 SELECT metric, round(value::numeric, 4) AS value, baseline, value = popular AS same FROM lepton_evaluate('evaluate_implicit', 'SELECT user_id, item_id FROM evaluate_test') WHERE metric IN ('rmse', 'coverage', 'precision', 'auc');
 
 -- nothing is written, and nothing can be
@@ -147,7 +147,7 @@ CREATE FUNCTION evaluate_leave_last(f int, k int) RETURNS TABLE (metric text, va
 		LATERAL (VALUES ('hit_rate', hit_rate), ('mrr', mrr)) x(metric, value)
 $$;
 SELECT c.fold, c.metric, round(c.value::numeric, 4) AS value, c.n, abs(c.value - s.value) < 1e-9 AS same, c.n = s.n AS same_n, c.value = c.popular AS popular
-FROM lepton_cross_validate('SELECT user_id, item_id, rated_at FROM evaluate_ratings', '{"split": "leave_last", "validation_fraction": 0}', 3, 4) c,
+FROM lepton_cross_validate('SELECT user_id, item_id, rated_at FROM evaluate_ratings', '{"algorithm": "popular", "split": "leave_last", "validation_fraction": 0}', 3, 4) c,
 	LATERAL evaluate_leave_last(c.fold, 4) s WHERE s.metric = c.metric AND c.fold IS NOT NULL ORDER BY 1, 2;
 -- the mean over folds and its standard error; folds of explicit ratings, each pair in one
 CREATE TABLE evaluate_folds AS SELECT * FROM lepton_cross_validate('evaluate_ratings', '{"algorithm": "als", "factors": 4}', 4);
@@ -167,7 +167,7 @@ CREATE FUNCTION evaluate_time(f int, k int) RETURNS TABLE (metric text, value fl
 		LATERAL (VALUES ('precision', precision), ('recall', recall)) x(metric, value)
 $$;
 SELECT c.fold, c.metric, round(c.value::numeric, 4) AS value, c.n, abs(c.value - s.value) < 1e-9 AS same, c.n = s.n AS same_n
-FROM lepton_cross_validate('SELECT user_id, item_id, rated_at FROM evaluate_ratings', '{"split": "time", "validation_fraction": 0}', 4, 6) c,
+FROM lepton_cross_validate('SELECT user_id, item_id, rated_at FROM evaluate_ratings', '{"algorithm": "popular", "split": "time", "validation_fraction": 0}', 4, 6) c,
 	LATERAL evaluate_time(c.fold, 6) s WHERE s.metric = c.metric AND c.fold IS NOT NULL ORDER BY 1, 2;
 SELECT fold, n FROM lepton_cross_validate('evaluate_ratings', '{"algorithm": "baseline", "split": "time"}', 3) WHERE metric = 'rmse';
 -- again: the same bits

@@ -75,6 +75,9 @@
 /* What unobserved_weight is divided by the number of items, unless given. */
 #define UNOBSERVED_ITEMS 300
 
+/* What the best of auto's alternatives is trained with once more. */
+#define MANY_FACTORS 256
+
 /* The rule for regularization. */
 #define DENSITY		  0.0006
 #define DENSITY_RIDGE 0.005
@@ -119,6 +122,29 @@ ials_adapt(const LepShape *shape, LepOptions *options)
 		return;
 	l = l < MIN_RIDGE ? MIN_RIDGE : l > MAX_RIDGE ? MAX_RIDGE : l;
 	options->regularization = floor(l * 1e4 + 0.5) / 1e4;
+}
+
+/*
+ * No weight is the best everywhere: good ones times the number of items lie
+ * between 100 and 900.
+ */
+static bool
+ials_alternative(int number, LepOptions *options)
+{
+	if (number > 2 || lep_option_given(options, lep_option_find("unobserved_weight")))
+		return false;
+	options->unobserved_weight *= number == 1 ? 1.0 / 3 : 3;
+	return true;
+}
+
+/* More factors are hardly ever worse, but cost their square. */
+static bool
+ials_grow(LepOptions *options)
+{
+	if (lep_option_given(options, lep_option_find("factors")) || options->factors >= MANY_FACTORS)
+		return false;
+	options->factors = MANY_FACTORS;
+	return true;
 }
 
 static size_t
@@ -364,6 +390,8 @@ const LepSolver lep_solver_ials = {
 	.iterative = true,
 	.has_step = false,
 	.adapt = ials_adapt,
+	.alternative = ials_alternative,
+	.grow = ials_grow,
 	.memory = ials_memory,
 	.cost = ials_cost,
 	.start = ials_start,

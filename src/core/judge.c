@@ -114,7 +114,7 @@ sample_users(LepArena *arena, LepJudging *judging, double share)
 LepStatus
 lep_judge_prepare(LepArena *arena, LepJudging *judging)
 {
-	LepRelevance relevance = { judging->ratings, judging->parts, judging->min_rating, judging->item_of };
+	LepRelevance relevance = { judging->ratings, judging->parts, judging->min_rating, judging->item_of, 0 };
 	LepStatus status = lep_ranking_relevant(arena, &relevance, &judging->relevant, &judging->n_unlisted);
 	double max_scores = judging->max_auc_scores > 0 ? judging->max_auc_scores : LEP_JUDGE_AUC_SCORES;
 	double n_scores;

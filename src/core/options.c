@@ -82,7 +82,7 @@ static const LepOption option_table[] = {
 	REAL(alpha, TAKEN_BY_IALS, 0, 1e6, 1, "how fast confidence grows with the rating"),
 	REAL(learning_rate, TAKEN_BY_SGD, 1e-6, 1, 0.03, "step of the first epoch"),
 	REAL(learning_rate_decay, TAKEN_BY_SGD, 0.01, 1, 0.95, "what the step is multiplied by after each epoch"),
-	INT(patience, TAKEN_BY_FACTORS | TAKEN_BY_IALS, 1, 10000, 3,
+	INT(patience, TAKEN_BY_FACTORS, 1, 10000, 3,
 		"stop after this many epochs without a better validation error"),
 	INT(seed, 0, -9007199254740992.0, 9007199254740992.0, 42,
 		"start of every random choice; same data, options and seed give the same model"),

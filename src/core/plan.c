@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "core/interval.h"
+#include "core/ranking.h"
 
 /* Bytes per id of an id map, text aside. */
 #define ID_BYTES 24
@@ -31,26 +32,61 @@ shape_of(const LepRatings *ratings, double fraction)
  * Only a random split keeps to its fractions: else all may stay.
  */
 static double
-train_fraction(const LepOptions *options)
-{
-	if (options->split != LEP_SPLIT_RANDOM)
-		return 1;
-	return (1 - options->test_fraction) * (1 - options->validation_fraction);
-}
-
-/* Epochs at most, on the train part and then on everything. */
-static double
-candidate_cost(const LepRatings *ratings, const LepCandidate *candidate)
+train_fraction(const LepCandidate *candidate)
 {
 	const LepOptions *options = &candidate->options;
-	LepShape train = shape_of(ratings, train_fraction(options));
+
+	if (options->split != LEP_SPLIT_RANDOM)
+		return 1;
+	return (1 - options->test_fraction) * (candidate->validates ? 1 - options->validation_fraction : 1);
+}
+
+/*
+ * Seconds to judge lists by about so many scores: 1 ns and 0.06 ns a factor for
+ * each, 25 ns for an entry of a neighbour row (Zen 5, AVX-512).
+ */
+static double
+judging_cost(const LepRatings *ratings, const LepCandidate *candidate, double max_scores)
+{
+	const LepSolver *solver = candidate->solver;
+	double share = lep_ranking_share(ratings, max_scores);
+	double n_users = (share > 0 ? share : 1) * (double) ratings->n_users;
+	double basket = (double) ratings->n_ratings / (double) ratings->n_users;
+	double cost = n_users * (double) ratings->n_items *
+				  (1e-9 + 6e-11 * (double) lep_solver_factors(solver, &candidate->options));
+
+	if (solver->neighbors != NULL)
+		cost += n_users * basket * 25e-9 * (double) solver->neighbors(ratings->n_items, &candidate->options) /
+				(double) ratings->n_items;
+	return cost;
+}
+
+/* Epochs at most, on the train part and then on everything, and what is judged by. */
+static void
+set_costs(const LepRatings *ratings, LepCandidate *candidate)
+{
+	const LepOptions *options = &candidate->options;
+	LepShape train = shape_of(ratings, train_fraction(candidate));
 	LepShape all = shape_of(ratings, 1);
 	double epochs = lep_plan_epochs(candidate->solver, options);
-	double cost = epochs * candidate->solver->cost(&train, options);
 
-	if (options->refit)
-		cost += epochs * candidate->solver->cost(&all, options);
-	return cost;
+	candidate->cost = epochs * candidate->solver->cost(&train, options);
+	candidate->refit_cost = options->refit ? epochs * candidate->solver->cost(&all, options) : 0;
+	if (ratings->feedback == LEP_FEEDBACK_IMPLICIT)
+	{
+		if (candidate->validates && options->validation_fraction > 0)
+			candidate->cost += judging_cost(ratings, candidate, LEP_PLAN_VALIDATION_SCORES);
+		if (options->test_fraction > 0)
+			candidate->refit_cost += judging_cost(ratings, candidate, LEP_PLAN_TEST_SCORES);
+	}
+	candidate->cost += candidate->refit_cost;
+}
+
+bool
+lep_plan_needs_validation(const LepRatings *ratings, const LepCandidate *candidate)
+{
+	(void) candidate;
+	return ratings->feedback == LEP_FEEDBACK_EXPLICIT;
 }
 
 LepStatus
@@ -74,7 +110,9 @@ lep_plan_candidate(const LepRatings *ratings, const LepOptions *given, const Lep
 	candidate->solver = solver;
 	candidate->planned = false;
 	candidate->reason = LEP_PLAN_COSTS;
-	candidate->cost = candidate_cost(ratings, candidate);
+	candidate->basis = LEP_PLAN_STANDARD;
+	candidate->validates = lep_plan_needs_validation(ratings, candidate);
+	set_costs(ratings, candidate);
 	return LEP_OK;
 }
 
@@ -92,12 +130,76 @@ lep_plan_reason_name(LepPlanReason reason)
 	return names[reason];
 }
 
+/* The first that fits. */
+static int
+plan_first(LepCandidate *candidates, int n)
+{
+	int n_planned = 0;
+
+	for (int c = 0; c < n; c++)
+	{
+		bool fits = candidates[c].cost <= candidates[c].options.time_limit;
+
+		candidates[c].planned = fits && n_planned == 0;
+		candidates[c].reason = candidates[c].planned ? LEP_PLAN_FITS
+							   : n_planned > 0		 ? LEP_PLAN_BETTER
+													 : LEP_PLAN_COSTS;
+		n_planned += candidates[c].planned;
+	}
+	return n_planned;
+}
+
+/* Is there what the candidate follows from? */
+static bool
+has_basis(const LepCandidate *candidates, int n, const LepCandidate *candidate)
+{
+	if (candidate->basis != LEP_PLAN_GROWN)
+		return true;
+	for (int c = 0; c < n; c++)
+	{
+		if (candidates[c].planned && candidates[c].solver == candidate->solver)
+			return true;
+	}
+	return false;
+}
+
+/* As many as fit together with what the costliest of them takes at the end. */
+static int
+plan_race(LepCandidate *candidates, int n)
+{
+	double fits = 0;
+	double refit = 0;
+	int n_planned = 0;
+
+	for (int c = 0; c < n; c++)
+		candidates[c].planned = false;
+	for (int basis = 0; basis < LEP_N_PLAN_BASES; basis++)
+	{
+		for (int c = 0; c < n; c++)
+		{
+			LepCandidate *candidate = &candidates[c];
+			double last = candidate->refit_cost > refit ? candidate->refit_cost : refit;
+			double fit = candidate->cost - candidate->refit_cost;
+
+			if ((int) candidate->basis != basis)
+				continue;
+			candidate->planned =
+				has_basis(candidates, n, candidate) && fits + fit + last <= candidate->options.time_limit;
+			candidate->reason = candidate->planned ? LEP_PLAN_FITS : LEP_PLAN_COSTS;
+			if (!candidate->planned)
+				continue;
+			fits += fit;
+			refit = last;
+			n_planned++;
+		}
+	}
+	return n_planned;
+}
+
 void
 lep_plan_choose(const LepRatings *ratings, LepCandidate *candidates, int n, bool validation)
 {
-	bool comparable = validation && ratings->feedback == LEP_FEEDBACK_IMPLICIT;
-	double planned = 0;
-	int n_planned = 0;
+	bool race = validation && ratings->feedback == LEP_FEEDBACK_IMPLICIT;
 	int cheapest = 0;
 
 	/* a single one has nothing to be weighed against */
@@ -105,25 +207,11 @@ lep_plan_choose(const LepRatings *ratings, LepCandidate *candidates, int n, bool
 	{
 		candidates[0].planned = true;
 		candidates[0].reason = LEP_PLAN_ONLY;
-		return;
 	}
-	for (int c = 0; c < n; c++)
-	{
-		bool fits = planned + candidates[c].cost <= candidates[c].options.time_limit;
-
-		if (candidates[c].cost < candidates[cheapest].cost)
-			cheapest = c;
-		candidates[c].planned = fits && (comparable || n_planned == 0);
-		candidates[c].reason = candidates[c].planned		  ? LEP_PLAN_FITS
-							   : !comparable && n_planned > 0 ? LEP_PLAN_BETTER
-															  : LEP_PLAN_COSTS;
-		if (!candidates[c].planned)
-			continue;
-		planned += candidates[c].cost;
-		n_planned++;
-	}
-	if (n_planned > 0 || n == 0)
+	if (n <= 1 || (race ? plan_race(candidates, n) : plan_first(candidates, n)) > 0)
 		return;
+	for (int c = 1; c < n; c++)
+		cheapest = candidates[c].cost < candidates[cheapest].cost ? c : cheapest;
 	candidates[cheapest].planned = true;
 	candidates[cheapest].reason = LEP_PLAN_CHEAPEST;
 }
@@ -149,6 +237,66 @@ add_variants(const LepRatings *ratings, const LepOptions *given, const LepSolver
 	return LEP_OK;
 }
 
+/* Do these options of the same call differ in no number? */
+static bool
+are_equal(const LepOptions *a, const LepOptions *b)
+{
+	for (int i = 0; lep_option(i) != NULL; i++)
+	{
+		bool is_number = lep_option(i)->type != LEP_OPTION_TEXT && lep_option(i)->type != LEP_OPTION_RANGE;
+
+		if (is_number && lep_option_number(a, i) != lep_option_number(b, i))
+			return false;
+	}
+	return true;
+}
+
+/* Is there such a candidate already?  What was given may leave no choice. */
+static bool
+is_repeated(const LepCandidate *candidates, int n)
+{
+	for (int c = 0; c < n; c++)
+	{
+		if (candidates[c].solver == candidates[n].solver &&
+			are_equal(&candidates[c].options, &candidates[n].options))
+			return true;
+	}
+	return false;
+}
+
+/* A solver by its standard options, its alternatives, and what follows from the best of them. */
+static LepStatus
+add_alternatives(const LepRatings *ratings, const LepOptions *given, const LepSolver *solver,
+				 LepCandidate *candidates, int *n, LepError *error)
+{
+	LepCandidate standard;
+	LepStatus status = lep_plan_candidate(ratings, given, solver, &standard, error);
+	bool more = status == LEP_OK;
+
+	standard.validates = true;
+	for (int number = 0; more && *n < LEP_MAX_TRIALS; number++)
+	{
+		LepCandidate *candidate = &candidates[*n];
+
+		*candidate = standard;
+		if (number > 0)
+		{
+			candidate->basis = LEP_PLAN_ALTERNATIVE;
+			more = solver->alternative != NULL && solver->alternative(number, &candidate->options);
+		}
+		if (!more || is_repeated(candidates, *n))
+			continue;
+		set_costs(ratings, candidate);
+		(*n)++;
+	}
+	if (status != LEP_OK || *n == LEP_MAX_TRIALS || solver->grow == NULL || !solver->grow(&standard.options))
+		return status;
+	standard.basis = LEP_PLAN_GROWN;
+	set_costs(ratings, &standard);
+	candidates[(*n)++] = standard;
+	return LEP_OK;
+}
+
 LepStatus
 lep_plan_candidates(const LepRatings *ratings, const LepOptions *given, LepCandidate *candidates, int *n,
 					LepError *error)
@@ -168,7 +316,9 @@ lep_plan_candidates(const LepRatings *ratings, const LepOptions *given, LepCandi
 	}
 	for (int i = 0; (solver = lep_solver_candidate(i)) != NULL && *n < LEP_MAX_TRIALS; i++)
 	{
-		LepStatus status = add_variants(ratings, given, solver, candidates, n, error);
+		LepStatus status = ratings->feedback == LEP_FEEDBACK_IMPLICIT
+							   ? add_alternatives(ratings, given, solver, candidates, n, error)
+							   : add_variants(ratings, given, solver, candidates, n, error);
 
 		if (status == LEP_OK)
 			continue;
@@ -241,7 +391,7 @@ work_size(const LepRatings *ratings, const LepCandidate *candidates, int n, int 
 	{
 		const LepSolver *solver = candidates[c].solver;
 		const LepOptions *options = &candidates[c].options;
-		LepShape train = shape_of(ratings, train_fraction(options));
+		LepShape train = shape_of(ratings, train_fraction(&candidates[c]));
 		LepShape all = shape_of(ratings, 1);
 		size_t model = model_size(ratings, &candidates[c]);
 		bool keeps_best = options->validation_fraction > 0 && solver->iterative && !solver->samples;
@@ -281,12 +431,18 @@ lep_plan_cost(const LepRatings *ratings, const LepOptions *given)
 	LepCandidate candidates[LEP_MAX_TRIALS];
 	LepError error;
 	double cost = 0;
+	double refit = 0;
 	int n;
 
 	if (lep_plan_candidates(ratings, given, candidates, &n, &error) != LEP_OK)
 		return 0;
 	lep_plan_choose(ratings, candidates, n, candidates[0].options.validation_fraction > 0);
 	for (int c = 0; c < n; c++)
-		cost += candidates[c].planned ? candidates[c].cost : 0;
-	return cost;
+	{
+		if (!candidates[c].planned)
+			continue;
+		cost += candidates[c].cost - candidates[c].refit_cost;
+		refit = candidates[c].refit_cost > refit ? candidates[c].refit_cost : refit;
+	}
+	return cost + refit;
 }

@@ -3,13 +3,20 @@
  *		Which algorithms a training will run, by stated formulas and before
  *		anything is run: what they cost, and how much memory they take.
  *
- * auto.  Candidates are those of solver.c, and their cheaper variants, that
- * learn from the feedback at hand and take every option that was given; the
- * most accurate first.  Explicit feedback: the first whose cost fits into
- * time_limit runs.  Implicit: all that fit together run and are compared on the
- * validation part; without one, the first that fits.  If none fits, the
- * cheapest runs.  Time that passes plays no role: the choice is a function of
- * data and options.
+ * auto.  Candidates are those of solver.c that learn from the feedback at hand
+ * and take every option that was given.  Time that passes plays no role: the
+ * choice is a function of data and options.
+ *
+ * Explicit feedback: they and their cheaper variants, the most accurate first; the
+ * first whose cost fits into time_limit runs.
+ *
+ * Implicit feedback: no method is best everywhere, so as many run as fit into
+ * time_limit together, the refit of one of them included, and are compared on the
+ * validation part.  First each algorithm's standard options get their share of the
+ * time, then what follows from others, then alternatives.  Without a validation
+ * part it is the first that fits.
+ *
+ * If none fits, the cheapest runs.
  */
 #ifndef LEP_PLAN_H
 #define LEP_PLAN_H
@@ -29,21 +36,47 @@ typedef enum LepPlanReason
 /* In words. */
 extern const char *lep_plan_reason_name(LepPlanReason reason);
 
+/* What a candidate follows from. */
+typedef enum LepPlanBasis
+{
+	LEP_PLAN_STANDARD,	  /* the options that were given, and defaults */
+	LEP_PLAN_GROWN,		  /* the best of its algorithm before it */
+	LEP_PLAN_ALTERNATIVE, /* as STANDARD, with other values */
+	LEP_N_PLAN_BASES
+} LepPlanBasis;
+
 /* An algorithm and what it would be run with. */
 typedef struct LepCandidate
 {
 	const LepSolver *solver;
-	LepOptions options; /* resolved */
+	LepPlanBasis basis;
+	LepOptions options; /* resolved; GROWN: as if the standard ones were the best */
+	bool validates;		/* something is decided by the validation part; else it is trained on */
 	bool planned;
 	LepPlanReason reason;
-	double cost; /* core seconds, refit included */
+	double cost;	   /* core seconds, refit included */
+	double refit_cost; /* of it: what only the best of them will take */
 } LepCandidate;
 
 /* At most so many candidates. */
-#define LEP_MAX_TRIALS 8
+#define LEP_MAX_TRIALS 16
+
+/*
+ * Users are judged by their lists up to so many scores (LepRankingSplit), to
+ * compare candidates and for the metrics of a training.
+ */
+#define LEP_PLAN_VALIDATION_SCORES 1e8
+#define LEP_PLAN_TEST_SCORES	   3e8
 
 /* Epochs of a fit, at most. */
 extern int lep_plan_epochs(const LepSolver *solver, const LepOptions *options);
+
+/*
+ * Does a training with this candidate alone decide anything by a validation part?
+ * Explicit feedback: when to stop, and how far off its predictions are.  Implicit:
+ * nothing, since fits run all their epochs.
+ */
+extern bool lep_plan_needs_validation(const LepRatings *ratings, const LepCandidate *candidate);
 
 /* Fill in an algorithm; fails where it cannot take what was given. */
 extern LepStatus lep_plan_candidate(const LepRatings *ratings, const LepOptions *given,

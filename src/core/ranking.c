@@ -23,6 +23,9 @@
 /* Loops on the calling thread ask whether to stop once in so many steps. */
 #define STOP_INTERVAL 65536
 
+/* Of the hash that draws users; any number would do. */
+#define SAMPLE_STREAM UINT64_C(0x6c69737473)
+
 /* A mean and a sum of squared deviations, as they grow (Welford 1962). */
 typedef struct Moments
 {
@@ -487,6 +490,13 @@ is_relevant(const LepRelevance *relevance, int64_t j)
 	return lep_part_in(relevance->parts, ratings->part[j]) && ratings->rating[j] >= relevance->min_rating;
 }
 
+static bool
+is_in_sample(const LepRelevance *relevance, int32_t u)
+{
+	return relevance->share <= 0 ||
+		   lep_ratings_in_sample(relevance->ratings, u, SAMPLE_STREAM, relevance->share);
+}
+
 /* The ranker's number of rating j's item, -1 for none. */
 static int32_t
 item_of_rating(const LepRelevance *relevance, int64_t j)
@@ -504,12 +514,14 @@ count_rows(LepEnv *env, const LepRelevance *relevance, int64_t *start, int32_t *
 
 	for (int32_t u = 0; u < ratings->n_users; u++)
 	{
+		bool in = is_in_sample(relevance, u);
+
 		start[u + 1] = start[u];
 		for (int64_t j = ratings->user_start[u]; j < ratings->user_start[u + 1]; j++)
 		{
 			if (j % STOP_INTERVAL == 0 && lep_env_stopped(env))
 				return LEP_ERR_STOPPED;
-			if (!is_relevant(relevance, j))
+			if (!in || !is_relevant(relevance, j))
 				continue;
 			if (item_of_rating(relevance, j) >= 0)
 				start[u + 1]++;
@@ -538,12 +550,17 @@ lep_ranking_relevant(LepArena *arena, const LepRelevance *relevance, LepView *vi
 	column = lep_arena_alloc(arena, start[ratings->n_users], sizeof(int32_t));
 	if (column == NULL)
 		return arena->env->error.status;
-	for (int64_t j = 0; j < ratings->n_ratings; j++)
+	for (int32_t u = 0; u < ratings->n_users; u++)
 	{
-		if (j % STOP_INTERVAL == 0 && lep_env_stopped(arena->env))
-			return LEP_ERR_STOPPED;
-		if (is_relevant(relevance, j) && item_of_rating(relevance, j) >= 0)
-			column[n++] = item_of_rating(relevance, j);
+		if (!is_in_sample(relevance, u))
+			continue;
+		for (int64_t j = ratings->user_start[u]; j < ratings->user_start[u + 1]; j++)
+		{
+			if (j % STOP_INTERVAL == 0 && lep_env_stopped(arena->env))
+				return LEP_ERR_STOPPED;
+			if (is_relevant(relevance, j) && item_of_rating(relevance, j) >= 0)
+				column[n++] = item_of_rating(relevance, j);
+		}
 	}
 	view->n_rows = ratings->n_users;
 	view->n = n;
@@ -563,12 +580,23 @@ count_filled_rows(const LepView *view)
 	return n;
 }
 
+double
+lep_ranking_share(const LepRatings *ratings, double max_scores)
+{
+	double n_users = (double) ratings->n_users;
+	double n = ratings->n_items > 0 ? max_scores / (double) ratings->n_items : n_users;
+
+	n = n < LEP_RANKING_MIN_SAMPLE ? LEP_RANKING_MIN_SAMPLE : n;
+	return max_scores > 0 && n < n_users ? n / n_users : 0;
+}
+
 /* What measure_split asks for; the views are in scratch. */
 static LepStatus
 fill_request(LepArena *scratch, const LepRankingSplit *split, LepView *views, LepRankingRequest *request)
 {
-	LepRelevance seen = { split->ratings, split->seen_parts, -INFINITY, NULL };
-	LepRelevance relevant = { split->ratings, split->parts, -INFINITY, NULL };
+	double share = lep_ranking_share(split->ratings, split->max_scores);
+	LepRelevance seen = { split->ratings, split->seen_parts, -INFINITY, NULL, 0 };
+	LepRelevance relevant = { split->ratings, split->parts, -INFINITY, NULL, share };
 	int32_t *none;
 	LepStatus status = lep_ranking_relevant(scratch, &relevant, &views[0], &none);
 

@@ -125,14 +125,15 @@ typedef struct LepRelevance
 	unsigned parts;
 	double min_rating;
 	const int32_t *item_of;
+	double share; /* of the users, drawn by a hash of their ids; 0: all */
 } LepRelevance;
 
 extern LepStatus
 lep_ranking_relevant(LepArena *arena, const LepRelevance *relevance, LepView *view, int32_t **n_unlisted);
 
 /*
- * A model against the parts of one set of ratings, as training judges itself.
- * Takes 4 bytes more for each rating in the parts, and 24 for each user.
+ * A model against the parts of one set of ratings, as training judges itself; of
+ * many users on some, always the same ones.  Takes 4 bytes more for each rating in the parts, and 24 for each user.
  */
 typedef struct LepRankingSplit
 {
@@ -141,7 +142,17 @@ typedef struct LepRankingSplit
 	unsigned parts;		 /* relevant */
 	int k;
 	unsigned wanted;
+	double max_scores; /* 0: all users; else so many that users times items are about this */
 } LepRankingSplit;
+
+/*
+ * A sample has so many users at least: the standard error of a mean NDCG is then
+ * under 0.01.
+ */
+#define LEP_RANKING_MIN_SAMPLE 1000
+
+/* The share of users that max_scores lets in. */
+extern double lep_ranking_share(const LepRatings *ratings, double max_scores);
 
 extern LepStatus lep_ranking_measure_split(LepEnv *env, const LepModel *model, const LepRankingSplit *split,
 										   LepRankingMetrics *metrics);

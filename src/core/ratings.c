@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "core/ratings_sort.h"
+#include "core/rng.h"
 
 #define MIN_CHUNK 1024
 #define MAX_CHUNK (256 * 1024)
@@ -442,4 +443,12 @@ lep_ratings_user(const LepRatings *ratings, int64_t j)
 			high = middle - 1;
 	}
 	return low;
+}
+
+bool
+lep_ratings_in_sample(const LepRatings *ratings, int32_t u, uint64_t seed, double share)
+{
+	uint64_t hash = lep_hash_combine(seed, lep_idmap_hash(ratings->users, u));
+
+	return (double) (hash >> 11) * 0x1p-53 < share;
 }

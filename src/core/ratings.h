@@ -111,4 +111,10 @@ extern int64_t lep_ratings_count(const LepRatings *ratings, unsigned parts);
 /* The user of rating j: O(log n_users).  Loops go user by user instead. */
 extern int32_t lep_ratings_user(const LepRatings *ratings, int64_t j);
 
+/*
+ * Is user u in a sample of this share of all users?  By a hash of the seed and
+ * her id, so that she stays in when others come and go.
+ */
+extern bool lep_ratings_in_sample(const LepRatings *ratings, int32_t u, uint64_t seed, double share);
+
 #endif /* LEP_RATINGS_H */

@@ -97,6 +97,19 @@ slim_neighbors(int32_t n_items, const LepOptions *options)
 	return (int64_t) n_items * lep_neighbor_rows_width(n_items, options->neighbors);
 }
 
+/* Fewer, larger weights or more, smaller ones. */
+static bool
+slim_alternative(int number, LepOptions *options)
+{
+	static const double ridges[] = { 50, 200 };
+
+	if (number > (int) (sizeof(ridges) / sizeof(ridges[0])) ||
+		lep_option_given(options, lep_option_find("regularization")))
+		return false;
+	options->regularization = ridges[number - 1];
+	return true;
+}
+
 static size_t
 slim_memory(const LepShape *shape, const LepOptions *options, int n_threads)
 {
@@ -377,6 +390,7 @@ const LepSolver lep_solver_slim = {
 	.iterative = false,
 	.has_step = false,
 	.neighbors = slim_neighbors,
+	.alternative = slim_alternative,
 	.memory = slim_memory,
 	.cost = slim_cost,
 	.start = slim_start,

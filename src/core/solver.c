@@ -21,9 +21,14 @@ static const LepSolver *const solvers[LEP_N_ALGORITHMS] = {
 	[LEP_ALGORITHM_SLIM] = &lep_solver_slim,
 };
 
-/* By accuracy; of equals the first is taken: the fastest per factor. */
+/*
+ * By accuracy; of equals the first is taken: the fastest per factor.  For implicit
+ * feedback, where it depends, slim and ials are good everywhere.
+ */
 static const LepSolver *const candidates[] = {
-	&lep_solver_bayes, &lep_solver_sgd, &lep_solver_als, &lep_solver_baseline, &lep_solver_popular, NULL,
+	&lep_solver_bayes,	  &lep_solver_sgd,	   &lep_solver_als,
+	&lep_solver_baseline, &lep_solver_slim,	   &lep_solver_ials,
+	&lep_solver_walk,	  &lep_solver_popular, NULL,
 };
 
 const LepSolver *

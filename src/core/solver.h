@@ -57,9 +57,23 @@ typedef struct LepSolver
 	/*
 	 * Variant number `variant`, from 1, is cheaper and less accurate than the one
 	 * before: sets the options that make it, unless they were given.  False if
-	 * there is no such variant.  NULL: none.  For auto.
+	 * there is no such variant.  NULL: none.  For auto, explicit feedback.
 	 */
 	bool (*variant)(int variant, LepOptions *options);
+
+	/*
+	 * Alternative number `number`, from 1, is the best somewhere: sets what makes
+	 * it in resolved and adapted options, unless that was given.  False if there is
+	 * no such alternative.  NULL: none.  For auto, implicit feedback.
+	 */
+	bool (*alternative)(int number, LepOptions *options);
+
+	/*
+	 * Sets, in resolved options, what makes the best alternative better still and
+	 * is not worth its time for the others, unless that was given; false if
+	 * nothing is left to do.  NULL: nothing is.  For auto, implicit feedback.
+	 */
+	bool (*grow)(LepOptions *options);
 
 	/* peak bytes of start() and epochs, beside the ratings; SIZE_MAX on overflow */
 	size_t (*memory)(const LepShape *shape, const LepOptions *options, int n_threads);

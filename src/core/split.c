@@ -16,6 +16,8 @@
  */
 #include "core/split.h"
 
+#include <math.h>
+
 #include "core/radix.h"
 #include "core/rng.h"
 
@@ -27,6 +29,12 @@
 
 /* And the folds' from both. */
 #define FOLD_STREAM UINT64_C(0x666f6c6473)
+
+/* An item's share that is held out for validation by its popularity, at most, where half of all may stay. */
+#define POPULAR_CAP 0.5
+
+/* Of an interval of [0, 1]: finer than any share can tell. */
+#define N_HALVINGS 50
 
 /* Digits of a time for selection. */
 #define DIGIT_BITS 16
@@ -61,14 +69,26 @@ hash_items(LepArena *scratch, const LepRatings *ratings)
 	return item_hash;
 }
 
+/* Shares of items' ratings to hold out, as thresholds of hashes. */
+typedef struct Shares
+{
+	uint64_t even;	/* of all items, unless there are others by item */
+	bool all;		/* everything is held out */
+	uint64_t *item; /* [n_items], or NULL */
+} Shares;
+
+static bool
+is_held_out(const Shares *shares, int32_t item, uint64_t hash)
+{
+	return shares->all || hash < (shares->item == NULL ? shares->even : shares->item[item]);
+}
+
 /* Move ratings of the train part to `part`, by a hash of seed and both ids. */
 static LepStatus
-split_random(LepArena *scratch, LepRatings *ratings, LepPart part, double fraction, uint64_t seed)
+split_random(LepArena *scratch, LepRatings *ratings, LepPart part, const Shares *shares, uint64_t seed)
 {
 	LepEnv *env = scratch->env;
 	uint64_t *item_hash = hash_items(scratch, ratings);
-	bool all;
-	uint64_t threshold = threshold_of(fraction, &all);
 
 	if (item_hash == NULL)
 		return env->error.status;
@@ -78,15 +98,96 @@ split_random(LepArena *scratch, LepRatings *ratings, LepPart part, double fracti
 
 		for (int64_t j = ratings->user_start[u]; j < ratings->user_start[u + 1]; j++)
 		{
-			uint64_t hash = lep_hash_combine(user_hash, item_hash[ratings->item[j]]);
+			int32_t item = ratings->item[j];
+			uint64_t hash = lep_hash_combine(user_hash, item_hash[item]);
 
 			if (stop_due(env, j))
 				return LEP_ERR_STOPPED;
-			if (ratings->part[j] == LEP_PART_TRAIN && (all || hash < threshold))
+			if (ratings->part[j] == LEP_PART_TRAIN && is_held_out(shares, item, hash))
 				ratings->part[j] = (uint8_t) part;
 		}
 	}
 	lep_arena_free(scratch, item_hash);
+	return LEP_OK;
+}
+
+/* Ratings of each item in the train part; NULL: failed or stopped. */
+static int64_t *
+count_items(LepArena *scratch, const LepRatings *ratings)
+{
+	int64_t *count = lep_arena_calloc(scratch, ratings->n_items, sizeof(int64_t));
+
+	for (int64_t j = 0; count != NULL && j < ratings->n_ratings; j++)
+	{
+		if (stop_due(scratch->env, j))
+			return NULL;
+		count[ratings->item[j]] += ratings->part[j] == LEP_PART_TRAIN;
+	}
+	return count;
+}
+
+/* Shares that grow with popularity: min(factor sqrt(n), cap) of an item's n ratings. */
+typedef struct PopularRule
+{
+	double factor;
+	double cap;
+} PopularRule;
+
+static double
+popular_share(const PopularRule *rule, int64_t n)
+{
+	double share = rule->factor * sqrt((double) n);
+
+	return share < rule->cap ? share : rule->cap;
+}
+
+/* How many ratings those shares hold out, of how many. */
+static double
+held_out(const int64_t *count, int32_t n_items, const PopularRule *rule, double *n)
+{
+	double sum = 0;
+
+	*n = 0;
+	for (int32_t i = 0; i < n_items; i++)
+	{
+		sum += popular_share(rule, count[i]) * (double) count[i];
+		*n += (double) count[i];
+	}
+	return sum;
+}
+
+/*
+ * Shares that together are the fraction: the factor by halving, since the cap
+ * makes it no closed form.
+ */
+static LepStatus
+popular_shares(LepArena *scratch, const LepRatings *ratings, double fraction, Shares *shares)
+{
+	int64_t *count = count_items(scratch, ratings);
+	PopularRule rule = { 1, fraction > POPULAR_CAP ? (1 + fraction) / 2 : POPULAR_CAP };
+	double low = 0;
+	double high = 1;
+
+	shares->item = lep_arena_alloc(scratch, ratings->n_items, sizeof(uint64_t));
+	if (count == NULL || shares->item == NULL)
+		return scratch->env->error.status;
+	for (int step = 0; step < N_HALVINGS; step++)
+	{
+		double n;
+		double held;
+
+		if (lep_env_stopped(scratch->env))
+			return LEP_ERR_STOPPED;
+		rule.factor = low + (high - low) / 2;
+		held = held_out(count, ratings->n_items, &rule, &n);
+		if (held < fraction * n)
+			low = rule.factor;
+		else
+			high = rule.factor;
+	}
+	for (int32_t i = 0; i < ratings->n_items; i++)
+		shares->item[i] = (uint64_t) (popular_share(&rule, count[i]) * 0x1p64);
+	lep_arena_free(scratch, count);
 	return LEP_OK;
 }
 
@@ -254,6 +355,7 @@ split_part(LepArena *scratch, LepRatings *ratings, const LepOptions *options, Le
 	bool test = part == LEP_PART_TEST;
 	double fraction = test ? options->test_fraction : options->validation_fraction;
 	uint64_t seed = (uint64_t) options->seed;
+	Shares shares = { 0, false, NULL };
 
 	switch ((LepSplit) options->split)
 	{
@@ -264,9 +366,17 @@ split_part(LepArena *scratch, LepRatings *ratings, const LepOptions *options, Le
 		case LEP_SPLIT_RANDOM:
 			break;
 	}
+	shares.even = threshold_of(fraction, &shares.all);
 	if (!test)
 		seed = lep_hash_combine(seed, VALIDATION_STREAM);
-	return split_random(scratch, ratings, part, fraction, seed);
+	if (!test && fraction > 0 && ratings->feedback == LEP_FEEDBACK_IMPLICIT)
+	{
+		LepStatus status = popular_shares(scratch, ratings, fraction, &shares);
+
+		if (status != LEP_OK)
+			return status;
+	}
+	return split_random(scratch, ratings, part, &shares, seed);
 }
 
 /* All ratings in the train part, if there is what the split needs. */

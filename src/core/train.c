@@ -32,16 +32,14 @@
 #define MAX_RETRIES	   6
 #define MAX_RMSE_RATIO 4
 
-/* Length of lists in the ranking metrics. */
-#define RANKING_K 10
-
 /* One fit: the input above, what came out below. */
 typedef struct Fit
 {
 	const LepSolver *solver;
 	LepOptions options; /* the step is halved in here */
 	unsigned parts;
-	bool validate;	/* judge each epoch on the validation part */
+	bool validate;	/* judge it on the validation part */
+	bool lists;		/* by its lists, as implicit feedback is, and not by its errors */
 	int max_epochs; /* exactly so many without validation */
 	LepPhase phase;
 	double max_rmse; /* above it a run has diverged; 0: no limit */
@@ -53,6 +51,7 @@ typedef struct Fit
 	int epochs;		/* of the model */
 	int n_retries;
 	LepErrorMetrics validation; /* of the model */
+	LepFigure ndcg;				/* likewise, for implicit feedback */
 	LepCurvePoint *curve;		/* in the caller's arena */
 	int n_curve;
 } Fit;
@@ -65,7 +64,10 @@ typedef struct Training
 	LepTrainResult *result;
 	LepCandidate candidates[LEP_MAX_TRIALS];
 	int n_candidates;
-	LepMoments train; /* of the train part */
+	bool presplit;	  /* the parts are the caller's and mean what they say */
+	bool validates;	  /* is there anything that the validation part decides? */
+	unsigned parts;	  /* that fits see before the refit */
+	LepMoments train; /* of them */
 	Fit best;
 } Training;
 
@@ -121,7 +123,7 @@ has_diverged(const Fit *fit, double train_rmse)
 static bool
 judges_epochs(const Fit *fit)
 {
-	return fit->validate && !fit->solver->samples;
+	return fit->validate && !fit->lists && !fit->solver->samples;
 }
 
 /*
@@ -181,6 +183,19 @@ run_epoch(LepEnv *env, const LepRatings *ratings, void *state, Fit *fit, int epo
 	return LEP_OK;
 }
 
+/* NDCG of lists of what users have not in the train part. */
+static LepStatus
+judge_lists(LepEnv *env, const LepRatings *ratings, const LepModel *model, LepFigure *ndcg)
+{
+	LepRankingSplit split = { ratings,	   LEP_PARTS_TRAIN,		   LEP_PARTS_VALIDATION,
+							  LEP_TRAIN_K, 1u << LEP_RANKING_NDCG, LEP_PLAN_VALIDATION_SCORES };
+	LepRankingMetrics metrics;
+	LepStatus status = lep_ranking_measure_split(env, model, &split, &metrics);
+
+	*ndcg = metrics.figure[LEP_RANKING_NDCG];
+	return status;
+}
+
 /* The model after all epochs, judged if there is a part for it. */
 static LepStatus
 export_last(LepEnv *env, const LepRatings *ratings, void *state, Fit *fit)
@@ -188,9 +203,11 @@ export_last(LepEnv *env, const LepRatings *ratings, void *state, Fit *fit)
 	LepStatus status = fit->solver->export_model(env, state, &fit->model);
 
 	fit->epochs = fit->max_epochs;
-	if (status == LEP_OK && fit->validate)
-		status = lep_metrics_errors(env, &fit->model, ratings, LEP_PARTS_VALIDATION, &fit->validation);
-	return status;
+	if (status != LEP_OK || !fit->validate)
+		return status;
+	if (fit->lists)
+		return judge_lists(env, ratings, &fit->model, &fit->ndcg);
+	return lep_metrics_errors(env, &fit->model, ratings, LEP_PARTS_VALIDATION, &fit->validation);
 }
 
 /* All epochs from a fresh state; leaves the model of the best. */
@@ -276,11 +293,13 @@ init_fit(const Training *training, Fit *fit, const LepSolver *solver, const LepO
 	memset(fit, 0, sizeof(*fit));
 	fit->solver = solver;
 	fit->options = *options;
-	fit->parts = LEP_PARTS_TRAIN;
+	fit->parts = training->parts;
+	fit->lists = training->ratings->feedback == LEP_FEEDBACK_IMPLICIT;
 	fit->max_epochs = lep_plan_epochs(solver, options);
 	fit->phase = LEP_PHASE_TRAIN;
 	fit->max_rmse = MAX_RMSE_RATIO * training->train.sd;
 	lep_metrics_clear(&fit->validation);
+	fit->ndcg = (LepFigure){ NAN, NAN, 0 };
 	set_scale(training->ratings, fit);
 }
 
@@ -288,7 +307,9 @@ init_fit(const Training *training, Fit *fit, const LepSolver *solver, const LepO
 static bool
 is_better(const Fit *a, const Fit *b)
 {
-	return b->solver == NULL || a->validation.rmse < b->validation.rmse;
+	if (b->solver == NULL)
+		return true;
+	return a->lists ? a->ndcg.value > b->ndcg.value : a->validation.rmse < b->validation.rmse;
 }
 
 /* Fit a candidate; it becomes the best or is thrown away. */
@@ -301,7 +322,7 @@ try_candidate(Training *training, const LepCandidate *candidate, LepTrial *trial
 	LepStatus status;
 
 	init_fit(training, &fit, candidate->solver, &candidate->options);
-	fit.validate = training->result->n_validation > 0 && training->ratings->feedback == LEP_FEEDBACK_EXPLICIT;
+	fit.validate = training->result->n_validation > 0 && training->validates;
 	fit.curve = lep_arena_alloc(arena, fit.max_epochs, sizeof(LepCurvePoint));
 	if (fit.curve == NULL)
 		return training->env->error.status;
@@ -314,6 +335,7 @@ try_candidate(Training *training, const LepCandidate *candidate, LepTrial *trial
 	}
 	trial->ran = true;
 	trial->validation_rmse = fit.validation.rmse;
+	trial->validation_ndcg = fit.ndcg;
 	trial->epochs = fit.epochs;
 	if (is_better(&fit, &training->best))
 	{
@@ -329,6 +351,38 @@ try_candidate(Training *training, const LepCandidate *candidate, LepTrial *trial
 	return LEP_OK;
 }
 
+/* The options of the best so far of a solver; NULL: none has run. */
+static const LepOptions *
+best_options(const LepTrainResult *result, const LepSolver *solver)
+{
+	const LepTrial *best = NULL;
+
+	for (int t = 0; t < result->n_trials; t++)
+	{
+		const LepTrial *trial = &result->trials[t];
+
+		if (trial->ran && trial->algorithm == solver->algorithm &&
+			(best == NULL || trial->validation_ndcg.value > best->validation_ndcg.value))
+			best = trial;
+	}
+	return best == NULL ? NULL : &best->options;
+}
+
+/* What follows from those before it gets its options; false: there is nothing to follow. */
+static bool
+follow(const LepTrainResult *result, LepCandidate *candidate)
+{
+	const LepOptions *basis;
+
+	if (candidate->basis != LEP_PLAN_GROWN)
+		return true;
+	basis = best_options(result, candidate->solver);
+	if (basis == NULL)
+		return false;
+	candidate->options = *basis;
+	return candidate->solver->grow(&candidate->options);
+}
+
 /*
  * Fit what is planned.  A candidate that diverges in spite of smaller steps is
  * out, but only if another one is left.
@@ -341,10 +395,12 @@ try_candidates(Training *training)
 
 	for (int c = 0; c < training->n_candidates; c++)
 	{
-		const LepCandidate *candidate = &training->candidates[c];
-		LepTrial *trial = &result->trials[result->n_trials++];
+		LepCandidate *candidate = &training->candidates[c];
+		LepTrial *trial = &result->trials[result->n_trials];
+		bool runs = candidate->planned && follow(result, candidate);
 		LepStatus status;
 
+		result->n_trials++;
 		trial->algorithm = candidate->solver->algorithm;
 		trial->cost = candidate->cost;
 		trial->options = candidate->options;
@@ -352,8 +408,9 @@ try_candidates(Training *training)
 		trial->ran = false;
 		trial->chosen = false;
 		trial->validation_rmse = NAN;
+		trial->validation_ndcg = (LepFigure){ NAN, NAN, 0 };
 		trial->epochs = 0;
-		if (!candidate->planned)
+		if (!runs)
 			continue;
 		status = try_candidate(training, candidate, trial);
 		if (status != LEP_OK && status != LEP_ERR_DIVERGED)
@@ -368,8 +425,9 @@ try_candidates(Training *training)
 static LepStatus
 test_ranking(const Training *training, const LepModel *model, LepRankingMetrics *metrics)
 {
-	LepRankingSplit split = { training->ratings, LEP_PARTS_TRAIN | LEP_PARTS_VALIDATION, LEP_PARTS_TEST,
-							  RANKING_K, LEP_RANKING_CHEAP };
+	LepRankingSplit split = { training->ratings, LEP_PARTS_TRAIN | LEP_PARTS_VALIDATION,
+							  LEP_PARTS_TEST,	 LEP_TRAIN_K,
+							  LEP_RANKING_CHEAP, LEP_PLAN_TEST_SCORES };
 
 	return lep_ranking_measure_split(training->env, model, &split, metrics);
 }
@@ -516,34 +574,57 @@ clear_result(LepTrainResult *result)
 	lep_metrics_clear(&result->test_mean);
 	lep_metrics_clear(&result->test_baseline);
 	lep_metrics_clear(&result->validation);
+	result->validation_ndcg = (LepFigure){ NAN, NAN, 0 };
 	result->median_mae = NAN;
 	lep_ranking_clear(&result->ranking);
 	lep_ranking_clear(&result->ranking_popular);
 }
 
-/* What is in each part, and which candidates run on it. */
+/* Is there anything that the validation part decides, with what is planned? */
+static bool
+needs_validation(const Training *training)
+{
+	bool needs = false;
+	int n_planned = 0;
+
+	for (int c = 0; c < training->n_candidates; c++)
+	{
+		if (!training->candidates[c].planned)
+			continue;
+		needs |= lep_plan_needs_validation(training->ratings, &training->candidates[c]);
+		n_planned++;
+	}
+	return needs || n_planned > 1;
+}
+
+/* What is in each part, which candidates run on it, and what they are fitted to. */
 static LepStatus
 count_parts(Training *training)
 {
 	LepTrainResult *result = training->result;
 	LepRatings *ratings = training->ratings;
 	LepEnv *env = training->env;
-	LepStatus status = lep_view_moments(env, ratings, LEP_PARTS_TRAIN, &training->train);
+	LepStatus status = lep_view_count(env, ratings, LEP_PARTS_VALIDATION, &result->n_validation);
 
-	if (status == LEP_OK)
-		status = lep_view_count(env, ratings, LEP_PARTS_VALIDATION, &result->n_validation);
 	if (status == LEP_OK)
 		status = lep_view_count(env, ratings, LEP_PARTS_TEST, &result->n_test);
 	if (status != LEP_OK)
 		return status;
+	if (training->n_candidates > 1)
+		lep_plan_choose(ratings, training->candidates, training->n_candidates, result->n_validation > 0);
+	training->validates = needs_validation(training);
+	training->parts = LEP_PARTS_TRAIN;
+	if (!training->validates && !training->presplit)
+	{
+		training->parts |= LEP_PARTS_VALIDATION;
+		result->n_validation = 0;
+	}
+	status = lep_view_moments(env, ratings, training->parts, &training->train);
 	result->n_train = training->train.n;
-	if (result->n_train == 0)
+	if (status == LEP_OK && result->n_train == 0)
 		return lep_fail(&env->error, LEP_ERR_EMPTY_TRAIN, NULL, (double) ratings->n_ratings, 0, 0);
 	report_phase(env, LEP_PHASE_SORT);
-	if (training->n_candidates > 1)
-		lep_plan_choose(training->ratings, training->candidates, training->n_candidates,
-						result->n_validation > 0);
-	return LEP_OK;
+	return status;
 }
 
 static LepStatus
@@ -565,6 +646,7 @@ keep_result(Training *training)
 	result->options = best->options;
 	result->epochs = best->epochs;
 	result->validation = best->validation;
+	result->validation_ndcg = best->ndcg;
 	result->curve = best->curve;
 	result->n_curve = best->n_curve;
 }
@@ -645,6 +727,7 @@ lep_train_presplit(LepArena *arena, LepRatings *ratings, const LepOptions *given
 	Training training;
 	LepStatus status = begin_training(&training, arena, ratings, given, result);
 
+	training.presplit = true;
 	if (status == LEP_OK)
 		status = count_parts(&training);
 	if (status == LEP_OK)

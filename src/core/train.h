@@ -7,6 +7,11 @@
  * the best by validation is judged on the test part, beside the mean and the
  * biases, and (option refit) fitted again to all ratings with the number of
  * epochs that was found.
+ *
+ * Better is a lower RMSE for explicit feedback, and a higher NDCG of lists for
+ * implicit.  There a fit runs all its epochs, and where there is nothing to
+ * compare or choose the validation part is trained on: what would be held out
+ * for it goes to the train part.
  */
 #ifndef LEP_TRAIN_H
 #define LEP_TRAIN_H
@@ -15,6 +20,9 @@
 #include "core/plan.h"
 #include "core/ranking.h"
 #include "core/solver.h"
+
+/* Length of the lists that implicit feedback is judged by. */
+#define LEP_TRAIN_K 10
 
 typedef struct LepCurvePoint
 {
@@ -31,9 +39,10 @@ typedef struct LepTrial
 	LepOptions options;	  /* it would run with */
 	LepPlanReason reason; /* why it ran, or did not */
 	bool ran;
-	bool chosen;			/* of those that ran */
-	double validation_rmse; /* NaN: did not run, or no validation part */
-	int epochs;				/* the best epoch */
+	bool chosen;			   /* of those that ran */
+	double validation_rmse;	   /* NaN: did not run, or no validation part, or implicit feedback */
+	LepFigure validation_ndcg; /* of lists of LEP_TRAIN_K, implicit feedback only; n = 0 likewise */
+	int epochs;				   /* the best epoch */
 } LepTrial;
 
 typedef struct LepTrainResult
@@ -54,6 +63,7 @@ typedef struct LepTrainResult
 	LepErrorMetrics test_mean;	   /* of the train part's mean */
 	LepErrorMetrics test_baseline; /* of the regularised biases */
 	LepErrorMetrics validation;
+	LepFigure validation_ndcg; /* n = 0: not measured */
 	double median_mae;		   /* of the medians, on the test part; NaN: there are no levels */
 	LepRankingMetrics ranking; /* k = 0: not computed (explicit feedback) */
 	LepRankingMetrics ranking_popular;
@@ -80,7 +90,8 @@ lep_train(LepArena *arena, LepRatings *ratings, const LepOptions *given, LepTrai
 
 /*
  * The same for ratings whose parts are set: fits to the train part, stops and
- * chooses by the validation part, and leaves it at that: no test, no refit.  The
+ * chooses by the validation part, and leaves it at that: no test, no refit.  What
+ * is in the validation part is not trained on, whether or not it is needed.  The
  * pool, if there is to be one, is the caller's.
  */
 extern LepStatus

@@ -45,6 +45,30 @@ walk_neighbors(int32_t n_items, const LepOptions *options)
 	return (int64_t) n_items * lep_neighbor_rows_width(n_items, options->neighbors);
 }
 
+/* Gives it the exponents, where they were not given. */
+static void
+set_exponents(LepOptions *options, double user, double source, double target)
+{
+	if (!lep_option_given(options, lep_option_find("user_exponent")))
+		options->user_exponent = user;
+	if (!lep_option_given(options, lep_option_find("source_exponent")))
+		options->source_exponent = source;
+	if (!lep_option_given(options, lep_option_find("target_exponent")))
+		options->target_exponent = target;
+}
+
+/* Walks as they are, walks that pull popular items down much, and walks of half steps, between the two. */
+static bool
+walk_alternative(int number, LepOptions *options)
+{
+	static const double exponents[][3] = { { 1, 1, 0 }, { 1, 1, 0.4 }, { 0.6, 0.5, 0.4 } };
+
+	if (number > (int) (sizeof(exponents) / sizeof(exponents[0])))
+		return false;
+	set_exponents(options, exponents[number - 1][0], exponents[number - 1][1], exponents[number - 1][2]);
+	return true;
+}
+
 static size_t
 walk_memory(const LepShape *shape, const LepOptions *options, int n_threads)
 {
@@ -134,6 +158,7 @@ const LepSolver lep_solver_walk = {
 	.iterative = false,
 	.has_step = false,
 	.neighbors = walk_neighbors,
+	.alternative = walk_alternative,
 	.memory = walk_memory,
 	.cost = walk_cost,
 	.start = walk_start,

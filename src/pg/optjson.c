@@ -152,6 +152,20 @@ lpg_options_to_json(const LepOptions *options, StringInfo buffer)
 }
 
 void
+lpg_solver_options_to_json(const LepOptions *options, StringInfo buffer)
+{
+	LpgJson json;
+
+	lpg_json_begin(&json, buffer);
+	for (int i = 0; lep_option(i) != NULL; i++)
+	{
+		if (lep_option(i)->algorithms != 0 && lep_option_applies(i, (LepAlgorithm) options->algorithm))
+			add_option(&json, options, i);
+	}
+	lpg_json_end(&json);
+}
+
+void
 lpg_options_given_to_json(const LepOptions *options, StringInfo buffer)
 {
 	LpgJson json;

@@ -25,6 +25,9 @@ extern void lpg_option_set(LepOptions *options, const char *name, const JsonbVal
 /* All values, as a JSON object, appended to the buffer. */
 extern void lpg_options_to_json(const LepOptions *options, StringInfo buffer);
 
+/* Only those that not every algorithm takes, of options resolved for one. */
+extern void lpg_solver_options_to_json(const LepOptions *options, StringInfo buffer);
+
 /* Only those that were given, as they would be given again. */
 extern void lpg_options_given_to_json(const LepOptions *options, StringInfo buffer);
 

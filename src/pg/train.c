@@ -264,7 +264,10 @@ build_metrics(const Training *t)
 				lpg_json_real(&json, lep_ranking_name((LepRankingMetric) m), r->ranking.figure[m].value);
 		}
 		lpg_json_real(&json, "popular_ndcg", r->ranking_popular.figure[LEP_RANKING_NDCG].value);
+		lpg_json_int(&json, "n_users", r->ranking.n_users);
 	}
+	if (r->validation_ndcg.n > 0)
+		lpg_json_real(&json, "validation_ndcg", r->validation_ndcg.value);
 	lpg_json_end(&json);
 	return lpg_json_datum(&buffer);
 }
@@ -363,6 +366,17 @@ add_curve(const Training *t, LpgJson *details)
 	appendStringInfoChar(details->buffer, ']');
 }
 
+/* A figure and its standard error; null where there is none. */
+static void
+add_figure(const LepFigure *figure, const char *name, LpgJson *json)
+{
+	char *error_name = psprintf("%s_error", name);
+
+	lpg_json_real(json, name, figure->value);
+	lpg_json_real(json, error_name, figure->std_error);
+	pfree(error_name);
+}
+
 /* What auto considered, or the one algorithm that was asked for. */
 static void
 add_trials(const Training *t, LpgJson *details)
@@ -378,14 +392,15 @@ add_trials(const Training *t, LpgJson *details)
 			appendStringInfoString(details->buffer, ", ");
 		lpg_json_begin(&json, details->buffer);
 		lpg_json_text(&json, "algorithm", lep_algorithm_name(trial->algorithm));
-		if (trial->algorithm == LEP_ALGORITHM_BAYES)
-			lpg_json_text(&json, "implicit", lep_implicit_name((LepImplicit) trial->options.implicit));
-		if (lep_solver_factors(lep_solver_get(trial->algorithm), &trial->options) > 0)
-			lpg_json_int(&json, "factors", trial->options.factors);
+		lpg_json_key(&json, "options");
+		lpg_solver_options_to_json(&trial->options, details->buffer);
 		lpg_json_real(&json, "estimated_seconds", trial->cost);
 		lpg_json_text(&json, "reason", lep_plan_reason_name(trial->reason));
 		lpg_json_bool(&json, "ran", trial->ran);
-		lpg_json_real(&json, "validation_rmse", trial->validation_rmse);
+		if (t->ratings->feedback == LEP_FEEDBACK_EXPLICIT)
+			lpg_json_real(&json, "validation_rmse", trial->validation_rmse);
+		else
+			add_figure(&trial->validation_ndcg, "validation_ndcg", &json);
 		lpg_json_int(&json, "epochs", trial->epochs);
 		lpg_json_bool(&json, "chosen", trial->chosen);
 		lpg_json_end(&json);

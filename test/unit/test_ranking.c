@@ -556,7 +556,7 @@ static void
 check_ranking(Case *c, int k)
 {
 	LepRankingSplit split = { c->ratings, LEP_PARTS_TRAIN | LEP_PARTS_VALIDATION, LEP_PARTS_TEST, k,
-							  LEP_RANKING_ALL };
+							  LEP_RANKING_ALL, 0 };
 	LepRankingMetrics metrics;
 	Brute brute;
 
@@ -694,9 +694,9 @@ test_popularity(void)
 {
 	Case c;
 	LepRankingSplit split = { NULL, LEP_PARTS_TRAIN | LEP_PARTS_VALIDATION, LEP_PARTS_TEST, 10,
-							  LEP_RANKING_ALL };
-	LepRelevance seen = { NULL, LEP_PARTS_TRAIN | LEP_PARTS_VALIDATION, -INFINITY, NULL };
-	LepRelevance liked = { NULL, LEP_PARTS_TEST, -INFINITY, NULL };
+							  LEP_RANKING_ALL, 0 };
+	LepRelevance seen = { NULL, LEP_PARTS_TRAIN | LEP_PARTS_VALIDATION, -INFINITY, NULL, 0 };
+	LepRelevance liked = { NULL, LEP_PARTS_TEST, -INFINITY, NULL, 0 };
 	LepRankingRequest request = { .k = 10, .wanted = LEP_RANKING_ALL };
 	LepRankingMetrics of_model;
 	LepRankingMetrics of_counts;
@@ -745,7 +745,7 @@ test_relevance_of_foreign_ratings(void)
 	static const int32_t column[] = { 5, 0, 6 };
 	static const int32_t missed[] = { 1, 0 };
 	Sample sample = { rows, 5 };
-	LepRelevance relevance = { NULL, LEP_PARTS_ALL, 4, item_of };
+	LepRelevance relevance = { NULL, LEP_PARTS_ALL, 4, item_of, 0 };
 	LepEnv env;
 	LepArena arena;
 	LepView view;
@@ -770,7 +770,7 @@ test_relevance_of_foreign_ratings(void)
 static void
 test_threads_and_kernels_do_not_matter(void)
 {
-	LepRankingSplit split = { NULL, LEP_PARTS_TRAIN, LEP_PARTS_TEST, 7, LEP_RANKING_ALL };
+	LepRankingSplit split = { NULL, LEP_PARTS_TRAIN, LEP_PARTS_TEST, 7, LEP_RANKING_ALL, 0 };
 	LepRankingMetrics first;
 	LepRankingMetrics metrics;
 	Case c;
@@ -813,7 +813,7 @@ stop_at(void *host)
 static void
 test_stops_when_told(void)
 {
-	LepRankingSplit split = { NULL, LEP_PARTS_TRAIN, LEP_PARTS_TEST, 7, LEP_RANKING_ALL };
+	LepRankingSplit split = { NULL, LEP_PARTS_TRAIN, LEP_PARTS_TEST, 7, LEP_RANKING_ALL, 0 };
 	LepRankingMetrics metrics;
 	LepStatus status = LEP_ERR_STOPPED;
 	int64_t n_stops = 0;
@@ -845,7 +845,7 @@ test_stops_when_told(void)
 static void
 test_memory_is_refused(void)
 {
-	LepRankingSplit split = { NULL, LEP_PARTS_TRAIN, LEP_PARTS_TEST, 50, LEP_RANKING_ALL };
+	LepRankingSplit split = { NULL, LEP_PARTS_TRAIN, LEP_PARTS_TEST, 50, LEP_RANKING_ALL, 0 };
 	LepRankingMetrics metrics;
 	LepStatus status = LEP_ERR_MEMORY_LIMIT;
 	size_t before;

@@ -568,9 +568,13 @@ test_implicit_feedback(void)
 	Case c;
 
 	case_begin_sample(&c, &sample, LEP_FEEDBACK_IMPLICIT);
+	set_text(&c, "algorithm", "popular");
 	if (CHECK_OK(train(&c)))
 	{
 		CHECK_INT_EQ(c.result.algorithm, LEP_ALGORITHM_POPULAR);
+		/* nothing is decided, so nothing is kept from training for it */
+		CHECK_INT_EQ(c.result.n_validation, 0);
+		CHECK_INT_EQ(c.result.n_train + c.result.n_test, c.ratings->n_ratings);
 		CHECK_INT_EQ(c.result.ranking.k, 10);
 		CHECK(c.result.ranking.n_users > 100);
 		CHECK(c.result.ranking.figure[LEP_RANKING_NDCG].value > 0 &&
