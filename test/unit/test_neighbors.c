@@ -9,7 +9,9 @@
 #include "core/kernels.h"
 #include "core/neighbor_rows.h"
 #include "core/neighbors.h"
+#include "core/pool.h"
 #include "core/ranker.h"
+#include "core/solver.h"
 #include "core/train.h"
 
 #define MAX_ITEMS 64
@@ -256,6 +258,195 @@ test_lists_are_those_of_a_scan(void)
 		check_lists(&run, 50);
 	run_end(&run);
 	sample_free(&sample);
+}
+
+/*
+ * The smallest and the most degenerate data, by the extremes of the options: a
+ * model of finite numbers, with neighbours, and some order of popularity.
+ */
+static void
+test_extremes(void)
+{
+	static const double exponents[] = { 0, 1, 4 };
+	Sample samples[4];
+
+	samples[0] = (Sample){ malloc(sizeof(SampleRow) * 4), 4 };	  /* two users with the same two items */
+	samples[1] = (Sample){ malloc(sizeof(SampleRow) * 1200), 0 }; /* 30 identical users of 40 items */
+	samples[2] = (Sample){ malloc(sizeof(SampleRow) * 1200), 0 }; /* one with all, others with one each */
+	samples[3] = (Sample){ malloc(sizeof(SampleRow) * 1200), 0 }; /* one item with everybody */
+	for (int j = 0; j < 4; j++)
+		samples[0].rows[j] = (SampleRow){ j / 2, j % 2, 1 };
+	for (int j = 0; j < 1200; j++)
+	{
+		samples[1].rows[samples[1].n++] = (SampleRow){ j / 40, j % 40, 1 };
+		if (j < 40)
+			samples[2].rows[samples[2].n++] = (SampleRow){ 0, j, -1e12 };
+		else if (j < 80)
+			samples[2].rows[samples[2].n++] = (SampleRow){ j, j % 40, 1e12 };
+		if (j < 400)
+			samples[3].rows[samples[3].n++] = (SampleRow){ j, 0, 0 };
+		else if (j < 800)
+			samples[3].rows[samples[3].n++] = (SampleRow){ j - 400, 1 + j % 40, 0 };
+	}
+	for (int s = 0; s < 4; s++)
+	{
+		for (int e = 0; e < 3; e++)
+		{
+			for (int a = 0; a < 2; a++)
+			{
+				LepOptions options;
+				LepTrainResult result;
+				LepRatings *ratings;
+				LepArena arena;
+				LepEnv env;
+
+				unit_env_init(&env);
+				lep_arena_init(&arena, &env);
+				ratings = sample_ratings(&arena, &samples[s], LEP_FEEDBACK_IMPLICIT);
+				lep_options_init(&options);
+				CHECK_OK(lep_options_set_text(&options, "algorithm", a == 0 ? "walk" : "slim", &env.error));
+				CHECK_OK(lep_options_set_real(&options, "user_exponent", exponents[e], &env.error));
+				CHECK_OK(lep_options_set_int(&options, "neighbors", 1000, &env.error));
+				CHECK_OK(lep_options_set_real(&options, "test_fraction", 0, &env.error));
+				if (a == 0)
+				{
+					CHECK_OK(lep_options_set_real(&options, "source_exponent", exponents[e], &env.error));
+					CHECK_OK(lep_options_set_real(&options, "target_exponent", exponents[e], &env.error));
+				}
+				else
+					CHECK_OK(lep_options_set_real(&options, "regularization", 0, &env.error));
+				if (CHECK_OK(lep_train(&arena, ratings, &options, &result)))
+				{
+					const LepModel *model = &result.model;
+
+					CHECK(lep_model_is_sane(model));
+					CHECK(model->neighbors->start[model->n_items] > 0);
+					for (int64_t k = 0; k < model->neighbors->start[model->n_items]; k++)
+						CHECK(fabsf(model->neighbors->weight[k]) < 1e6F, "%s %d %g: %g",
+							  a == 0 ? "walk" : "slim", s, exponents[e],
+							  (double) model->neighbors->weight[k]);
+					CHECK(model->item_bias[0] > 0, "%s %d %g", a == 0 ? "walk" : "slim", s, exponents[e]);
+				}
+				lep_arena_drop(&arena);
+				unit_env_done(&env);
+			}
+		}
+		sample_free(&samples[s]);
+	}
+}
+
+/* ---- a row that all threads sum ---- */
+
+#define LONG_USERS 950000
+#define LONG_ITEMS 1000
+
+/* Everybody has item 0 and one or two others: row 0 takes 2.2 million additions. */
+static Sample
+long_sample(void)
+{
+	Sample sample = { malloc(sizeof(SampleRow) * 3 * LONG_USERS), 0 };
+
+	for (int64_t u = 0; u < LONG_USERS; u++)
+	{
+		int64_t other = 1 + u % LONG_ITEMS;
+		int64_t third = 1 + (u * 7 + 3) % LONG_ITEMS;
+
+		sample.rows[sample.n++] = (SampleRow){ u, 0, 1 };
+		sample.rows[sample.n++] = (SampleRow){ u, other, 1 };
+		if (u % 3 == 0 && third != other)
+			sample.rows[sample.n++] = (SampleRow){ u, third, 1 };
+	}
+	return sample;
+}
+
+/* One epoch of a solver on so many threads, exported; user_exponent 1/2, so that sums are rounded. */
+static LepModel
+long_run(LepArena *arena, const LepRatings *ratings, LepAlgorithm algorithm, int n_threads)
+{
+	const LepSolver *solver = lep_solver_get(algorithm);
+	LepEnv *env = arena->env;
+	LepOptions options;
+	LepModel model;
+	LepArena scratch;
+	double train_rmse;
+	void *state;
+
+	lep_options_init(&options);
+	CHECK_OK(lep_options_set_real(&options, "user_exponent", 0.5, &env->error));
+	CHECK_OK(lep_options_set_int(&options, "neighbors", 300, &env->error));
+	CHECK_OK(lep_options_resolve(&options, algorithm, &options, &env->error));
+	CHECK_OK(lep_model_create(arena, ratings->n_users, ratings->n_items, 0, &model));
+	CHECK_OK(lep_model_add_neighbors(arena, solver->neighbors(ratings->n_items, &options), &model));
+	env->n_threads = n_threads;
+	CHECK_OK(lep_pool_start(env));
+	lep_arena_init(&scratch, env);
+	CHECK_OK(solver->start(&scratch, ratings, LEP_PARTS_ALL, &options, &state));
+	CHECK_OK(solver->epoch(env, state, 1, &train_rmse));
+	CHECK_OK(solver->export_model(env, state, &model));
+	lep_arena_drop(&scratch);
+	lep_pool_shutdown(env);
+	return model;
+}
+
+static void
+check_long_row(const LepRatings *ratings, const LepModel *model)
+{
+	static double sum[LONG_ITEMS + 1];
+	static double degree[LONG_ITEMS + 1];
+	const LepNeighbors *n = model->neighbors;
+
+	memset(sum, 0, sizeof(sum));
+	memset(degree, 0, sizeof(degree));
+	for (int32_t u = 0; u < ratings->n_users; u++)
+	{
+		int64_t start = ratings->user_start[u];
+		int64_t end = ratings->user_start[u + 1];
+
+		for (int64_t j = start; j < end; j++)
+		{
+			sum[ratings->item[j]] += 1 / sqrt((double) (end - start));
+			degree[ratings->item[j]]++;
+		}
+	}
+	CHECK_INT_EQ(n->start[1], 300);
+	for (int64_t e = 0; e < n->start[1]; e++)
+	{
+		int j = n->target[e];
+		double s = sum[j] / degree[0] * pow(degree[j], -0.2);
+
+		CHECK_CLOSE((double) n->weight[e], s, 1e-6 * s);
+	}
+}
+
+static void
+test_long_rows(void)
+{
+	static const LepAlgorithm algorithms[] = { LEP_ALGORITHM_WALK, LEP_ALGORITHM_SLIM };
+	Sample sample = long_sample();
+	LepEnv env;
+	LepArena arena;
+	LepRatings *ratings;
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	ratings = sample_ratings(&arena, &sample, LEP_FEEDBACK_IMPLICIT);
+	for (int a = 0; a < 2; a++)
+	{
+		LepModel one = long_run(&arena, ratings, algorithms[a], 1);
+		LepModel three = long_run(&arena, ratings, algorithms[a], 3);
+		size_t n = (size_t) one.neighbors->start[one.n_items];
+
+		if (a == 0)
+			check_long_row(ratings, &one);
+		CHECK_BYTES_EQ(three.neighbors->start, one.neighbors->start,
+					   ((size_t) one.n_items + 1) * sizeof(int64_t));
+		CHECK_BYTES_EQ(three.neighbors->target, one.neighbors->target, n * sizeof(int32_t));
+		CHECK_BYTES_EQ(three.neighbors->weight, one.neighbors->weight, n * sizeof(float));
+		CHECK_BYTES_EQ(three.item_bias, one.item_bias, (size_t) one.n_items * sizeof(float));
+	}
+	sample_free(&sample);
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
 }
 
 /* ---- what takes long can be stopped ---- */
@@ -518,6 +709,8 @@ main(void)
 	TEST(test_slim_solves_its_regression);
 	TEST(test_lists_are_those_of_a_scan);
 	TEST(test_lists_of_candidates);
+	TEST(test_extremes);
+	TEST(test_long_rows);
 	TEST(test_export_can_be_stopped);
 	TEST(test_a_large_basket_can_be_stopped);
 	TEST(test_a_long_list_can_be_stopped);
