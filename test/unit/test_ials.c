@@ -686,6 +686,24 @@ test_defaults_follow_the_data(void)
 	CHECK_CLOSE(options.regularization, 0.5, 0);
 }
 
+/* Epochs and the half after them. */
+static void
+test_cost(void)
+{
+	const LepSolver *solver = lep_solver_get(LEP_ALGORITHM_IALS);
+	LepShape shape = { 1000, 500, 30000, 0, true };
+	LepOptions one;
+	LepOptions ten;
+	LepError error;
+
+	lep_options_init(&one);
+	CHECK_OK(lep_options_resolve(&one, LEP_ALGORITHM_IALS, &one, &error));
+	ten = one;
+	one.epochs = 1;
+	ten.epochs = 10;
+	CHECK_CLOSE(10 * solver->cost(&shape, &ten) / solver->cost(&shape, &one), 10.5 / 1.5, 1e-12);
+}
+
 int
 main(void)
 {
@@ -702,5 +720,6 @@ main(void)
 	TEST(test_same_bits);
 	TEST(test_equal_ratings_are_as_none);
 	TEST(test_defaults_follow_the_data);
+	TEST(test_cost);
 	return unit_done();
 }
