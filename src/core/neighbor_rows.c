@@ -11,8 +11,8 @@
 
 #include "core/pool.h"
 
-/* Entries between two looks at should_stop: 10 ms where each is a cache miss. */
-#define SLICE_ENTRIES (64 * 1024)
+/* Entries between two looks at should_stop: some ms where each is a cache miss. */
+#define SLICE_ENTRIES (16 * 1024)
 
 int32_t
 lep_neighbor_rows_width(int32_t n_items, int64_t neighbors)
@@ -206,6 +206,11 @@ lep_neighbor_rows_export_turned(LepEnv *env, const LepNeighborRows *rows, LepNei
 	int64_t *start = neighbors->start;
 	LepStatus status = count_sources(env, rows, start, least);
 
+	/* they are written in no order */
+	if (status == LEP_OK)
+		status = lep_pool_clear(env, neighbors->target, start[rows->n_items] * (int64_t) sizeof(int32_t));
+	if (status == LEP_OK)
+		status = lep_pool_clear(env, neighbors->weight, start[rows->n_items] * (int64_t) sizeof(float));
 	for (int32_t i = 0; i < rows->n_items && status == LEP_OK; i++)
 	{
 		if (i % slice_rows(rows) == 0 && lep_env_stopped(env))
