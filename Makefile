@@ -16,6 +16,7 @@ OBJS = \
 	src/core/als.o \
 	src/core/baseline.o \
 	src/core/best.o \
+	src/core/blend.o \
 	src/core/contest.o \
 	src/core/cooccur.o \
 	src/core/cpu.o \

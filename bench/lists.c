@@ -11,7 +11,8 @@
  * since TEST is for that.  Each user of TEST whom TRAIN has gets a list of the
  * best items of TRAIN that are not hers in TRAIN; items of TEST that TRAIN has not
  * are missed.  KEY=VALUE are options of lepton_train; threads=N and k=N (length of
- * the lists, 20) are the program's own.
+ * the lists, 20) are the program's own.  For blend part=ALGORITHM,KEY=VALUE,...
+ * stands twice, and weights=A,B.
  *
  * Prints a line beginning with # for each candidate of auto, and one line, "name value" separated by tabs: algorithm, recall, NDCG and
  * precision at k; epochs; CPU seconds of lep_train (all threads) and its wall
@@ -32,6 +33,8 @@ typedef struct Bench
 	LepEnv env;
 	LepArena arena;
 	LepOptions options;
+	LepParts parts; /* of blend */
+	int n_parts;
 	int k;
 	LepRatings *train;
 	LepRatings *test;
@@ -124,6 +127,8 @@ print_trials(const LepTrainResult *result)
 			if (lep_option(i)->algorithms != 0 && lep_option_applies(i, trial->algorithm))
 				printf(" %s=%g", lep_option(i)->name, lep_option_number(&trial->options, i));
 		}
+		if (trial->algorithm == LEP_ALGORITHM_BLEND)
+			printf(" (%g, %g)", trial->options.weights[0], trial->options.weights[1]);
 		printf("\n");
 	}
 }
@@ -138,6 +143,36 @@ train(Bench *bench, const char *algorithm)
 	bench->cpu = cpu_seconds() - cpu;
 	bench->wall = wall_seconds() - begin;
 	bench->held = (double) bench->env.bytes_peak / 1e6;
+}
+
+/* "walk,user_exponent=1": the next part of a blend. */
+static void
+set_part(Bench *bench, char *text)
+{
+	LepOptions *part = &bench->parts.part[bench->n_parts % 2];
+	char *rest;
+	char *word = strtok_r(text, ",", &rest);
+
+	lep_options_init(part);
+	check(&bench->env, lep_options_set_text(part, "algorithm", word, &bench->env.error), "part");
+	while ((word = strtok_r(NULL, ",", &rest)) != NULL)
+		set_option(&bench->env, part, word);
+	bench->n_parts++;
+	if (bench->n_parts == 2)
+		check(&bench->env, lep_options_set_parts(&bench->options, "parts", &bench->parts, &bench->env.error),
+			  "parts");
+}
+
+static void
+set_weights(Bench *bench, const char *text)
+{
+	double weights[2];
+
+	if (sscanf(text, "%lf,%lf", &weights[0], &weights[1]) != 2)
+		die("not A,B", text);
+	check(&bench->env,
+		  lep_options_set_pair(&bench->options, "weights", weights[0], weights[1], &bench->env.error),
+		  "weights");
 }
 
 int
@@ -162,6 +197,10 @@ main(int argc, char **argv)
 	{
 		if (strncmp(argv[a], "k=", 2) == 0)
 			bench.k = atoi(argv[a] + 2);
+		else if (strncmp(argv[a], "part=", 5) == 0)
+			set_part(&bench, argv[a] + 5);
+		else if (strncmp(argv[a], "weights=", 8) == 0)
+			set_weights(&bench, argv[a] + 8);
 		else
 			set_option(&bench.env, &bench.options, argv[a]);
 	}

@@ -146,18 +146,30 @@ lep_gram_size(int n_factors)
 		   (size_t) 4 * 4 * LEP_ALIGNMENT;
 }
 
+/* Where rows of items are: laid out for queries, or side by side. */
+typedef struct GramRows
+{
+	const LepItems *items;
+	const float *rows; /* or */
+} GramRows;
+
 /* Add the products of the rows of items [first, first + n) to the sum. */
 static void
-add_block(LepGram *gram, const LepItems *items, int32_t first, int n, float *rows)
+add_block(LepGram *gram, const GramRows *from, int32_t first, int n, float *rows)
 {
 	int k = gram->n_factors;
 	int stride = lep_row_stride(k);
+	size_t bytes = (size_t) stride * sizeof(float);
 	float *block = rows + (size_t) BLOCK_ROWS * (size_t) stride;
 
 	for (int i = 0; i < n; i++)
-		memcpy(rows + (size_t) i * (size_t) stride, lep_items_row(items, first + i),
-			   (size_t) stride * sizeof(float));
-	memset(block, 0, (size_t) stride * (size_t) stride * sizeof(float));
+	{
+		const float *row = from->items != NULL ? lep_items_row(from->items, first + i)
+											   : from->rows + (int64_t) (first + i) * stride;
+
+		memcpy(rows + (size_t) i * (size_t) stride, row, bytes);
+	}
+	memset(block, 0, (size_t) stride * bytes);
 	lep_kernels->syrk_f32(block, stride, rows, stride, NULL, n);
 	for (int a = 0; a < k; a++)
 	{
@@ -167,8 +179,8 @@ add_block(LepGram *gram, const LepItems *items, int32_t first, int n, float *row
 	}
 }
 
-LepGram *
-lep_gram_create(LepArena *arena, const LepItems *items, int n_factors)
+static LepGram *
+create_gram(LepArena *arena, const GramRows *from, int32_t n_items, int n_factors)
 {
 	LepEnv *env = arena->env;
 	LepGram *gram = lep_arena_alloc(arena, 1, sizeof(LepGram));
@@ -177,19 +189,73 @@ lep_gram_create(LepArena *arena, const LepItems *items, int n_factors)
 
 	if (gram == NULL || rows == NULL)
 		return NULL;
-	gram->n_items = lep_items_count(items);
+	gram->n_items = n_items;
 	gram->n_factors = n_factors;
 	gram->product = lep_arena_calloc(arena, (int64_t) n_factors * n_factors, sizeof(double));
-	for (int32_t first = 0; gram->product != NULL && first < gram->n_items; first += BLOCK_ROWS)
+	for (int32_t first = 0; gram->product != NULL && first < n_items; first += BLOCK_ROWS)
 	{
-		int n = gram->n_items - first < BLOCK_ROWS ? (int) (gram->n_items - first) : BLOCK_ROWS;
+		int n = n_items - first < BLOCK_ROWS ? (int) (n_items - first) : BLOCK_ROWS;
 
 		if (lep_env_stopped(env))
 			return NULL;
-		add_block(gram, items, first, n, rows);
+		add_block(gram, from, first, n, rows);
 	}
 	lep_arena_free(arena, rows);
 	return gram->product == NULL ? NULL : gram;
+}
+
+LepGram *
+lep_gram_create(LepArena *arena, const LepItems *items, int n_factors)
+{
+	GramRows from = { items, NULL };
+
+	return create_gram(arena, &from, lep_items_count(items), n_factors);
+}
+
+LepGram *
+lep_gram_of_rows(LepArena *arena, const float *rows, int32_t n_items, int n_factors)
+{
+	GramRows from = { NULL, rows };
+
+	return create_gram(arena, &from, n_items, n_factors);
+}
+
+/* Sums that run side by side, so that one addition need not wait for the other. */
+#define LANES 8
+
+/* x . row, n numbers each. */
+static double
+dot_product(const double *x, const float *row, int n)
+{
+	double lane[LANES] = { 0 };
+	double sum = 0;
+	int f = 0;
+
+	for (; f + LANES <= n; f += LANES)
+	{
+		for (int l = 0; l < LANES; l++)
+			lane[l] += x[f + l] * (double) row[f + l];
+	}
+	for (; f < n; f++)
+		sum += x[f] * (double) row[f];
+	for (int l = 0; l < LANES; l++)
+		sum += lane[l];
+	return sum;
+}
+
+double
+lep_gram_norm(const LepGram *gram, const float *row)
+{
+	int k = gram->n_factors;
+	double sum = 0;
+
+	for (int a = 0; a < k; a++)
+	{
+		const double *product = gram->product + (size_t) a * (size_t) k;
+
+		sum += (double) row[a] * (2 * dot_product(product, row, a) + product[a] * (double) row[a]);
+	}
+	return sum > 0 ? sqrt(sum) : 0;
 }
 
 static double
@@ -332,6 +398,23 @@ lep_implicit_fold_in(LepEnv *env, const LepGram *gram, const LepImplicitRule *ru
 	return status;
 }
 
+/* The number whose multiple of the solution is nearest to the row. */
+static double
+multiple_of(const LepImplicitUser *user, const float *row)
+{
+	double product = 0;
+	double norm2 = 0;
+
+	if (row == NULL)
+		return 1;
+	for (int f = 0; f < user->n_factors; f++)
+	{
+		product += (double) row[f] * user->p[f];
+		norm2 += user->p[f] * user->p[f];
+	}
+	return norm2 > 0 ? product / norm2 : 1;
+}
+
 LepStatus
 lep_implicit_explain(LepEnv *env, const LepGram *gram, const LepImplicitRule *rule,
 					 const LepImplicitInput *input, int32_t i, double *terms)
@@ -344,6 +427,13 @@ lep_implicit_explain(LepEnv *env, const LepGram *gram, const LepImplicitRule *ru
 	status = lep_implicit_solve(&arena, gram, rule, input, &user);
 	if (status == LEP_OK)
 		status = lep_implicit_terms(env, &user, input, i, terms);
+	if (status == LEP_OK)
+	{
+		double multiple = multiple_of(&user, input->row);
+
+		for (int64_t j = 0; j < input->n && multiple != 1; j++)
+			terms[j] *= multiple;
+	}
 	lep_arena_drop(&arena);
 	return status;
 }

@@ -80,6 +80,12 @@ extern size_t lep_gram_size(int n_factors);
  */
 extern LepGram *lep_gram_create(LepArena *arena, const LepItems *items, int n_factors);
 
+/* The same of padded rows side by side, bit by bit. */
+extern LepGram *lep_gram_of_rows(LepArena *arena, const float *rows, int32_t n_items, int n_factors);
+
+/* The norm of what a padded row of factors says of all items: sqrt(p' Q'Q p). */
+extern double lep_gram_norm(const LepGram *gram, const float *row);
+
 /* What somebody has, with weights c where nothing else is said. */
 typedef struct LepImplicitInput
 {
@@ -87,6 +93,12 @@ typedef struct LepImplicitInput
 	const int32_t *item; /* [n] numbers; the same one twice counts twice */
 	const float *weight; /* [n] at least 0; NULL: 1 each */
 	int64_t n;
+
+	/*
+	 * For lep_implicit_explain(): her factors as a padded row of the model, which
+	 * may be a multiple of the solution (blend.h); NULL: they are the solution.
+	 */
+	const float *row;
 } LepImplicitInput;
 
 /* A^-1 of somebody, as its Cholesky factor. */
@@ -120,8 +132,8 @@ extern LepStatus lep_implicit_terms(LepEnv *env, LepImplicitUser *user, const Le
 									int32_t i, double *terms);
 
 /*
- * Solve for somebody with these weights, and give the terms of item i.  Scratch
- * memory from env.
+ * Solve for somebody with these weights, and give the terms of item i in the score
+ * of her row.  Scratch memory from env.
  */
 extern LepStatus lep_implicit_explain(LepEnv *env, const LepGram *gram, const LepImplicitRule *rule,
 									  const LepImplicitInput *input, int32_t i, double *terms);

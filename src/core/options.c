@@ -9,10 +9,11 @@
 #include <stddef.h>
 #include <string.h>
 
-static const char *const algorithm_words[] = { "auto", "baseline", "sgd",  "als",  "bayes",
-											   "ials", "popular",  "walk", "slim", NULL };
+static const char *const algorithm_words[] = { "auto",	  "baseline", "sgd",  "als",   "bayes", "ials",
+											   "popular", "walk",	  "slim", "blend", NULL };
 static const char *const feedback_words[] = { "auto", "explicit", "implicit", NULL };
 static const char *const split_words[] = { "random", "time", "leave_last", NULL };
+static const char *const validation_words[] = { "auto", "random", "time", "leave_last", "popular", NULL };
 static const char *const duplicates_words[] = { "auto", "last", "mean", "sum", "max", "error", NULL };
 static const char *const unknown_words[] = { "bias", "null", "error", NULL };
 static const char *const implicit_words[] = { "both", "users", "items", "none", NULL };
@@ -26,6 +27,7 @@ static const char *const point_words[] = { "mean", "median", NULL };
 #define TAKEN_BY_IALS	   (1u << LEP_ALGORITHM_IALS)
 #define TAKEN_BY_WALK	   (1u << LEP_ALGORITHM_WALK)
 #define TAKEN_BY_SLIM	   (1u << LEP_ALGORITHM_SLIM)
+#define TAKEN_BY_BLEND	   (1u << LEP_ALGORITHM_BLEND)
 #define TAKEN_BY_NEIGHBORS (TAKEN_BY_WALK | TAKEN_BY_SLIM)
 #define TAKEN_BY_FACTORS   (TAKEN_BY_SGD | TAKEN_BY_ALS)
 
@@ -105,6 +107,12 @@ static const LepOption option_table[] = {
 		"the weights for an item of n users are times n to the power of minus this: more brings rarer items"),
 	INT(max_user_items, TAKEN_BY_NEIGHBORS, 2, 1000000, 5000,
 		"of a user with more items a sample of about so many is learned from: a user costs their square"),
+	{ "parts", LEP_OPTION_PARTS, TAKEN_BY_BLEND, 0, 0, 0, "walk and ials", NULL,
+	  "an array of two objects of options, one of an algorithm with neighbors and one of ials" },
+	{ "weights", LEP_OPTION_PAIR, TAKEN_BY_BLEND, 0, 1e6, 1, "by validation", NULL,
+	  "how much each part counts, in their order; unless given, what is best on the validation part, without "
+	  "one 1 "
+	  "and 1" },
 	REAL(time_limit, 0, 0.001, 1e7, 60,
 		 "seconds of one core that auto and bayes may plan for, refit included, by stated formulas"),
 
@@ -120,6 +128,10 @@ static const LepOption option_table[] = {
 	ENUM(split, split_words, LEP_SPLIT_RANDOM,
 		 "how rows are held out: random, time (the newest) or leave_last (each user's newest)"),
 	REAL(test_fraction, 0, 0, 0.9, 0.1, "part of the ratings held out for the reported metrics"),
+	ENUM(validation_split, validation_words, LEP_VALIDATION_AUTO,
+		 "how the validation part is held out: as split (auto), or random, time, leave_last, or popular: at "
+		 "random, of "
+		 "popular items more"),
 	REAL(validation_fraction, 0, 0, 0.9, 0.1, "part of the rest that early stopping and auto look at"),
 	BOOL(refit, true, "train the published model on all rows once the epochs are known"),
 
@@ -163,6 +175,8 @@ static const size_t option_offsets[] = {
 	AT(source_exponent),
 	AT(target_exponent),
 	AT(max_user_items),
+	AT(parts),
+	AT(weights),
 	AT(time_limit),
 	AT(user_column),
 	AT(item_column),
@@ -173,6 +187,7 @@ static const size_t option_offsets[] = {
 	AT(min_item_ratings),
 	AT(split),
 	AT(test_fraction),
+	AT(validation_split),
 	AT(validation_fraction),
 	AT(refit),
 	AT(rating_scale),
@@ -333,6 +348,13 @@ store_number(LepOptions *options, int i, double value)
 		case LEP_OPTION_ENUM:
 			*(int *) value_of(options, i) = (int) value;
 			break;
+		case LEP_OPTION_PAIR:
+			((double *) value_of(options, i))[0] = value;
+			((double *) value_of(options, i))[1] = value;
+			break;
+		case LEP_OPTION_PARTS:
+			*(const LepParts **) value_of(options, i) = NULL;
+			break;
 		case LEP_OPTION_TEXT:
 		case LEP_OPTION_RANGE:
 			break;
@@ -374,9 +396,14 @@ static const char *
 type_words(LepOptionType type)
 {
 	static const char *const words[] = {
-		[LEP_OPTION_INT] = "a whole number", [LEP_OPTION_REAL] = "a number",
-		[LEP_OPTION_BOOL] = "true or false", [LEP_OPTION_ENUM] = "a word",
-		[LEP_OPTION_TEXT] = "a name",		 [LEP_OPTION_RANGE] = "an array of two numbers",
+		[LEP_OPTION_INT] = "a whole number",
+		[LEP_OPTION_REAL] = "a number",
+		[LEP_OPTION_BOOL] = "true or false",
+		[LEP_OPTION_ENUM] = "a word",
+		[LEP_OPTION_TEXT] = "a name",
+		[LEP_OPTION_RANGE] = "an array of two numbers",
+		[LEP_OPTION_PAIR] = "an array of two numbers",
+		[LEP_OPTION_PARTS] = "an array of two objects",
 	};
 
 	return words[type];
@@ -549,6 +576,80 @@ lep_options_set_range(LepOptions *options, const char *name, double low, double 
 	return LEP_OK;
 }
 
+LepStatus
+lep_options_set_pair(LepOptions *options, const char *name, double first, double second, LepError *error)
+{
+	int i = find_or_fail(name, error);
+	double *pair;
+	LepStatus status;
+
+	if (i < 0)
+		return LEP_ERR_OPTION_UNKNOWN;
+	if (option_table[i].type != LEP_OPTION_PAIR)
+		return fail_type(i, error);
+	status = check_range(i, first, error);
+	if (status == LEP_OK)
+		status = check_range(i, second, error);
+	if (status != LEP_OK)
+		return status;
+	pair = value_of(options, i);
+	pair[0] = first;
+	pair[1] = second;
+	mark_given(options, i);
+	return LEP_OK;
+}
+
+static LepStatus
+fail_parts(const char *name, int part, const char *reason, LepError *error)
+{
+	lep_fail(error, LEP_ERR_OPTION_PARTS, name, part, 0, 0);
+	lep_error_set_text(error, reason);
+	return LEP_ERR_OPTION_PARTS;
+}
+
+/* Part number `number`, from 1: an algorithm that can be one, and options of its own. */
+static LepStatus
+check_part(const char *name, const LepOptions *part, int number, LepError *error)
+{
+	unsigned algorithm = 1u << part->algorithm;
+	LepOptions resolved;
+
+	if ((algorithm & (TAKEN_BY_NEIGHBORS | TAKEN_BY_IALS)) == 0)
+		return fail_parts(name, number, algorithm_words[part->algorithm], error);
+	for (int i = 0; i < N_OPTIONS; i++)
+	{
+		if (lep_option_given(part, i) && option_table[i].algorithms == 0 &&
+			option_offsets[i] != AT(algorithm))
+			return fail_parts(name, number, option_table[i].name, error);
+	}
+	return lep_options_resolve(part, (LepAlgorithm) part->algorithm, &resolved, error);
+}
+
+LepStatus
+lep_options_set_parts(LepOptions *options, const char *name, const LepParts *parts, LepError *error)
+{
+	int i = find_or_fail(name, error);
+	int n_neighbors = 0;
+
+	if (i < 0)
+		return LEP_ERR_OPTION_UNKNOWN;
+	if (option_table[i].type != LEP_OPTION_PARTS)
+		return fail_type(i, error);
+	for (int p = 0; p < 2; p++)
+	{
+		LepStatus status = check_part(name, &parts->part[p], p + 1, error);
+
+		if (status != LEP_OK)
+			return status;
+		n_neighbors += (1u << parts->part[p].algorithm & TAKEN_BY_NEIGHBORS) != 0;
+	}
+	if (n_neighbors != 1)
+		return fail_parts(name, 0, algorithm_words[parts->part[1].algorithm], error);
+	options->parts = parts;
+	mark_given(options, i);
+	return LEP_OK;
+}
+
 double
 lep_option_number(const LepOptions *options, int i)
 {
@@ -564,6 +665,8 @@ lep_option_number(const LepOptions *options, int i)
 			return *(const bool *) value;
 		case LEP_OPTION_ENUM:
 			return *(const int *) value;
+		case LEP_OPTION_PAIR:
+		case LEP_OPTION_PARTS:
 		case LEP_OPTION_TEXT:
 		case LEP_OPTION_RANGE:
 			break;
@@ -574,7 +677,9 @@ lep_option_number(const LepOptions *options, int i)
 const double *
 lep_option_range(const LepOptions *options, int i)
 {
-	return option_table[i].type == LEP_OPTION_RANGE ? value_of(options, i) : NULL;
+	LepOptionType type = option_table[i].type;
+
+	return type == LEP_OPTION_RANGE || type == LEP_OPTION_PAIR ? value_of(options, i) : NULL;
 }
 
 const char *
@@ -590,11 +695,27 @@ lep_option_copy(LepOptions *to, const LepOptions *from, int i)
 		[LEP_OPTION_INT] = sizeof(int64_t),		 [LEP_OPTION_REAL] = sizeof(double),
 		[LEP_OPTION_BOOL] = sizeof(bool),		 [LEP_OPTION_ENUM] = sizeof(int),
 		[LEP_OPTION_TEXT] = LEP_OPTION_TEXT_LEN, [LEP_OPTION_RANGE] = 2 * sizeof(double),
+		[LEP_OPTION_PAIR] = 2 * sizeof(double),	 [LEP_OPTION_PARTS] = sizeof(const LepParts *),
 	};
 
 	memcpy(value_of(to, i), value_of(from, i), sizes[option_table[i].type]);
 	if (lep_option_given(from, i))
 		mark_given(to, i);
+}
+
+void
+lep_options_to_part(const LepOptions *resolved, LepOptions *part)
+{
+	lep_options_init(part);
+	part->algorithm = resolved->algorithm;
+	for (int i = 0; i < N_OPTIONS; i++)
+	{
+		if (option_table[i].algorithms == 0 || !lep_option_applies(i, (LepAlgorithm) resolved->algorithm))
+			continue;
+		lep_option_copy(part, resolved, i);
+		mark_given(part, i);
+	}
+	mark_given(part, lep_option_find("algorithm"));
 }
 
 void
@@ -659,6 +780,12 @@ const char *
 lep_split_name(LepSplit split)
 {
 	return split_words[split];
+}
+
+const char *
+lep_validation_name(LepValidation validation)
+{
+	return validation_words[validation];
 }
 
 const char *

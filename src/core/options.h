@@ -26,6 +26,7 @@ typedef enum LepAlgorithm
 	LEP_ALGORITHM_POPULAR,
 	LEP_ALGORITHM_WALK,
 	LEP_ALGORITHM_SLIM,
+	LEP_ALGORITHM_BLEND,
 	LEP_N_ALGORITHMS
 } LepAlgorithm;
 
@@ -42,6 +43,16 @@ typedef enum LepSplit
 	LEP_SPLIT_TIME,
 	LEP_SPLIT_LEAVE_LAST
 } LepSplit;
+
+/* How the validation part is held out; the words of LepSplit in their order, after auto. */
+typedef enum LepValidation
+{
+	LEP_VALIDATION_AUTO,
+	LEP_VALIDATION_RANDOM,
+	LEP_VALIDATION_TIME,
+	LEP_VALIDATION_LEAVE_LAST,
+	LEP_VALIDATION_POPULAR
+} LepValidation;
 
 typedef enum LepDuplicates
 {
@@ -83,16 +94,20 @@ typedef enum LepPoint
 
 typedef enum LepOptionType
 {
-	LEP_OPTION_INT,	 /* int64_t */
-	LEP_OPTION_REAL, /* double */
-	LEP_OPTION_BOOL, /* bool */
-	LEP_OPTION_ENUM, /* int, one of words */
-	LEP_OPTION_TEXT, /* char [LEP_OPTION_TEXT_LEN] */
-	LEP_OPTION_RANGE /* double [2], ascending */
+	LEP_OPTION_INT,	  /* int64_t */
+	LEP_OPTION_REAL,  /* double */
+	LEP_OPTION_BOOL,  /* bool */
+	LEP_OPTION_ENUM,  /* int, one of words */
+	LEP_OPTION_TEXT,  /* char [LEP_OPTION_TEXT_LEN] */
+	LEP_OPTION_RANGE, /* double [2], ascending */
+	LEP_OPTION_PARTS, /* const LepParts * */
+	LEP_OPTION_PAIR	  /* double [2] */
 } LepOptionType;
 
 #define LEP_OPTION_TEXT_LEN 64 /* a column name, NAMEDATALEN */
 #define LEP_MAX_OPTIONS		64
+
+typedef struct LepParts LepParts;
 
 typedef struct LepOptions
 {
@@ -122,6 +137,8 @@ typedef struct LepOptions
 	double source_exponent;
 	double target_exponent;
 	int64_t max_user_items; /* of a user whose items are more a sample is taken */
+	const LepParts *parts;	/* somebody else's memory; NULL: walk and ials as they are */
+	double weights[2];		/* of the parts, in their order */
 	double time_limit;		/* seconds */
 
 	/* the data */
@@ -136,6 +153,7 @@ typedef struct LepOptions
 	/* measuring */
 	int split; /* LepSplit */
 	double test_fraction;
+	int validation_split; /* LepValidation */
 	double validation_fraction;
 	bool refit;
 
@@ -149,6 +167,15 @@ typedef struct LepOptions
 	int64_t keep; /* versions */
 	bool wait;	  /* for another training of this model */
 } LepOptions;
+
+/*
+ * What a blend is made of: one algorithm of item neighbours and one of factors, in
+ * either order, with their options as given.
+ */
+struct LepParts
+{
+	LepOptions part[2];
+};
 
 /* One row of the table. */
 typedef struct LepOption
@@ -201,18 +228,34 @@ lep_options_set_text(LepOptions *options, const char *name, const char *value, L
 extern LepStatus
 lep_options_set_range(LepOptions *options, const char *name, double low, double high, LepError *error);
 
+extern LepStatus
+lep_options_set_pair(LepOptions *options, const char *name, double first, double second, LepError *error);
+
+/*
+ * Parts are kept as a pointer: they must live as long as the options and their
+ * copies.  OPTION_PARTS for what makes no blend.
+ */
+extern LepStatus
+lep_options_set_parts(LepOptions *options, const char *name, const LepParts *parts, LepError *error);
+
 /* OPTION_TYPE for a value of a kind that no option takes; OPTION_UNKNOWN where there is no such option. */
 extern LepStatus lep_options_fail_type(const char *name, LepError *error);
 
 /* The value of row i, as a number (bool 0/1, enum its index). */
 extern double lep_option_number(const LepOptions *options, int i);
 
-/* Row i's range or text; NULL for other types. */
+/* Row i's range or pair, or its text; NULL for other types. */
 extern const double *lep_option_range(const LepOptions *options, int i);
 extern const char *lep_option_text(const LepOptions *options, int i);
 
 /* Give row i the value, and make it as given, as it is in `from`. */
 extern void lep_option_copy(LepOptions *to, const LepOptions *from, int i);
+
+/*
+ * A part of a blend out of options resolved for its algorithm: what only some
+ * algorithms take, all of it as given.
+ */
+extern void lep_options_to_part(const LepOptions *resolved, LepOptions *part);
 
 /* Keep row i's value, but as one that was not given. */
 extern void lep_option_forget(LepOptions *options, int i);
@@ -229,6 +272,7 @@ extern const char *lep_algorithm_name(LepAlgorithm algorithm);
 extern const char *lep_feedback_name(LepFeedback feedback);
 extern const char *lep_duplicates_name(LepDuplicates duplicates);
 extern const char *lep_split_name(LepSplit split);
+extern const char *lep_validation_name(LepValidation validation);
 extern const char *lep_implicit_name(LepImplicit implicit);
 
 #endif /* LEP_OPTIONS_H */

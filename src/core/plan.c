@@ -61,6 +61,17 @@ judging_cost(const LepRatings *ratings, const LepCandidate *candidate, double ma
 	return cost;
 }
 
+/* And to choose by it. */
+static double
+choice_cost(const LepRatings *ratings, const LepCandidate *candidate)
+{
+	const LepSolver *solver = candidate->solver;
+
+	if (solver->chooses == NULL || !solver->chooses(&candidate->options))
+		return 0;
+	return LEP_PLAN_CHOICES * judging_cost(ratings, candidate, LEP_PLAN_CHOICE_SCORES);
+}
+
 /* Epochs at most, on the train part and then on everything, and what is judged by. */
 static void
 set_costs(const LepRatings *ratings, LepCandidate *candidate)
@@ -75,7 +86,8 @@ set_costs(const LepRatings *ratings, LepCandidate *candidate)
 	if (ratings->feedback == LEP_FEEDBACK_IMPLICIT)
 	{
 		if (candidate->validates && options->validation_fraction > 0)
-			candidate->cost += judging_cost(ratings, candidate, LEP_PLAN_VALIDATION_SCORES);
+			candidate->cost += judging_cost(ratings, candidate, LEP_PLAN_VALIDATION_SCORES) +
+							   choice_cost(ratings, candidate);
 		if (options->test_fraction > 0)
 			candidate->refit_cost += judging_cost(ratings, candidate, LEP_PLAN_TEST_SCORES);
 	}
@@ -85,8 +97,10 @@ set_costs(const LepRatings *ratings, LepCandidate *candidate)
 bool
 lep_plan_needs_validation(const LepRatings *ratings, const LepCandidate *candidate)
 {
-	(void) candidate;
-	return ratings->feedback == LEP_FEEDBACK_EXPLICIT;
+	const LepSolver *solver = candidate->solver;
+
+	return ratings->feedback == LEP_FEEDBACK_EXPLICIT ||
+		   (solver->chooses != NULL && solver->chooses(&candidate->options));
 }
 
 LepStatus
@@ -149,18 +163,38 @@ plan_first(LepCandidate *candidates, int n)
 	return n_planned;
 }
 
+/* Does the candidate make one part of a blend? */
+static bool
+makes_neighbors(const LepCandidate *candidate)
+{
+	return candidate->solver->neighbors != NULL && !candidate->solver->follows;
+}
+
+static bool
+makes_factors(const LepCandidate *candidate)
+{
+	return !candidate->solver->follows && lep_solver_factors(candidate->solver, &candidate->options) > 0;
+}
+
 /* Is there what the candidate follows from? */
 static bool
 has_basis(const LepCandidate *candidates, int n, const LepCandidate *candidate)
 {
-	if (candidate->basis != LEP_PLAN_GROWN)
-		return true;
+	bool same = false;
+	bool neighbors = false;
+	bool factors = false;
+
 	for (int c = 0; c < n; c++)
 	{
-		if (candidates[c].planned && candidates[c].solver == candidate->solver)
-			return true;
+		if (!candidates[c].planned)
+			continue;
+		same |= candidates[c].solver == candidate->solver;
+		neighbors |= makes_neighbors(&candidates[c]);
+		factors |= makes_factors(&candidates[c]);
 	}
-	return false;
+	if (candidate->basis == LEP_PLAN_BLENDED)
+		return neighbors && factors;
+	return same || candidate->basis != LEP_PLAN_GROWN;
 }
 
 /* As many as fit together with what the costliest of them takes at the end. */
@@ -243,9 +277,7 @@ are_equal(const LepOptions *a, const LepOptions *b)
 {
 	for (int i = 0; lep_option(i) != NULL; i++)
 	{
-		bool is_number = lep_option(i)->type != LEP_OPTION_TEXT && lep_option(i)->type != LEP_OPTION_RANGE;
-
-		if (is_number && lep_option_number(a, i) != lep_option_number(b, i))
+		if (lep_option_number(a, i) != lep_option_number(b, i))
 			return false;
 	}
 	return true;
@@ -262,6 +294,16 @@ is_repeated(const LepCandidate *candidates, int n)
 			return true;
 	}
 	return false;
+}
+
+/* Make a blend of these parts, as far as the plan can see it. */
+static void
+set_blend(const LepRatings *ratings, LepCandidate *candidate, const LepParts *parts)
+{
+	LepShape shape = shape_of(ratings, 1);
+
+	candidate->options.parts = parts;
+	candidate->solver->adapt(&shape, &candidate->options);
 }
 
 /* A solver by its standard options, its alternatives, and what follows from the best of them. */
@@ -297,6 +339,62 @@ add_alternatives(const LepRatings *ratings, const LepOptions *given, const LepSo
 	return LEP_OK;
 }
 
+/* What a blend of these candidates is made of at most; false: there is nothing to blend. */
+static bool
+costliest_parts(const LepCandidate *candidates, int n, LepParts *parts)
+{
+	const LepCandidate *costliest[2] = { NULL, NULL };
+
+	for (int c = 0; c < n; c++)
+	{
+		for (int p = 0; p < 2; p++)
+		{
+			if ((p == 0 ? makes_neighbors(&candidates[c]) : makes_factors(&candidates[c])) &&
+				(costliest[p] == NULL || candidates[c].cost > costliest[p]->cost))
+				costliest[p] = &candidates[c];
+		}
+	}
+	if (costliest[0] == NULL || costliest[1] == NULL)
+		return false;
+	for (int p = 0; p < 2; p++)
+		lep_options_to_part(&costliest[p]->options, &parts->part[p]);
+	return true;
+}
+
+/*
+ * A candidate that will be made of others before it.  Its parts are not known
+ * yet: it is planned as if they were the costliest.
+ */
+static LepStatus
+add_blended(const LepRatings *ratings, const LepOptions *given, const LepSolver *solver,
+			LepCandidate *candidates, int *n, LepError *error)
+{
+	LepCandidate *candidate = &candidates[*n];
+	LepParts parts;
+	LepStatus status = lep_plan_candidate(ratings, given, solver, candidate, error);
+
+	if (status != LEP_OK || !costliest_parts(candidates, *n, &parts))
+		return status;
+	candidate->basis = LEP_PLAN_BLENDED;
+	candidate->validates = true;
+	set_blend(ratings, candidate, &parts);
+	set_costs(ratings, candidate);
+	candidate->options.parts = NULL;
+	(*n)++;
+	return LEP_OK;
+}
+
+static LepStatus
+add_solver(const LepRatings *ratings, const LepOptions *given, const LepSolver *solver,
+		   LepCandidate *candidates, int *n, LepError *error)
+{
+	if (ratings->feedback == LEP_FEEDBACK_EXPLICIT)
+		return add_variants(ratings, given, solver, candidates, n, error);
+	if (solver->follows && !lep_option_given(given, lep_option_find("parts")))
+		return add_blended(ratings, given, solver, candidates, n, error);
+	return add_alternatives(ratings, given, solver, candidates, n, error);
+}
+
 LepStatus
 lep_plan_candidates(const LepRatings *ratings, const LepOptions *given, LepCandidate *candidates, int *n,
 					LepError *error)
@@ -316,9 +414,7 @@ lep_plan_candidates(const LepRatings *ratings, const LepOptions *given, LepCandi
 	}
 	for (int i = 0; (solver = lep_solver_candidate(i)) != NULL && *n < LEP_MAX_TRIALS; i++)
 	{
-		LepStatus status = ratings->feedback == LEP_FEEDBACK_IMPLICIT
-							   ? add_alternatives(ratings, given, solver, candidates, n, error)
-							   : add_variants(ratings, given, solver, candidates, n, error);
+		LepStatus status = add_solver(ratings, given, solver, candidates, n, error);
 
 		if (status == LEP_OK)
 			continue;
@@ -336,6 +432,20 @@ lep_plan_candidates(const LepRatings *ratings, const LepOptions *given, LepCandi
 	return first_failure;
 }
 
+/* Entries of a model's neighbours, and what its users have. */
+static size_t
+neighbors_size(const LepRatings *ratings, const LepCandidate *candidate)
+{
+	size_t bytes;
+
+	if (candidate->solver->neighbors == NULL)
+		return 0;
+	bytes = lep_mul_size((size_t) candidate->solver->neighbors(ratings->n_items, &candidate->options),
+						 sizeof(int32_t) + sizeof(float));
+	bytes = lep_add_size(bytes, ((size_t) ratings->n_items + 1) * sizeof(int64_t));
+	return lep_add_size(bytes, lep_view_size(ratings->n_users, ratings->n_ratings));
+}
+
 static size_t
 model_size(const LepRatings *ratings, const LepCandidate *candidate)
 {
@@ -343,7 +453,9 @@ model_size(const LepRatings *ratings, const LepCandidate *candidate)
 	size_t bytes = lep_model_size(ratings->n_users, ratings->n_items,
 								  lep_solver_factors(candidate->solver, &candidate->options));
 
-	return candidate->solver->samples ? lep_add_size(bytes, ids * sizeof(float)) : bytes;
+	if (candidate->solver->samples)
+		bytes = lep_add_size(bytes, ids * sizeof(float));
+	return lep_add_size(bytes, neighbors_size(ratings, candidate));
 }
 
 /* The ratings themselves, with their id maps (text ids aside). */
@@ -389,18 +501,24 @@ work_size(const LepRatings *ratings, const LepCandidate *candidates, int n, int 
 
 	for (int c = 0; c < n; c++)
 	{
-		const LepSolver *solver = candidates[c].solver;
-		const LepOptions *options = &candidates[c].options;
+		LepCandidate candidate = candidates[c];
+		const LepSolver *solver = candidate.solver;
+		const LepOptions *options = &candidate.options;
+		LepParts parts;
 		LepShape train = shape_of(ratings, train_fraction(&candidates[c]));
 		LepShape all = shape_of(ratings, 1);
-		size_t model = model_size(ratings, &candidates[c]);
+		size_t model;
 		bool keeps_best = options->validation_fraction > 0 && solver->iterative && !solver->samples;
-		size_t models = keeps_best ? lep_mul_size(model, 2) : model;
-		size_t fit = lep_add_size(models, solver->memory(&train, options, n_threads));
+		size_t fit;
 		size_t refit;
 
-		if (!candidates[c].planned)
+		if (!candidate.planned)
 			continue;
+		if (candidate.basis == LEP_PLAN_BLENDED && costliest_parts(candidates, n, &parts))
+			set_blend(ratings, &candidate, &parts);
+		model = model_size(ratings, &candidate);
+		fit = lep_add_size(keeps_best ? lep_mul_size(model, 2) : model,
+						   solver->memory(&train, options, n_threads));
 		all.whole = true;
 		refit = lep_add_size(model, solver->memory(&all, options, n_threads));
 		peak = larger(peak, lep_add_size(held, fit));

@@ -41,6 +41,7 @@ typedef enum LepPlanBasis
 {
 	LEP_PLAN_STANDARD,	  /* the options that were given, and defaults */
 	LEP_PLAN_GROWN,		  /* the best of its algorithm before it */
+	LEP_PLAN_BLENDED,	  /* the best with neighbours and the best with factors before it */
 	LEP_PLAN_ALTERNATIVE, /* as STANDARD, with other values */
 	LEP_N_PLAN_BASES
 } LepPlanBasis;
@@ -50,7 +51,7 @@ typedef struct LepCandidate
 {
 	const LepSolver *solver;
 	LepPlanBasis basis;
-	LepOptions options; /* resolved; GROWN: as if the standard ones were the best */
+	LepOptions options; /* resolved; GROWN: as if the standard ones were the best; BLENDED: without parts */
 	bool validates;		/* something is decided by the validation part; else it is trained on */
 	bool planned;
 	LepPlanReason reason;
@@ -67,6 +68,10 @@ typedef struct LepCandidate
  */
 #define LEP_PLAN_VALIDATION_SCORES 1e8
 #define LEP_PLAN_TEST_SCORES	   3e8
+
+/* And, where a solver has something to choose, up to so many about so often. */
+#define LEP_PLAN_CHOICE_SCORES 2.5e7
+#define LEP_PLAN_CHOICES	   5
 
 /* Epochs of a fit, at most. */
 extern int lep_plan_epochs(const LepSolver *solver, const LepOptions *options);

@@ -43,7 +43,7 @@ typedef struct PieceBound
 
 typedef struct ModelRanker
 {
-	const LepModel *model;
+	LepModel model;		/* its arrays are somebody else's */
 	PieceBound *bounds; /* [pieces]; NULL for no factors */
 } ModelRanker;
 
@@ -58,7 +58,7 @@ static void
 bound_piece(void *arg, int64_t task, int thread)
 {
 	ModelRanker *ranker = arg;
-	const LepModel *model = ranker->model;
+	const LepModel *model = &ranker->model;
 	int64_t end = (task + 1) * LEP_RANKER_PIECE;
 	PieceBound bound = { 0, 0 };
 
@@ -90,7 +90,7 @@ static double
 score_margin(const ModelRanker *ranker, const LepScoreQuery *query, const float *user_row, double base)
 {
 	const PieceBound *bound = &ranker->bounds[query->first_item / LEP_RANKER_PIECE];
-	int stride = ranker->model->stride;
+	int stride = ranker->model.stride;
 	double product = norm_above(user_row, stride) * bound->norm;
 
 	if (!(product < FLOAT_SAFE))
@@ -110,7 +110,7 @@ static void
 score_by_model(const void *arg, const LepScoreQuery *query, float *out)
 {
 	const ModelRanker *ranker = arg;
-	const LepModel *model = ranker->model;
+	const LepModel *model = &ranker->model;
 	int stride = model->stride;
 	const float *user_row;
 	double base;
@@ -138,18 +138,17 @@ score_by_model(const void *arg, const LepScoreQuery *query, float *out)
 	}
 }
 
-LepStatus
-lep_ranker_of_model(LepArena *arena, const LepModel *model, LepRanker *ranker)
+/* A model without neighbours, or as if it had none. */
+static LepStatus
+ranker_of_factors(LepArena *arena, const LepModel *model, LepRanker *ranker)
 {
 	int64_t n_pieces = ((int64_t) model->n_items + LEP_RANKER_PIECE - 1) / LEP_RANKER_PIECE;
-	ModelRanker *own;
+	ModelRanker *own = lep_arena_alloc(arena, 1, sizeof(ModelRanker));
 
-	if (model->neighbors != NULL && model->n_factors == 0)
-		return lep_ranker_of_neighbors(arena, model, ranker);
-	own = lep_arena_alloc(arena, 1, sizeof(ModelRanker));
 	if (own == NULL)
 		return arena->env->error.status;
-	own->model = model;
+	own->model = *model;
+	own->model.neighbors = NULL;
 	own->bounds = NULL;
 	ranker->n_users = model->n_users;
 	ranker->n_items = model->n_items;
@@ -163,6 +162,20 @@ lep_ranker_of_model(LepArena *arena, const LepModel *model, LepRanker *ranker)
 	if (own->bounds == NULL)
 		return arena->env->error.status;
 	return lep_parallel_for(arena->env, n_pieces, bound_piece, own);
+}
+
+LepStatus
+lep_ranker_of_model(LepArena *arena, const LepModel *model, LepRanker *ranker)
+{
+	LepRanker by_factors;
+	LepStatus status;
+
+	if (model->neighbors == NULL)
+		return ranker_of_factors(arena, model, ranker);
+	if (model->n_factors == 0)
+		return lep_ranker_of_neighbors(arena, model, NULL, ranker);
+	status = ranker_of_factors(arena, model, &by_factors);
+	return status == LEP_OK ? lep_ranker_of_neighbors(arena, model, &by_factors, ranker) : status;
 }
 
 static void

@@ -57,11 +57,13 @@ typedef struct LepRanker
 extern LepStatus lep_ranker_of_model(LepArena *arena, const LepModel *model, LepRanker *ranker);
 
 /*
- * The same for a model with neighbours and no factors, which has its users'
- * baskets; lep_ranker_of_model() comes here by itself.  Memory: 13 bytes an item
- * and thread, and 8 for each item that a user of the batch reaches.
+ * The same for a model with neighbours, which has its users' baskets;
+ * lep_ranker_of_model() comes here by itself.  by_factors: the ranker of the model
+ * without its neighbours, or NULL where it has no factors.  Memory: 13 bytes an
+ * item and thread, and 12 for each item that a user of the batch reaches.
  */
-extern LepStatus lep_ranker_of_neighbors(LepArena *arena, const LepModel *model, LepRanker *ranker);
+extern LepStatus lep_ranker_of_neighbors(LepArena *arena, const LepModel *model, const LepRanker *by_factors,
+										 LepRanker *ranker);
 
 /*
  * Items by how many ratings they have: one list for all.  item_count[n_items]

@@ -1,16 +1,22 @@
 /*
  * ranker_neighbors.c
- *		Models of item neighbours as rankers; see ranker.h.
+ *		Models of item neighbours, alone or beside factors, as rankers; see
+ *		ranker.h.
  *
  * Before a batch of users is asked about, the sums of each are taken in dense
  * scratch memory of the thread that does it and kept as a list of what was
- * reached, ascending.  A question copies biases and puts these scores over them.
- * Who has very many items is summed on the calling thread, which can be stopped.
+ * reached, ascending.  A question is answered by biases, or by the factors' own
+ * ranker, and these sums are put on top.  The factors' ranker may leave out what
+ * cannot reach the score that is asked for; it is asked for less by the largest sum
+ * among the question's items.  Who has very many items is summed on the calling
+ * thread, which can be stopped.
  */
 #include "core/ranker.h"
 
+#include <math.h>
 #include <string.h>
 
+#include "core/kernels.h"
 #include "core/neighbors.h"
 #include "core/pool.h"
 
@@ -28,13 +34,14 @@ typedef struct Slot
 typedef struct NeighborRanker
 {
 	const LepModel *model;
+	LepRanker by_factors; /* scores NULL: there are no factors */
 	LepArena *arena;
 	LepNeighborScratch *scratch; /* [threads] */
 	const int32_t *users;		 /* of the batch */
 	Slot slots[LEP_RANKER_BATCH];
 	int64_t room;	/* entries that fit */
 	int32_t *items; /* [room] */
-	float *scores;	/* [room] */
+	double *sums;	/* [room] */
 } NeighborRanker;
 
 /* Entries of the rows of a user's items, counted up to `most` of them. */
@@ -49,12 +56,16 @@ count_entries(const LepModel *model, int32_t u, int64_t most)
 	return n;
 }
 
+/* As lep_model_score() adds it up. */
 static float
 score_of(const LepModel *model, int32_t u, int32_t i, double sum)
 {
-	double user_bias = u >= 0 ? (double) model->user_bias[u] : 0;
+	double score = (model->mean + (u >= 0 ? (double) model->user_bias[u] : 0)) + (double) model->item_bias[i];
 
-	return (float) (((model->mean + user_bias) + (double) model->item_bias[i]) + sum);
+	if (model->stride > 0 && u >= 0)
+		score += lep_kernels->dot_f64(model->user_factors + (int64_t) u * model->stride,
+									  model->item_factors + (int64_t) i * model->stride, model->stride);
+	return (float) (score + sum);
 }
 
 /* From sums to the slot's list. */
@@ -69,7 +80,7 @@ keep_sums(NeighborRanker *ranker, int64_t s, LepNeighborScratch *scratch)
 		if (!scratch->is_reached[i])
 			continue;
 		ranker->items[at] = i;
-		ranker->scores[at++] = score_of(ranker->model, ranker->users[s], i, scratch->sum[i]);
+		ranker->sums[at++] = scratch->sum[i];
 	}
 	slot->n = (int32_t) (at - slot->first);
 	lep_neighbors_clear(scratch);
@@ -109,11 +120,11 @@ ensure_room(NeighborRanker *ranker, int64_t n)
 	if (n <= ranker->room)
 		return LEP_OK;
 	lep_arena_free(arena, ranker->items);
-	lep_arena_free(arena, ranker->scores);
+	lep_arena_free(arena, ranker->sums);
 	ranker->room = 0;
 	ranker->items = lep_arena_alloc(arena, n, sizeof(int32_t));
-	ranker->scores = lep_arena_alloc(arena, n, sizeof(float));
-	if (ranker->items == NULL || ranker->scores == NULL)
+	ranker->sums = lep_arena_alloc(arena, n, sizeof(double));
+	if (ranker->items == NULL || ranker->sums == NULL)
 		return arena->env->error.status;
 	ranker->room = n;
 	return LEP_OK;
@@ -166,6 +177,7 @@ first_from(const int32_t *items, int32_t n, int32_t item)
 	return low;
 }
 
+/* Biases with the sums over them. */
 static void
 score_by_neighbors(const void *arg, const LepScoreQuery *query, float *out)
 {
@@ -173,16 +185,55 @@ score_by_neighbors(const void *arg, const LepScoreQuery *query, float *out)
 	const LepModel *model = ranker->model;
 	const Slot *slot = &ranker->slots[query->slot];
 	const int32_t *items = ranker->items + slot->first;
+	const double *sums = ranker->sums + slot->first;
 	int32_t end = query->first_item + query->n_items;
 
 	for (int32_t j = 0; j < query->n_items; j++)
 		out[j] = score_of(model, query->user, query->first_item + j, 0);
 	for (int32_t e = first_from(items, slot->n, query->first_item); e < slot->n && items[e] < end; e++)
-		out[items[e] - query->first_item] = ranker->scores[slot->first + e];
+		out[items[e] - query->first_item] = score_of(model, query->user, items[e], sums[e]);
+}
+
+/* The score that factors must reach for the sum, at most `sum`, to make it at_least; rounded down. */
+static float
+without_sum(float at_least, double sum)
+{
+	double least = (double) at_least - sum;
+
+	return (float) (least - 0x1p-20 * (fabs((double) at_least) + sum));
+}
+
+/* The factors' scores with the sums over them. */
+static void
+score_by_both(const void *arg, const LepScoreQuery *query, float *out)
+{
+	const NeighborRanker *ranker = arg;
+	const Slot *slot = &ranker->slots[query->slot];
+	const int32_t *items = ranker->items + slot->first;
+	const double *sums = ranker->sums + slot->first;
+	int32_t end = query->first_item + query->n_items;
+	int32_t first = first_from(items, slot->n, query->first_item);
+	LepScoreQuery by_factors = *query;
+	double most = 0;
+
+	for (int32_t e = first; e < slot->n && items[e] < end; e++)
+		most = sums[e] > most ? sums[e] : most;
+	by_factors.at_least = without_sum(query->at_least, most);
+	ranker->by_factors.scores(ranker->by_factors.arg, &by_factors, out);
+	for (int32_t e = first; e < slot->n && items[e] < end; e++)
+	{
+		float *score = &out[items[e] - query->first_item];
+
+		if (*score >= by_factors.at_least)
+			*score = score_of(ranker->model, query->user, items[e], sums[e]);
+		else
+			*score = -INFINITY;
+	}
 }
 
 LepStatus
-lep_ranker_of_neighbors(LepArena *arena, const LepModel *model, LepRanker *ranker)
+lep_ranker_of_neighbors(LepArena *arena, const LepModel *model, const LepRanker *by_factors,
+						LepRanker *ranker)
 {
 	int n_threads = lep_pool_threads(arena->env);
 	NeighborRanker *own = lep_arena_calloc(arena, 1, sizeof(NeighborRanker));
@@ -192,6 +243,8 @@ lep_ranker_of_neighbors(LepArena *arena, const LepModel *model, LepRanker *ranke
 		return arena->env->error.status;
 	own->model = model;
 	own->arena = arena;
+	if (by_factors != NULL)
+		own->by_factors = *by_factors;
 	own->scratch = lep_arena_calloc(arena, n_threads, sizeof(LepNeighborScratch));
 	if (own->scratch == NULL)
 		return arena->env->error.status;
@@ -201,7 +254,7 @@ lep_ranker_of_neighbors(LepArena *arena, const LepModel *model, LepRanker *ranke
 	ranker->n_items = model->n_items;
 	ranker->arg = own;
 	ranker->prepare = prepare_batch;
-	ranker->scores = score_by_neighbors;
+	ranker->scores = by_factors != NULL ? score_by_both : score_by_neighbors;
 	ranker->order = NULL;
 	return status;
 }

@@ -166,9 +166,21 @@ scan_both(LepEnv *env, const LepServed *served, const LepServedUser *user, const
 	return lep_best_sort(env, best);
 }
 
+/* What brings in more. */
+static LepOrigin
+origin_of(const LepServed *served, const LepServedUser *user, int32_t item, double by_neighbors)
+{
+	double by_factors = 0;
+
+	if (user->row != NULL)
+		by_factors = lep_kernels->dot_f64(user->row, lep_items_row(served->items, item),
+										  lep_items_stride(served->items));
+	return by_neighbors > by_factors ? LEP_ORIGIN_NEIGHBORS : LEP_ORIGIN_FACTORS;
+}
+
 static LepStatus
 list_by_both(LepEnv *env, const LepServed *served, const LepServedUser *user, const LepServedQuery *query,
-			 LepTopnEntry *entries, int64_t *n_found)
+			 LepTopnEntry *entries, LepOrigin *origins, int64_t *n_found)
 {
 	int64_t n_possible = query->candidates != NULL ? query->n_candidates : lep_items_count(served->items);
 	LepBest best = { entries, query->n < n_possible ? query->n : n_possible, 0 };
@@ -182,6 +194,8 @@ list_by_both(LepEnv *env, const LepServed *served, const LepServedUser *user, co
 		status = lep_neighbors_add_stoppable(env, served->neighbors, &user->basket, &sums);
 	if (status == LEP_OK)
 		status = scan_both(env, served, user, query, &sums, &best);
+	for (int64_t i = 0; status == LEP_OK && i < best.n_kept; i++)
+		origins[i] = origin_of(served, user, entries[i].item, sums.sum[entries[i].item]);
 	lep_arena_drop(&arena);
 	*n_found = status == LEP_OK ? best.n_kept : 0;
 	return status;
@@ -200,8 +214,8 @@ lep_serve_topn(LepEnv *env, const LepServed *served, const LepServedUser *user, 
 	if (served->neighbors != NULL && !has_factors)
 		return list_by_neighbors(env, served, user, query, entries, origins, n_found);
 	if (served->neighbors != NULL && user->known)
-		status = list_by_both(env, served, user, query, entries, n_found);
-	else if (served->order != NULL && !user->known)
+		return list_by_both(env, served, user, query, entries, origins, n_found);
+	if (served->order != NULL && !user->known)
 		status = list_by_popularity(env, served, user, query, entries, n_found);
 	else
 		status = list_by_factors(env, served, user, query, entries, n_found);

@@ -56,7 +56,7 @@ typedef struct LepServedUser
 extern LepStatus lep_serve_fold_in(LepEnv *env, const LepServed *served, const LepFoldinPrior *prior,
 								   const LepRated *rated, float *bias, float *row);
 
-/* What a row of a list is there for. */
+/* What a row of a list is there for: of factors and neighbours that which brings in more. */
 typedef enum LepOrigin
 {
 	LEP_ORIGIN_FACTORS,

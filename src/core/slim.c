@@ -97,16 +97,13 @@ slim_neighbors(int32_t n_items, const LepOptions *options)
 	return (int64_t) n_items * lep_neighbor_rows_width(n_items, options->neighbors);
 }
 
-/* Fewer, larger weights or more, smaller ones. */
+/* Weights that are smaller, and more alike. */
 static bool
 slim_alternative(int number, LepOptions *options)
 {
-	static const double ridges[] = { 50, 200 };
-
-	if (number > (int) (sizeof(ridges) / sizeof(ridges[0])) ||
-		lep_option_given(options, lep_option_find("regularization")))
+	if (number > 1 || lep_option_given(options, lep_option_find("regularization")))
 		return false;
-	options->regularization = ridges[number - 1];
+	options->regularization *= 5;
 	return true;
 }
 

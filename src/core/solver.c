@@ -19,6 +19,7 @@ static const LepSolver *const solvers[LEP_N_ALGORITHMS] = {
 	[LEP_ALGORITHM_POPULAR] = &lep_solver_popular,
 	[LEP_ALGORITHM_WALK] = &lep_solver_walk,
 	[LEP_ALGORITHM_SLIM] = &lep_solver_slim,
+	[LEP_ALGORITHM_BLEND] = &lep_solver_blend,
 };
 
 /*
@@ -26,9 +27,8 @@ static const LepSolver *const solvers[LEP_N_ALGORITHMS] = {
  * feedback, where it depends, slim and ials are good everywhere.
  */
 static const LepSolver *const candidates[] = {
-	&lep_solver_bayes,	  &lep_solver_sgd,	   &lep_solver_als,
-	&lep_solver_baseline, &lep_solver_slim,	   &lep_solver_ials,
-	&lep_solver_walk,	  &lep_solver_popular, NULL,
+	&lep_solver_bayes, &lep_solver_sgd,	 &lep_solver_als,	  &lep_solver_baseline, &lep_solver_slim,
+	&lep_solver_ials,  &lep_solver_walk, &lep_solver_popular, &lep_solver_blend,	NULL,
 };
 
 const LepSolver *
@@ -42,7 +42,9 @@ lep_solver_factors(const LepSolver *solver, const LepOptions *options)
 {
 	int row = lep_option_find("factors");
 
-	return lep_option_applies(row, solver->algorithm) ? (int) options->factors : 0;
+	/* those of a part are set by adapt() */
+	return lep_option_applies(row, solver->algorithm) || solver == &lep_solver_blend ? (int) options->factors
+																					 : 0;
 }
 
 void

@@ -42,6 +42,11 @@ typedef struct LepSolver
 	 */
 	bool samples;
 
+	/*
+	 * Made of others (option parts): auto makes it of the best that ran before.
+	 */
+	bool follows;
+
 	/* Bins of time that the model will have, at most; NULL: none. */
 	int (*time_bins)(const LepRatings *ratings, const LepOptions *options);
 
@@ -74,6 +79,16 @@ typedef struct LepSolver
 	 * nothing is left to do.  NULL: nothing is.  For auto, implicit feedback.
 	 */
 	bool (*grow)(LepOptions *options);
+
+	/*
+	 * Is there anything that choose() would choose, beside the number of epochs?
+	 * NULL: there is not.  choose() is called once, after the last epoch and
+	 * export_model(), where there is a validation part: sets options and exports
+	 * the model anew.  A fit that is given these options makes the same model.
+	 */
+	bool (*chooses)(const LepOptions *options);
+	LepStatus (*choose)(LepEnv *env, void *state, const LepRatings *ratings, LepOptions *options,
+						LepModel *model);
 
 	/* peak bytes of start() and epochs, beside the ratings; SIZE_MAX on overflow */
 	size_t (*memory)(const LepShape *shape, const LepOptions *options, int n_threads);
@@ -141,5 +156,6 @@ extern const LepSolver lep_solver_ials;
 extern const LepSolver lep_solver_popular;
 extern const LepSolver lep_solver_walk;
 extern const LepSolver lep_solver_slim;
+extern const LepSolver lep_solver_blend;
 
 #endif /* LEP_SOLVER_H */

@@ -348,28 +348,28 @@ split_last(LepEnv *env, LepRatings *ratings, LepPart part, double fraction)
 	return LEP_OK;
 }
 
-/* One part by the kind of split that the options say. */
+/* How the validation part is held out. */
+static LepValidation
+validation_of(const LepOptions *options)
+{
+	if (options->validation_split != LEP_VALIDATION_AUTO)
+		return (LepValidation) options->validation_split;
+	return (LepValidation) (options->split + LEP_VALIDATION_RANDOM);
+}
+
+/* At random, of all items alike or of popular ones more. */
 static LepStatus
-split_part(LepArena *scratch, LepRatings *ratings, const LepOptions *options, LepPart part)
+split_by_hash(LepArena *scratch, LepRatings *ratings, const LepOptions *options, LepPart part, bool popular)
 {
 	bool test = part == LEP_PART_TEST;
 	double fraction = test ? options->test_fraction : options->validation_fraction;
 	uint64_t seed = (uint64_t) options->seed;
 	Shares shares = { 0, false, NULL };
 
-	switch ((LepSplit) options->split)
-	{
-		case LEP_SPLIT_TIME:
-			return split_time(scratch, ratings, part, fraction);
-		case LEP_SPLIT_LEAVE_LAST:
-			return split_last(scratch->env, ratings, part, fraction);
-		case LEP_SPLIT_RANDOM:
-			break;
-	}
 	shares.even = threshold_of(fraction, &shares.all);
 	if (!test)
 		seed = lep_hash_combine(seed, VALIDATION_STREAM);
-	if (!test && fraction > 0 && ratings->feedback == LEP_FEEDBACK_IMPLICIT)
+	if (popular && fraction > 0 && !shares.all)
 	{
 		LepStatus status = popular_shares(scratch, ratings, fraction, &shares);
 
@@ -379,16 +379,69 @@ split_part(LepArena *scratch, LepRatings *ratings, const LepOptions *options, Le
 	return split_random(scratch, ratings, part, &shares, seed);
 }
 
-/* All ratings in the train part, if there is what the split needs. */
+static LepStatus
+split_test(LepArena *scratch, LepRatings *ratings, const LepOptions *options)
+{
+	switch ((LepSplit) options->split)
+	{
+		case LEP_SPLIT_TIME:
+			return split_time(scratch, ratings, LEP_PART_TEST, options->test_fraction);
+		case LEP_SPLIT_LEAVE_LAST:
+			return split_last(scratch->env, ratings, LEP_PART_TEST, options->test_fraction);
+		case LEP_SPLIT_RANDOM:
+			break;
+	}
+	return split_by_hash(scratch, ratings, options, LEP_PART_TEST, false);
+}
+
+static LepStatus
+split_validation(LepArena *scratch, LepRatings *ratings, const LepOptions *options)
+{
+	LepValidation validation = validation_of(options);
+
+	switch (validation)
+	{
+		case LEP_VALIDATION_TIME:
+			return split_time(scratch, ratings, LEP_PART_VALIDATION, options->validation_fraction);
+		case LEP_VALIDATION_LEAVE_LAST:
+			return split_last(scratch->env, ratings, LEP_PART_VALIDATION, options->validation_fraction);
+		default:
+			return split_by_hash(scratch, ratings, options, LEP_PART_VALIDATION,
+								 validation == LEP_VALIDATION_POPULAR);
+	}
+}
+
+static LepStatus
+fail_needs_time(LepEnv *env, const char *option, const char *value)
+{
+	lep_fail(&env->error, LEP_ERR_NEEDS_TIME, option, 0, 0, 0);
+	lep_error_set_text(&env->error, value);
+	return LEP_ERR_NEEDS_TIME;
+}
+
+/* Is there what the splits need? */
+static LepStatus
+check_times(LepEnv *env, const LepRatings *ratings, const LepOptions *options)
+{
+	LepValidation validation = (LepValidation) options->validation_split;
+
+	if (ratings->time != NULL)
+		return LEP_OK;
+	if (options->split != LEP_SPLIT_RANDOM)
+		return fail_needs_time(env, "split", lep_split_name((LepSplit) options->split));
+	if (validation == LEP_VALIDATION_TIME || validation == LEP_VALIDATION_LEAVE_LAST)
+		return fail_needs_time(env, "validation_split", lep_validation_name(validation));
+	return LEP_OK;
+}
+
+/* All ratings in the train part, if there is what the splits need. */
 static LepStatus
 begin_split(LepEnv *env, LepRatings *ratings, const LepOptions *options)
 {
-	if (options->split != LEP_SPLIT_RANDOM && ratings->time == NULL)
-	{
-		lep_fail(&env->error, LEP_ERR_NEEDS_TIME, "split", 0, 0, 0);
-		lep_error_set_text(&env->error, lep_split_name((LepSplit) options->split));
-		return env->error.status;
-	}
+	LepStatus status = check_times(env, ratings, options);
+
+	if (status != LEP_OK)
+		return status;
 	for (int64_t j = 0; j < ratings->n_ratings; j++)
 	{
 		if (stop_due(env, j))
@@ -406,9 +459,9 @@ lep_split(LepEnv *env, LepRatings *ratings, const LepOptions *options)
 
 	lep_arena_init(&scratch, env);
 	if (status == LEP_OK)
-		status = split_part(&scratch, ratings, options, LEP_PART_TEST);
+		status = split_test(&scratch, ratings, options);
 	if (status == LEP_OK)
-		status = split_part(&scratch, ratings, options, LEP_PART_VALIDATION);
+		status = split_validation(&scratch, ratings, options);
 	lep_arena_drop(&scratch);
 	return status;
 }
@@ -417,10 +470,11 @@ LepStatus
 lep_split_validation(LepEnv *env, LepRatings *ratings, const LepOptions *options)
 {
 	LepArena scratch;
-	LepStatus status;
+	LepStatus status = check_times(env, ratings, options);
 
 	lep_arena_init(&scratch, env);
-	status = split_part(&scratch, ratings, options, LEP_PART_VALIDATION);
+	if (status == LEP_OK)
+		status = split_validation(&scratch, ratings, options);
 	lep_arena_drop(&scratch);
 	return status;
 }
@@ -508,7 +562,7 @@ lep_split_fold(LepEnv *env, LepRatings *ratings, const LepOptions *options, LepF
 	else if (status == LEP_OK)
 		status = fold_last(env, ratings, fold);
 	if (status == LEP_OK)
-		status = split_part(&scratch, ratings, options, LEP_PART_VALIDATION);
+		status = split_validation(&scratch, ratings, options);
 	lep_arena_drop(&scratch);
 	return status;
 }

@@ -13,6 +13,11 @@
  * validation part, for users with at least three ratings (two: no validation).
  * Of ratings of one instant the one with the larger item number is the newer.
  * A fraction only says whether there is such a part.
+ *
+ * popular, for validation parts: at random as above, but of an item with n ratings
+ * the share min(c sqrt(n), 1/2), c such that the shares together are the fraction.
+ * People's next items may be more popular than those that they have: this is what
+ * to choose by then (docs/algorithms.md compares).
  */
 #ifndef LEP_SPLIT_H
 #define LEP_SPLIT_H

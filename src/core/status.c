@@ -26,6 +26,7 @@ static const char *const status_names[LEP_N_STATUS] = {
 	[LEP_ERR_OPTION_VALUE] = "option_value",
 	[LEP_ERR_OPTION_ALGORITHM] = "option_algorithm",
 	[LEP_ERR_OPTION_FEEDBACK] = "option_feedback",
+	[LEP_ERR_OPTION_PARTS] = "option_parts",
 	[LEP_ERR_DIVERGED] = "diverged",
 	[LEP_ERR_BYTES_MAGIC] = "bytes_magic",
 	[LEP_ERR_BYTES_VERSION] = "bytes_version",

@@ -39,6 +39,7 @@ typedef enum LepStatus
 	LEP_ERR_OPTION_VALUE,	  /* what: the option, text: the word given */
 	LEP_ERR_OPTION_ALGORITHM, /* what: the option, text: the algorithm */
 	LEP_ERR_OPTION_FEEDBACK,  /* what: the feedback, text: the algorithm */
+	LEP_ERR_OPTION_PARTS,	  /* what: the option, text: what is wrong; value: of which part, 0 of both */
 
 	/* training */
 	LEP_ERR_DIVERGED, /* what: the algorithm, row: epoch, value: step */

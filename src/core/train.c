@@ -22,6 +22,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/blend.h"
 #include "core/interval.h"
 #include "core/neighbors.h"
 #include "core/plan.h"
@@ -64,10 +65,10 @@ typedef struct Training
 	LepTrainResult *result;
 	LepCandidate candidates[LEP_MAX_TRIALS];
 	int n_candidates;
-	bool presplit;	  /* the parts are the caller's and mean what they say */
-	bool validates;	  /* is there anything that the validation part decides? */
-	unsigned parts;	  /* that fits see before the refit */
-	LepMoments train; /* of them */
+	bool presplit;			/* the parts are the caller's and mean what they say */
+	bool validates;			/* is there anything that the validation part decides? */
+	unsigned parts;			/* that fits see before the refit */
+	LepMoments train;		/* of them */
 	Fit best;
 } Training;
 
@@ -205,6 +206,10 @@ export_last(LepEnv *env, const LepRatings *ratings, void *state, Fit *fit)
 	fit->epochs = fit->max_epochs;
 	if (status != LEP_OK || !fit->validate)
 		return status;
+	if (fit->solver->chooses != NULL && fit->solver->chooses(&fit->options))
+		status = fit->solver->choose(env, state, ratings, &fit->options, &fit->model);
+	if (status != LEP_OK)
+		return status;
 	if (fit->lists)
 		return judge_lists(env, ratings, &fit->model, &fit->ndcg);
 	return lep_metrics_errors(env, &fit->model, ratings, LEP_PARTS_VALIDATION, &fit->validation);
@@ -334,6 +339,7 @@ try_candidate(Training *training, const LepCandidate *candidate, LepTrial *trial
 		return status;
 	}
 	trial->ran = true;
+	trial->options = fit.options;
 	trial->validation_rmse = fit.validation.rmse;
 	trial->validation_ndcg = fit.ndcg;
 	trial->epochs = fit.epochs;
@@ -351,9 +357,32 @@ try_candidate(Training *training, const LepCandidate *candidate, LepTrial *trial
 	return LEP_OK;
 }
 
-/* The options of the best so far of a solver; NULL: none has run. */
+/* What may be asked of a trial. */
+typedef bool (*TrialFilter)(const LepTrial *trial, const LepSolver *solver);
+
+static bool
+is_of_solver(const LepTrial *trial, const LepSolver *solver)
+{
+	return trial->algorithm == solver->algorithm;
+}
+
+static bool
+has_neighbors(const LepTrial *trial, const LepSolver *solver)
+{
+	(void) solver;
+	return lep_solver_get(trial->algorithm)->neighbors != NULL;
+}
+
+static bool
+has_factors(const LepTrial *trial, const LepSolver *solver)
+{
+	(void) solver;
+	return lep_solver_factors(lep_solver_get(trial->algorithm), &trial->options) > 0;
+}
+
+/* The options of the best so far of some trials; NULL: none has run. */
 static const LepOptions *
-best_options(const LepTrainResult *result, const LepSolver *solver)
+best_options(const LepTrainResult *result, TrialFilter filter, const LepSolver *solver)
 {
 	const LepTrial *best = NULL;
 
@@ -361,22 +390,42 @@ best_options(const LepTrainResult *result, const LepSolver *solver)
 	{
 		const LepTrial *trial = &result->trials[t];
 
-		if (trial->ran && trial->algorithm == solver->algorithm &&
+		if (trial->ran && filter(trial, solver) &&
 			(best == NULL || trial->validation_ndcg.value > best->validation_ndcg.value))
 			best = trial;
 	}
 	return best == NULL ? NULL : &best->options;
 }
 
+/* The best of either kind become the parts. */
+static bool
+follow_both(Training *training, LepCandidate *candidate)
+{
+	const LepOptions *neighbors = best_options(training->result, has_neighbors, NULL);
+	const LepOptions *factors = best_options(training->result, has_factors, NULL);
+	LepShape shape = { training->ratings->n_users, training->ratings->n_items, training->ratings->n_ratings,
+					   training->ratings->n_lone, false };
+
+	if (neighbors == NULL || factors == NULL)
+		return false;
+	lep_options_to_part(neighbors, &training->result->parts.part[0]);
+	lep_options_to_part(factors, &training->result->parts.part[1]);
+	candidate->options.parts = &training->result->parts;
+	candidate->solver->adapt(&shape, &candidate->options);
+	return true;
+}
+
 /* What follows from those before it gets its options; false: there is nothing to follow. */
 static bool
-follow(const LepTrainResult *result, LepCandidate *candidate)
+follow(Training *training, LepCandidate *candidate)
 {
 	const LepOptions *basis;
 
+	if (candidate->basis == LEP_PLAN_BLENDED)
+		return follow_both(training, candidate);
 	if (candidate->basis != LEP_PLAN_GROWN)
 		return true;
-	basis = best_options(result, candidate->solver);
+	basis = best_options(training->result, is_of_solver, candidate->solver);
 	if (basis == NULL)
 		return false;
 	candidate->options = *basis;
@@ -397,7 +446,7 @@ try_candidates(Training *training)
 	{
 		LepCandidate *candidate = &training->candidates[c];
 		LepTrial *trial = &result->trials[result->n_trials];
-		bool runs = candidate->planned && follow(result, candidate);
+		bool runs = candidate->planned && follow(training, candidate);
 		LepStatus status;
 
 		result->n_trials++;
@@ -635,6 +684,20 @@ split_ratings(Training *training)
 	return status == LEP_OK ? count_parts(training) : status;
 }
 
+/* The parts as they were trained, in memory that outlives the training. */
+static void
+keep_parts(Training *training)
+{
+	const LepRatings *ratings = training->ratings;
+	LepTrainResult *result = training->result;
+	LepShape shape = { ratings->n_users, ratings->n_items, ratings->n_ratings, ratings->n_lone, false };
+	LepParts parts;
+
+	lep_blend_resolve(&training->best.options, &shape, &parts);
+	result->parts = parts;
+	result->options.parts = &result->parts;
+}
+
 static void
 keep_result(Training *training)
 {
@@ -644,6 +707,8 @@ keep_result(Training *training)
 	result->model = best->model;
 	result->algorithm = best->solver->algorithm;
 	result->options = best->options;
+	if (best->solver->follows)
+		keep_parts(training);
 	result->epochs = best->epochs;
 	result->validation = best->validation;
 	result->validation_ndcg = best->ndcg;

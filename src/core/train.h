@@ -52,6 +52,7 @@ typedef struct LepTrainResult
 	LepLevels levels;		/* likewise; n = 0 unless option point is median */
 	LepAlgorithm algorithm;
 	LepOptions options; /* resolved for the algorithm */
+	LepParts parts;		/* of a blend, which options and a trial's options point to */
 	int epochs;			/* what the published model was trained for */
 	int n_retries;		/* with half the step, after divergence */
 	bool refitted;

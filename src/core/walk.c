@@ -57,11 +57,11 @@ set_exponents(LepOptions *options, double user, double source, double target)
 		options->target_exponent = target;
 }
 
-/* Walks as they are, walks that pull popular items down much, and walks of half steps, between the two. */
+/* Walks as they are, and walks of half steps that pull popular items down. */
 static bool
 walk_alternative(int number, LepOptions *options)
 {
-	static const double exponents[][3] = { { 1, 1, 0 }, { 1, 1, 0.4 }, { 0.6, 0.5, 0.4 } };
+	static const double exponents[][3] = { { 1, 1, 0 }, { 0.6, 0.5, 0.4 } };
 
 	if (number > (int) (sizeof(exponents) / sizeof(exponents[0])))
 		return false;

@@ -10,6 +10,7 @@
 #include "utils/array.h"
 #include "utils/memutils.h"
 
+#include "core/blend.h"
 #include "core/kernels.h"
 #include "core/ratings.h"
 #include "pg/basket.h"
@@ -169,9 +170,13 @@ fold_in(LpgHandle *handle, const LpgBasket *basket, LepServedUser *user)
 	lpg_env_init(&env, CurrentMemoryContext);
 	if (folding->implicit)
 	{
-		LepImplicitInput input = { handle->items->items, basket->items, basket->weights, basket->n };
+		LepImplicitInput input = { handle->items->items, basket->items, basket->weights, basket->n, NULL };
 
 		lpg_check(lep_implicit_fold_in(&env, folding->gram, &folding->rule, &input, row), &env.error);
+		if (folding->blends)
+			lpg_check(lep_blend_row(&env, folding->gram, handle->items->served.neighbors, &user->basket,
+									folding->ratio, row),
+					  &env.error);
 	}
 	else
 	{

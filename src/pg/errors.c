@@ -151,6 +151,26 @@ raise_option_value(const LepError *e)
 					errhint("It is the name of a column, of 1 to %d bytes.", LEP_OPTION_TEXT_LEN - 1)));
 }
 
+/* A text that is an option's name cannot be in a part; one that is an algorithm's cannot be one. */
+static void
+raise_option_parts(const LepError *e)
+{
+	const char *hint = "A blend is made of an algorithm with neighbors (walk or slim) and of ials.";
+
+	if (e->value == 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("both parts of option \"%s\" are of one kind", e->what), errhint("%s", hint)));
+	if (lep_option_find(e->text) >= 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("option \"%s\" cannot be set in part %d of option \"%s\"", e->text,
+							   (int) e->value, e->what),
+						errhint("Set it beside option \"%s\": it is the same for both parts.", e->what)));
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("part %d of option \"%s\" cannot be of algorithm \"%s\"", (int) e->value, e->what,
+						   e->text),
+					errhint("%s", hint)));
+}
+
 static void
 raise_option_error(const LepError *e)
 {
@@ -173,6 +193,9 @@ raise_option_error(const LepError *e)
 			break;
 		case LEP_ERR_OPTION_VALUE:
 			raise_option_value(e);
+			break;
+		case LEP_ERR_OPTION_PARTS:
+			raise_option_parts(e);
 			break;
 		case LEP_ERR_OPTION_ALGORITHM:
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -215,6 +238,7 @@ lpg_error(const LepError *error)
 		case LEP_ERR_OPTION_VALUE:
 		case LEP_ERR_OPTION_ALGORITHM:
 		case LEP_ERR_OPTION_FEEDBACK:
+		case LEP_ERR_OPTION_PARTS:
 			raise_option_error(error);
 			break;
 		case LEP_ERR_DIVERGED:

@@ -128,23 +128,30 @@ put_nearest(Explanation *e)
 		put_row(e, "rated item", entries[i].item, NULL, &entries[i].score);
 }
 
-/* What the weights of her items were is not stored: they count alike. */
-static void
-explain_implicit(Explanation *e)
+/*
+ * What each of her items brings in by the closed form.  What their weights were is
+ * not stored: they count alike.
+ */
+static double *
+implicit_terms(const Explanation *e)
 {
 	const LpgFolding *folding = lpg_folding_get(e->list->handle);
 	const LepBasket *basket = &e->user.basket;
-	LepImplicitInput input = { e->items->items, basket->rows, NULL, basket->n };
+	LepImplicitInput input = { e->items->items, basket->rows, NULL, basket->n, e->user.row };
 	double *terms = palloc_extended((basket->n + 1) * sizeof(double), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	LepEnv env;
 
-	if (folding != NULL && folding->implicit)
-	{
-		lpg_env_init(&env, CurrentMemoryContext);
-		lpg_check(lep_implicit_explain(&env, folding->gram, &folding->rule, &input, e->item, terms),
-				  &env.error);
-	}
-	put_terms(e, terms);
+	if (folding == NULL || !folding->implicit || e->user.row == NULL)
+		return terms;
+	lpg_env_init(&env, CurrentMemoryContext);
+	lpg_check(lep_implicit_explain(&env, folding->gram, &folding->rule, &input, e->item, terms), &env.error);
+	return terms;
+}
+
+static void
+explain_implicit(Explanation *e)
+{
+	put_terms(e, implicit_terms(e));
 	put_part(e, "other", e->prediction - e->sum);
 }
 
@@ -156,9 +163,23 @@ explain_neighbors(Explanation *e)
 
 	lep_serve_parts(&e->items->served, &e->user, e->item, &parts, terms);
 	put_terms(e, terms);
-	if (parts.factors != 0)
-		put_part(e, "factors", parts.factors);
 	put_part(e, "item bias", parts.mean + parts.user_bias + parts.item_bias);
+}
+
+/* An item brings in what it does by both parts. */
+static void
+explain_blend(Explanation *e)
+{
+	double *terms = implicit_terms(e);
+	double *by_neighbors = palloc_extended((e->user.basket.n + 1) * sizeof(double), MCXT_ALLOC_HUGE);
+	LepScoreParts parts;
+
+	lep_serve_parts(&e->items->served, &e->user, e->item, &parts, by_neighbors);
+	for (int64 j = 0; j < e->user.basket.n; j++)
+		terms[j] += by_neighbors[j];
+	put_terms(e, terms);
+	put_part(e, "item bias", parts.mean + parts.user_bias + parts.item_bias);
+	put_part(e, "other", e->prediction - e->sum);
 }
 
 /* What clipping or a median adds is a row of its own, if it is there. */
@@ -216,7 +237,9 @@ explain(Explanation *e)
 	e->prediction = (double) lep_point(&version->levels, score, version->min_score, version->max_score);
 	if (!e->user.known && e->item < 0 && version->implicit)
 		return;
-	if (version->has_neighbors)
+	if (version->has_neighbors && version->n_factors > 0 && e->user.known && e->item >= 0)
+		explain_blend(e);
+	else if (version->has_neighbors)
 		explain_neighbors(e);
 	else if (version->implicit && version->n_factors > 0)
 	{

@@ -35,7 +35,7 @@ lpg_folding_prior_to_json(const LepFoldinPrior *prior, LpgJson *details)
 }
 
 void
-lpg_folding_rule_to_json(const LepImplicitRule *rule, LpgJson *details)
+lpg_folding_rule_to_json(const LepImplicitRule *rule, const double *ratio, LpgJson *details)
 {
 	LpgJson json;
 
@@ -47,6 +47,8 @@ lpg_folding_rule_to_json(const LepImplicitRule *rule, LpgJson *details)
 	lpg_json_int(&json, "confidence", rule->confidence);
 	lpg_json_real(&json, "alpha", rule->alpha);
 	lpg_json_real(&json, "mean_confidence", rule->mean_confidence);
+	if (ratio != NULL)
+		lpg_json_real(&json, "blend_ratio", *ratio);
 	lpg_json_end(&json);
 }
 
@@ -117,7 +119,12 @@ read_folding(LepArena *arena, Jsonb *details, const char *model, const LpgVersio
 		lpg_error(&arena->env->error);
 	folding->implicit = lpg_jsonread_number_of(&json, "unobserved_weight", &weight);
 	if (folding->implicit)
+	{
 		good = read_rule(&json, &folding->rule);
+		folding->blends = lpg_jsonread_number_of(&json, "blend_ratio", &folding->ratio);
+		if (folding->blends)
+			good = good && version->has_neighbors && folding->ratio >= 0 && folding->ratio <= LEP_MAX_NORM;
+	}
 	else
 	{
 		folding->prior = lep_arena_calloc(arena, 1, sizeof(LepFoldinPrior));

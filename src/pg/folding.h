@@ -28,13 +28,15 @@ struct LpgFolding
 	LepFoldinPrior *prior; /* explicit feedback */
 	LepImplicitRule rule;  /* implicit feedback, as all below */
 	LepGram *gram;
+	bool blends;  /* with neighbours: */
+	double ratio; /* lep_blend_ratio() */
 };
 
 /* Write a prior, into details. */
 extern void lpg_folding_prior_to_json(const LepFoldinPrior *prior, LpgJson *details);
 
-/* Write how an implicit factorisation was trained. */
-extern void lpg_folding_rule_to_json(const LepImplicitRule *rule, LpgJson *details);
+/* Write how an implicit factorisation was trained; ratio of a blend, else NULL. */
+extern void lpg_folding_rule_to_json(const LepImplicitRule *rule, const double *ratio, LpgJson *details);
 
 /*
  * Of the handle's version, with its items loaded; valid as long as those are

@@ -8,6 +8,7 @@
 
 #include "fmgr.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
@@ -22,6 +23,8 @@
 
 /* ------------------------------------------------------------ jsonb -> options */
 
+static void read_options(JsonbContainer *object, LepOptions *options);
+
 static LepStatus
 set_number(LepOptions *options, const char *name, const JsonbValue *value, LepError *error)
 {
@@ -35,20 +38,44 @@ set_number(LepOptions *options, const char *name, const JsonbValue *value, LepEr
 	return lep_options_set_real(options, name, real, error);
 }
 
-/* An array of two numbers. */
+static bool
+is_object(const JsonbValue *value)
+{
+	return value->type == jbvBinary && JsonContainerIsObject(value->val.binary.data);
+}
+
+/* Two objects, in the current memory context. */
+static LepStatus
+set_parts(LepOptions *options, const char *name, const JsonbValue *first, const JsonbValue *second,
+		  LepError *error)
+{
+	LepParts *parts = palloc(sizeof(LepParts));
+
+	read_options(first->val.binary.data, &parts->part[0]);
+	read_options(second->val.binary.data, &parts->part[1]);
+	return lep_options_set_parts(options, name, parts, error);
+}
+
+/* An array of two numbers or two objects. */
 static LepStatus
 set_array(LepOptions *options, const char *name, JsonbContainer *array, LepError *error)
 {
-	double range[2];
+	int row = lep_option_find(name);
+	const JsonbValue *first;
+	const JsonbValue *second;
+	double numbers[2];
 
 	if (!JsonContainerIsArray(array) || JsonContainerSize(array) != 2)
 		return lep_options_fail_type(name, error);
-	for (uint32 i = 0; i < 2; i++)
-	{
-		if (!lpg_jsonread_double(getIthJsonbValueFromContainer(array, i), &range[i]))
-			return lep_options_fail_type(name, error);
-	}
-	return lep_options_set_range(options, name, range[0], range[1], error);
+	first = getIthJsonbValueFromContainer(array, 0);
+	second = getIthJsonbValueFromContainer(array, 1);
+	if (row >= 0 && lep_option(row)->type == LEP_OPTION_PARTS && is_object(first) && is_object(second))
+		return set_parts(options, name, first, second, error);
+	if (!lpg_jsonread_double(first, &numbers[0]) || !lpg_jsonread_double(second, &numbers[1]))
+		return lep_options_fail_type(name, error);
+	if (row >= 0 && lep_option(row)->type == LEP_OPTION_PAIR)
+		return lep_options_set_pair(options, name, numbers[0], numbers[1], error);
+	return lep_options_set_range(options, name, numbers[0], numbers[1], error);
 }
 
 static LepStatus
@@ -78,20 +105,16 @@ lpg_option_set(LepOptions *options, const char *name, const JsonbValue *value)
 	lpg_check(set_option(options, name, value, &error), &error);
 }
 
-void
-lpg_options_from_jsonb(Jsonb *json, LepOptions *options)
+/* Every key of an object. */
+static void
+read_options(JsonbContainer *object, LepOptions *options)
 {
-	JsonbIterator *iterator;
+	JsonbIterator *iterator = JsonbIteratorInit(object);
 	JsonbIteratorToken token;
 	JsonbValue value;
 
+	check_stack_depth(); /* parts may be said to have parts */
 	lep_options_init(options);
-	if (!JB_ROOT_IS_OBJECT(json))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("options must be a JSON object"),
-						errdetail("They are %s.", JsonbToCString(NULL, &json->root, VARSIZE(json))),
-						errhint("Write for example '{\"factors\": 32}'.")));
-
-	iterator = JsonbIteratorInit(&json->root);
 	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
 	{
 		char *name;
@@ -105,7 +128,34 @@ lpg_options_from_jsonb(Jsonb *json, LepOptions *options)
 	}
 }
 
+void
+lpg_options_from_jsonb(Jsonb *json, LepOptions *options)
+{
+	if (!JB_ROOT_IS_OBJECT(json))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("options must be a JSON object"),
+						errdetail("They are %s.", JsonbToCString(NULL, &json->root, VARSIZE(json))),
+						errhint("Write for example '{\"factors\": 32}'.")));
+	read_options(&json->root, options);
+}
+
 /* ------------------------------------------------------------- options -> JSON */
+
+/* The parts of a blend; null for the standard ones. */
+static void
+add_parts(LpgJson *json, const char *name, const LepParts *parts)
+{
+	lpg_json_key(json, name);
+	if (parts == NULL)
+	{
+		appendStringInfoString(json->buffer, "null");
+		return;
+	}
+	appendStringInfoChar(json->buffer, '[');
+	lpg_options_given_to_json(&parts->part[0], json->buffer);
+	appendStringInfoString(json->buffer, ", ");
+	lpg_options_given_to_json(&parts->part[1], json->buffer);
+	appendStringInfoChar(json->buffer, ']');
+}
 
 static void
 add_option(LpgJson *json, const LepOptions *options, int i)
@@ -133,6 +183,12 @@ add_option(LpgJson *json, const LepOptions *options, int i)
 		case LEP_OPTION_RANGE:
 			if (lep_option_given(options, i))
 				lpg_json_range(json, option->name, range[0], range[1]);
+			break;
+		case LEP_OPTION_PAIR:
+			lpg_json_range(json, option->name, range[0], range[1]);
+			break;
+		case LEP_OPTION_PARTS:
+			add_parts(json, option->name, options->parts);
 			break;
 	}
 }
@@ -182,8 +238,9 @@ lpg_options_given_to_json(const LepOptions *options, StringInfo buffer)
 /* ------------------------------------------------------------ lepton_options() */
 
 static const char *const type_names[] = {
-	[LEP_OPTION_INT] = "integer", [LEP_OPTION_REAL] = "real", [LEP_OPTION_BOOL] = "boolean",
-	[LEP_OPTION_ENUM] = "word",	  [LEP_OPTION_TEXT] = "name", [LEP_OPTION_RANGE] = "range",
+	[LEP_OPTION_INT] = "integer",  [LEP_OPTION_REAL] = "real",	   [LEP_OPTION_BOOL] = "boolean",
+	[LEP_OPTION_ENUM] = "word",	   [LEP_OPTION_TEXT] = "name",	   [LEP_OPTION_RANGE] = "range",
+	[LEP_OPTION_PAIR] = "numbers", [LEP_OPTION_PARTS] = "objects",
 };
 
 /* The default of an option as it would be written. */
@@ -201,6 +258,8 @@ standard_as_text(int i, LepAlgorithm algorithm)
 			return pstrdup(option->words[(int) standard]);
 		case LEP_OPTION_TEXT:
 		case LEP_OPTION_RANGE:
+		case LEP_OPTION_PAIR:
+		case LEP_OPTION_PARTS:
 			return pstrdup(option->standard_text);
 		default:
 			return psprintf("%.15g", standard);

@@ -25,6 +25,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "core/blend.h"
 #include "core/kernels.h"
 #include "core/neighbors.h"
 #include "core/pool.h"
@@ -63,6 +64,8 @@ typedef struct Training
 	bool has_prior;
 	LepFoldinPrior prior; /* of new users, explicit feedback */
 	bool has_rule;
+	bool blends;		  /* with neighbours: */
+	double ratio;		  /* lep_blend_ratio() */
 	LepImplicitRule rule; /* the same for ials */
 
 	double read_seconds;
@@ -188,6 +191,24 @@ shut_down_pool(int code, Datum arg)
 	lep_pool_shutdown((LepEnv *) DatumGetPointer(arg));
 }
 
+/* How the factors were trained, a blend's as well. */
+static LepStatus
+learn_rule(Training *t)
+{
+	const LepOptions *options = &t->result.options;
+	LepOptions factors = *options;
+
+	t->has_rule = true;
+	t->blends = t->result.model.neighbors != NULL;
+	if (t->blends)
+	{
+		t->ratio = lep_blend_ratio(options);
+		(void) lep_blend_part(options, LEP_BLEND_FACTORS, NULL, &factors);
+	}
+	return lep_implicit_rule(&t->env, t->ratings, t->result.refitted ? LEP_PARTS_ALL : LEP_PARTS_TRAIN,
+							 &factors, &t->rule);
+}
+
 /*
  * What new users are folded in by (lepton_topn_for).  It is an extra: where there
  * is no memory for it, or the model is such that there is none, it is left out.
@@ -200,12 +221,8 @@ learn_prior(Training *t)
 	LepFoldinPrior items;
 	LepStatus status;
 
-	if (t->result.algorithm == LEP_ALGORITHM_IALS)
-	{
-		t->has_rule = true;
-		return lep_implicit_rule(&t->env, t->ratings, t->result.refitted ? LEP_PARTS_ALL : LEP_PARTS_TRAIN,
-								 &t->result.options, &t->rule);
-	}
+	if (t->ratings->feedback == LEP_FEEDBACK_IMPLICIT && m->n_factors > 0)
+		return learn_rule(t);
 	if (t->ratings->feedback != LEP_FEEDBACK_EXPLICIT || m->n_factors == 0 ||
 		(t->env.max_bytes > 0 && lep_add_size(t->env.bytes_now, needed) > t->env.max_bytes))
 		return LEP_OK;
@@ -436,7 +453,7 @@ build_details(const Training *t)
 	lpg_interval_to_json(&t->result.model, &t->result.intervals, &json);
 	lpg_times_to_json(&t->result.model, t->source.time_unit, &json);
 	if (t->has_rule)
-		lpg_folding_rule_to_json(&t->rule, &json);
+		lpg_folding_rule_to_json(&t->rule, t->blends && isfinite(t->ratio) ? &t->ratio : NULL, &json);
 	if (t->has_prior)
 		lpg_folding_prior_to_json(&t->prior, &json);
 	lpg_json_end(&json);

@@ -541,8 +541,10 @@ check_fold_in(const Sample *sample, const Setting *setting, double tolerance)
 	for (int32_t u = 0; u < problem.n_users; u++)
 	{
 		int64_t start = problem.ratings->user_start[u];
-		LepImplicitInput input = { items, problem.ratings->item + start, problem.ratings->rating + start,
-								   problem.ratings->user_start[u + 1] - start };
+		LepImplicitInput input = { .items = items,
+								   .item = problem.ratings->item + start,
+								   .weight = problem.ratings->rating + start,
+								   .n = problem.ratings->user_start[u + 1] - start };
 		float *row = lep_arena_calloc(&problem.arena, problem.model.stride, sizeof(float));
 
 		CHECK_OK(lep_implicit_fold_in(&problem.env, gram, &rule, &input, row));

@@ -295,7 +295,7 @@ test_implicit_solves_and_explains(void)
 	LepGram *gram;
 
 	begin(&f);
-	input = (LepImplicitInput){ f.served.items, item, weight, 5 };
+	input = (LepImplicitInput){ .items = f.served.items, .item = item, .weight = weight, .n = 5 };
 	gram = lep_gram_create(&f.arena, f.served.items, K);
 	if (!CHECK(gram != NULL))
 		return;
