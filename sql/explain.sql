@@ -46,8 +46,8 @@ SELECT count(*), count(*) FILTER (WHERE abs(e.contribution - x.term) > 1e-6 OR e
 -- largest first, and each item that she has
 SELECT count(*) = (SELECT count(*) FROM explain_ratings WHERE user_id = 7) AS each, bool_and(contribution <= before) AS falling
 FROM (SELECT *, coalesce(lag(contribution) OVER (), 'infinity') AS before FROM lepton_explain('explain_i', 7, 5) WHERE reason = 'item') e;
--- after many epochs the rest is small
-SELECT avg(abs(o.contribution)) < 0.02 * avg(abs(lepton_predict('explain_one', u, i))) AS small FROM generate_series(1, 90) u, generate_series(1, 40) i, LATERAL lepton_explain('explain_one', u, i) o WHERE reason = 'other';
+-- where all her items count alike in training too, the rest is rounding
+SELECT max(abs(o.contribution)) < 1e-5 AND max(abs(lepton_predict('explain_one', u, i))) > 0.1 AS small FROM generate_series(1, 90) u, generate_series(1, 40) i, LATERAL lepton_explain('explain_one', u, i) o WHERE reason = 'other';
 
 -- ids that the model does not know, and NULL
 SELECT reason, round(contribution::numeric, 4) = round(lepton_predict('explain_b', 4711, 3)::numeric - CASE reason WHEN 'mean' THEN bias ELSE 0 END::numeric - CASE reason WHEN 'item bias' THEN (details #>> '{serving,mean}')::numeric ELSE 0 END, 4) AS as_expected

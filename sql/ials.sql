@@ -23,6 +23,11 @@ FROM unnest(ARRAY['linear', 'log', 'none']) confidence,
 SELECT version FROM lepton_train('ials_log', 'ials_orders', '{"feedback": "implicit", "algorithm": "ials", "factors": 16, "alpha": 2, "confidence": "log"}');
 SELECT count(*) AS n, count(DISTINCT (id, factors)) AS different FROM ials_log_items;
 
+-- the largest ratings by the largest alpha, and no regularization at all: still folded in
+SELECT version FROM lepton_train('ials', 'SELECT user_id, item_id, 1e12::float8 - row_number() OVER () AS rating FROM ials_orders GROUP BY 1, 2',
+	'{"feedback": "implicit", "algorithm": "ials", "factors": 64, "alpha": 1000000, "confidence": "linear", "regularization": 0}');
+SELECT count(*) > 0 AS listed FROM lepton_topn_for('ials', ARRAY(SELECT id FROM ials_items ORDER BY id LIMIT 3), n => 5);
+
 -- what it does not take
 SELECT lepton_train('ials', 'ials_orders', '{"feedback": "explicit", "algorithm": "ials"}');
 SELECT lepton_train('ials', 'ials_orders', '{"feedback": "implicit", "algorithm": "ials", "learning_rate": 0.1}');

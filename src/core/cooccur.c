@@ -24,7 +24,7 @@
 #define CHUNK_WORK (1024 * 1024)
 
 /* What a row costs besides: choosing among what it reaches, in additions. */
-#define ROW_WORK 4096
+#define ROW_WORK 16384
 
 /* Ratings, items or users between two looks at should_stop. */
 #define SLICE (256 * 1024)
@@ -67,7 +67,7 @@ lep_cooccur_work(const LepShape *shape, const LepOptions *options)
 }
 
 static LepStatus
-take_memory(LepArena *arena, const LepRatings *ratings, LepCooccur *c)
+take_memory(LepArena *arena, LepCooccur *c)
 {
 	c->user_start = lep_arena_calloc(arena, (int64_t) c->n_users + 1, sizeof(int64_t));
 	c->user_item = lep_arena_alloc(arena, c->n, sizeof(int32_t));
@@ -80,7 +80,6 @@ take_memory(LepArena *arena, const LepRatings *ratings, LepCooccur *c)
 	if (c->user_start == NULL || c->user_item == NULL || c->item_start == NULL || c->item_user == NULL ||
 		c->n_item == NULL || c->user_weight == NULL || c->work == NULL || c->scratch == NULL)
 		return arena->env->error.status;
-	(void) ratings;
 	for (int t = 0; t < c->n_threads; t++)
 	{
 		if (lep_neighbors_scratch(arena, c->n_items, &c->scratch[t]) != LEP_OK)
@@ -88,9 +87,14 @@ take_memory(LepArena *arena, const LepRatings *ratings, LepCooccur *c)
 	}
 	for (int way = 0; way < LEP_COOCCUR_WAYS; way++)
 	{
-		c->way[way] = lep_arena_calloc(arena, c->n_items, sizeof(double));
+		LepStatus status;
+
+		c->way[way] = lep_arena_alloc(arena, c->n_items, sizeof(double));
 		if (c->way[way] == NULL)
 			return arena->env->error.status;
+		status = lep_pool_clear(arena->env, c->way[way], c->n_items * (int64_t) sizeof(double));
+		if (status != LEP_OK)
+			return status;
 	}
 	return LEP_OK;
 }
@@ -186,7 +190,7 @@ lep_cooccur_begin(LepArena *arena, const LepRatings *ratings, unsigned parts, co
 	cooccur->n_threads = lep_pool_threads(env);
 	status = lep_view_count(env, ratings, parts, &cooccur->n);
 	if (status == LEP_OK)
-		status = take_memory(arena, ratings, cooccur);
+		status = take_memory(arena, cooccur);
 	if (status == LEP_OK)
 		status = fill_users(env, ratings, parts, options, cooccur);
 	return status == LEP_OK ? fill_items(env, cooccur) : status;

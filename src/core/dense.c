@@ -25,13 +25,15 @@ is_stopped(LepEnv *env)
 	return env != NULL && lep_env_stopped(env);
 }
 
-bool
-lep_dense_cholesky(double *a, int n)
+LepStatus
+lep_dense_cholesky_stoppable(LepEnv *env, double *a, int n)
 {
 	for (int i = 0; i < n; i++)
 	{
 		double *row = a + (size_t) i * (size_t) n;
 
+		if (is_stopped(env))
+			return LEP_ERR_STOPPED;
 		for (int j = 0; j <= i; j++)
 		{
 			const double *other = a + (size_t) j * (size_t) n;
@@ -44,10 +46,16 @@ lep_dense_cholesky(double *a, int n)
 			else if (sum > 0 && sum <= DBL_MAX)
 				row[i] = sqrt(sum);
 			else
-				return false;
+				return LEP_ERR_DIVERGED;
 		}
 	}
-	return true;
+	return LEP_OK;
+}
+
+bool
+lep_dense_cholesky(double *a, int n)
+{
+	return lep_dense_cholesky_stoppable(NULL, a, n) == LEP_OK;
 }
 
 void
@@ -146,7 +154,6 @@ tridiagonalise(LepEnv *env, double *a, int n, double *d, double *off)
 		if (is_stopped(env))
 			return LEP_ERR_STOPPED;
 		element = reflect(a, n, last, v);
-
 		d[last] = row[last];
 		/* the reflector stays where its column was, until Q is made */
 		for (int c = 0; c < last; c++)

@@ -23,6 +23,13 @@
  */
 extern bool lep_dense_cholesky(double *a, int n);
 
+/*
+ * The same on the thread that called the engine, for large n (0.1 s at 1024):
+ * should_stop is asked before each row.  LEP_ERR_STOPPED, or LEP_ERR_DIVERGED where
+ * the other returns false (env->error is then not set).
+ */
+extern LepStatus lep_dense_cholesky_stoppable(LepEnv *env, double *a, int n);
+
 /* Solve L x = b, and L' x = b, in place. */
 extern void lep_dense_solve_lower(const double *l, int n, double *b);
 extern void lep_dense_solve_upper(const double *l, int n, double *b);

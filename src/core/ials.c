@@ -60,6 +60,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/implicit.h"
 #include "core/kernels.h"
 #include "core/pool.h"
 #include "core/rng.h"
@@ -93,22 +94,16 @@ typedef struct Ials
 {
 	int n_factors;
 	int stride;
-	double unobserved_weight;
-	double regularization;
-	double exponent;
-	int confidence; /* LepConfidence */
-	double alpha;
+	LepImplicitRule rule;
 	uint64_t seed;
 
 	LepIalsSide users;
 	LepIalsSide items;
 	LepIalsWork *work;
 
-	/* confidences in the making */
+	/* the side at work */
 	LepIalsSide *side;
 	int32_t n_others;
-	double *sums; /* [tasks] of them */
-	double mean;
 
 	LepModel *model; /* being exported to */
 	bool closed;	 /* users are solved against the items, which are turned */
@@ -169,15 +164,17 @@ ials_memory(const LepShape *shape, const LepOptions *options, int n_threads)
 /*
  * Per rating and epoch 0.4, 0.7, 1.3 us at 64, 128, 256 factors, half of it what
  * k entries cost each other; eigenvectors of two matrices, 2 ns k^3 each (Zen 5,
- * AVX-512).
+ * AVX-512).  Users are solved for once more after the last epoch, which is half an
+ * epoch in all.
  */
 static double
 ials_cost(const LepShape *shape, const LepOptions *options)
 {
 	double k = (double) options->factors;
 	double rows = (double) shape->n_users + (double) shape->n_items;
+	double epoch = (double) shape->n_ratings * (1e-7 + 4.5e-9 * k) + rows * 3e-11 * k * k + 4e-9 * k * k * k;
 
-	return (double) shape->n_ratings * (1e-7 + 4.5e-9 * k) + rows * 3e-11 * k * k + 4e-9 * k * k * k;
+	return epoch * (1 + 0.5 / (double) options->epochs);
 }
 
 static int64_t
@@ -186,76 +183,29 @@ count_chunks(int64_t n)
 	return (n + CHUNK - 1) / CHUNK;
 }
 
-static double
-confidence_of(const Ials *ials, float rating)
-{
-	double r = rating > 0 ? (double) rating : 0;
-
-	return 1 + ials->alpha * (ials->confidence == LEP_CONFIDENCE_LOG ? lep_log(1 + r) : r);
-}
-
-/* LepTask: confidences of a chunk of entries, not yet divided by their mean. */
+/* LepTask: confidences of a chunk of entries. */
 static void
 fill_confidence(void *arg, int64_t task, int thread)
 {
 	const Ials *ials = arg;
 	const LepIalsSide *side = ials->side;
 	int64_t end = (task + 1) * CHUNK < side->view.n ? (task + 1) * CHUNK : side->view.n;
-	double sum = 0;
 
 	(void) thread;
 	for (int64_t entry = task * CHUNK; entry < end; entry++)
-	{
-		side->confidence[entry] = (float) confidence_of(ials, side->view.rating[entry]);
-		sum += (double) side->confidence[entry];
-	}
-	ials->sums[task] = sum;
-}
-
-/* LepTask: divided. */
-static void
-divide_confidence(void *arg, int64_t task, int thread)
-{
-	const Ials *ials = arg;
-	const LepIalsSide *side = ials->side;
-	int64_t end = (task + 1) * CHUNK < side->view.n ? (task + 1) * CHUNK : side->view.n;
-
-	(void) thread;
-	for (int64_t entry = task * CHUNK; entry < end; entry++)
-		side->confidence[entry] = (float) ((double) side->confidence[entry] / ials->mean);
+		side->confidence[entry] = lep_implicit_confidence(&ials->rule, side->view.rating[entry]);
 }
 
 static LepStatus
 make_confidence(LepArena *arena, Ials *ials, LepIalsSide *side)
 {
-	int64_t n_tasks = count_chunks(side->view.n);
-	LepStatus status;
-
-	if (ials->confidence == LEP_CONFIDENCE_NONE)
+	if (ials->rule.confidence == LEP_CONFIDENCE_NONE)
 		return LEP_OK;
 	ials->side = side;
 	side->confidence = lep_arena_alloc(arena, side->view.n, sizeof(float));
-	ials->sums = lep_arena_alloc(arena, n_tasks, sizeof(double));
-	if (side->confidence == NULL || ials->sums == NULL)
+	if (side->confidence == NULL)
 		return arena->env->error.status;
-	status = lep_parallel_for(arena->env, n_tasks, fill_confidence, ials);
-	/* the users' serves the items too, or both sides would differ in rounding */
-	if (status == LEP_OK && side == &ials->users)
-	{
-		for (int64_t t = 0; t < n_tasks; t++)
-			ials->mean += ials->sums[t];
-		ials->mean /= (double) side->view.n;
-	}
-	lep_arena_free(arena, ials->sums);
-	return status == LEP_OK ? lep_parallel_for(arena->env, n_tasks, divide_confidence, ials) : status;
-}
-
-static double
-power(double x, double exponent)
-{
-	if (exponent == 1)
-		return x;
-	return x > 0 && exponent > 0 ? lep_exp(exponent * lep_log(x)) : exponent > 0 ? 0 : 1;
+	return lep_parallel_for(arena->env, count_chunks(side->view.n), fill_confidence, ials);
 }
 
 /* The rows of a task of what goes by rows. */
@@ -289,8 +239,7 @@ fill_ridge(void *arg, int64_t task, int thread)
 			weight += (double) side->confidence[entry];
 		if (side->confidence == NULL)
 			weight = (double) (side->view.start[row + 1] - start);
-		weight += ials->unobserved_weight * (double) ials->n_others;
-		side->ridge[row] = (float) (ials->regularization * power(weight, ials->exponent));
+		side->ridge[row] = (float) lep_implicit_ridge(&ials->rule, weight, ials->n_others);
 	}
 }
 
@@ -348,15 +297,12 @@ ials_start(LepArena *arena, const LepRatings *ratings, unsigned parts, const Lep
 		return arena->env->error.status;
 	ials->n_factors = (int) options->factors;
 	ials->stride = lep_row_stride(ials->n_factors);
-	ials->unobserved_weight = options->unobserved_weight;
-	ials->regularization = options->regularization;
-	ials->exponent = options->regularization_exponent;
-	ials->confidence = options->confidence;
-	ials->alpha = options->alpha;
 	ials->seed = (uint64_t) options->seed;
 	*state = ials;
 
-	status = lep_view_by_user(arena, ratings, parts, &ials->users.view);
+	status = lep_implicit_rule(arena->env, ratings, parts, options, &ials->rule);
+	if (status == LEP_OK)
+		status = lep_view_by_user(arena, ratings, parts, &ials->users.view);
 	if (status == LEP_OK)
 		status = lep_view_by_item(arena, ratings, parts, &ials->items.view);
 	if (status == LEP_OK)
@@ -382,7 +328,7 @@ close_users(LepEnv *env, Ials *ials)
 
 	if (ials->closed)
 		return LEP_OK;
-	status = lep_ials_turn(env, ials->work, &ials->items, ials->unobserved_weight);
+	status = lep_ials_turn(env, ials->work, &ials->items, ials->rule.unobserved_weight);
 	if (status == LEP_OK)
 		status = lep_ials_solve(env, ials->work, &ials->users, &ials->items);
 	ials->closed = status == LEP_OK;
@@ -399,7 +345,7 @@ ials_epoch(LepEnv *env, void *state, int epoch, double *train_rmse)
 	*train_rmse = NAN;
 	ials->closed = false;
 	if (status == LEP_OK)
-		status = lep_ials_turn(env, ials->work, &ials->users, ials->unobserved_weight);
+		status = lep_ials_turn(env, ials->work, &ials->users, ials->rule.unobserved_weight);
 	if (status == LEP_OK)
 		status = lep_ials_solve(env, ials->work, &ials->items, &ials->users);
 	return status;

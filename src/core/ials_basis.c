@@ -40,13 +40,18 @@ create_scratch(LepArena *arena, const LepIalsWork *work, LepIalsScratch *scratch
 	int64_t stride = work->stride;
 	int64_t n_rows = work->n_factors > LEP_IALS_GATHER ? work->n_factors : LEP_IALS_GATHER;
 
-	scratch->rows = lep_arena_calloc(arena, n_rows * stride, sizeof(float));
-	scratch->matrix = lep_arena_calloc(arena, stride * (stride + 2), sizeof(float));
+	LepStatus status;
+
+	scratch->rows = lep_arena_alloc(arena, n_rows * stride, sizeof(float));
+	scratch->matrix = lep_arena_alloc(arena, stride * (stride + 2), sizeof(float));
 	if (scratch->rows == NULL || scratch->matrix == NULL)
 		return arena->env->error.status;
 	scratch->t = scratch->matrix + stride * stride;
 	scratch->scale = scratch->t + stride;
-	return LEP_OK;
+	status = lep_pool_clear(arena->env, scratch->rows, n_rows * stride * (int64_t) sizeof(float));
+	if (status != LEP_OK)
+		return status;
+	return lep_pool_clear(arena->env, scratch->matrix, stride * (stride + 2) * (int64_t) sizeof(float));
 }
 
 static LepStatus
@@ -54,11 +59,11 @@ create_slot(LepArena *arena, const LepIalsWork *work, LepIalsSlot *slot)
 {
 	int64_t stride = work->stride;
 
-	slot->matrix = lep_arena_calloc(arena, stride * (stride + 1), sizeof(float));
+	slot->matrix = lep_arena_alloc(arena, stride * (stride + 1), sizeof(float));
 	if (slot->matrix == NULL)
 		return arena->env->error.status;
 	slot->t = slot->matrix + stride * stride;
-	return LEP_OK;
+	return lep_pool_clear(arena->env, slot->matrix, stride * (stride + 1) * (int64_t) sizeof(float));
 }
 
 LepIalsWork *

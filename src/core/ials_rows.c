@@ -28,6 +28,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/implicit.h"
 #include "core/kernels.h"
 #include "core/linalg.h"
 #include "core/pool.h"
@@ -38,9 +39,6 @@
 /* Entries of a row from which it is split; see heavy_limit. */
 #define MAX_HEAVY 8192
 #define MIN_HEAVY 1024
-
-/* The smallest v + r that counts, beside the largest v: below is rounding. */
-#define SPECTRUM_FLOOR 1e-7f
 
 /*
  * So that no task is longer than some ms: an entry costs k^2.  Never below the
@@ -69,13 +67,13 @@ task_weight(int n_factors)
 static void
 fill_scale(const LepIalsWork *work, float ridge, float *scale)
 {
-	float least = SPECTRUM_FLOOR * work->spectrum[0];
+	float least = (float) LEP_LEAST_RIDGE * work->spectrum[0];
 
+	ridge = ridge > least ? ridge : least;
 	for (int f = 0; f < work->n_factors; f++)
 	{
 		float d = work->spectrum[f] + ridge;
 
-		d = d > least ? d : least;
 		scale[f] = d > 0 ? 1 / sqrtf(d) : 0;
 	}
 }

@@ -13,7 +13,9 @@
 #include "core/dense.h"
 #include "core/kernels.h"
 #include "core/model.h"
+#include "core/pool.h"
 #include "core/rng.h"
+#include "core/view.h"
 
 /*
  * Rows whose products are summed in single precision, before they are added in
@@ -21,13 +23,13 @@
  */
 #define BLOCK_ROWS 256
 
-/* Ratings between two questions whether to stop. */
-#define RATINGS_INTERVAL 65536
+/* Ratings of a task: under 3 ms. */
+#define CHUNK 65536
 
 /* Her items between two questions whether to stop. */
 #define STOP_INTERVAL 64
 
-/* Not divided by the mean; as ials.c has it. */
+/* Not divided by the mean. */
 static double
 raw_confidence(const LepImplicitRule *rule, float rating)
 {
@@ -38,10 +40,65 @@ raw_confidence(const LepImplicitRule *rule, float rating)
 	return 1 + rule->alpha * (rule->confidence == LEP_CONFIDENCE_LOG ? lep_log(1 + r) : r);
 }
 
-LepStatus
-lep_implicit_rule(LepEnv *env, const LepRatings *ratings, const LepOptions *options, LepImplicitRule *rule)
+typedef struct MeanJob
 {
+	const LepImplicitRule *rule;
+	const LepRatings *ratings;
+	unsigned parts;
+	double *sums;	 /* [tasks] of confidences */
+	int64_t *counts; /* [tasks] of ratings in the parts */
+} MeanJob;
+
+static void
+sum_chunk(void *arg, int64_t task, int thread)
+{
+	MeanJob *job = arg;
+	int64_t end = (task + 1) * CHUNK < job->ratings->n_ratings ? (task + 1) * CHUNK : job->ratings->n_ratings;
 	double sum = 0;
+	int64_t n = 0;
+
+	(void) thread;
+	for (int64_t j = task * CHUNK; j < end; j++)
+	{
+		if (!lep_part_in(job->parts, job->ratings->part[j]))
+			continue;
+		sum += raw_confidence(job->rule, job->ratings->rating[j]);
+		n++;
+	}
+	job->sums[task] = sum;
+	job->counts[task] = n;
+}
+
+static LepStatus
+find_mean(LepArena *arena, MeanJob *job, double *mean)
+{
+	int64_t n_tasks = (job->ratings->n_ratings + CHUNK - 1) / CHUNK;
+	double sum = 0;
+	int64_t n = 0;
+	LepStatus status;
+
+	job->sums = lep_arena_alloc(arena, n_tasks, sizeof(double));
+	job->counts = lep_arena_alloc(arena, n_tasks, sizeof(int64_t));
+	if (job->sums == NULL || job->counts == NULL)
+		return arena->env->error.status;
+	status = lep_parallel_for(arena->env, n_tasks, sum_chunk, job);
+	for (int64_t t = 0; t < n_tasks && status == LEP_OK; t++)
+	{
+		sum += job->sums[t];
+		n += job->counts[t];
+	}
+	if (status == LEP_OK && n > 0)
+		*mean = sum / (double) n;
+	return status;
+}
+
+LepStatus
+lep_implicit_rule(LepEnv *env, const LepRatings *ratings, unsigned parts, const LepOptions *options,
+				  LepImplicitRule *rule)
+{
+	MeanJob job = { .rule = rule, .ratings = ratings, .parts = parts };
+	LepArena arena;
+	LepStatus status;
 
 	rule->unobserved_weight = options->unobserved_weight;
 	rule->regularization = options->regularization;
@@ -51,21 +108,32 @@ lep_implicit_rule(LepEnv *env, const LepRatings *ratings, const LepOptions *opti
 	rule->mean_confidence = 1;
 	if (rule->confidence == LEP_CONFIDENCE_NONE)
 		return LEP_OK;
-	for (int64_t j = 0; j < ratings->n_ratings; j++)
-	{
-		if (j % RATINGS_INTERVAL == 0 && lep_env_stopped(env))
-			return LEP_ERR_STOPPED;
-		sum += raw_confidence(rule, ratings->rating[j]);
-	}
-	if (ratings->n_ratings > 0)
-		rule->mean_confidence = sum / (double) ratings->n_ratings;
-	return LEP_OK;
+	lep_arena_init(&arena, env);
+	status = find_mean(&arena, &job, &rule->mean_confidence);
+	lep_arena_drop(&arena);
+	return status;
 }
 
 float
 lep_implicit_confidence(const LepImplicitRule *rule, float rating)
 {
 	return (float) (raw_confidence(rule, rating) / rule->mean_confidence);
+}
+
+/* x^e for x >= 0 */
+static double
+power(double x, double exponent)
+{
+	if (exponent == 0 || exponent == 1)
+		return exponent == 0 ? 1 : x;
+	return x > 0 ? lep_exp(exponent * lep_log(x)) : 0;
+}
+
+double
+lep_implicit_ridge(const LepImplicitRule *rule, double confidence, int32_t n_others)
+{
+	return rule->regularization *
+		   power(confidence + rule->unobserved_weight * (double) n_others, rule->exponent);
 }
 
 size_t
@@ -196,15 +264,6 @@ weight_of(const LepImplicitInput *input, int64_t j)
 	return input->weight == NULL ? 1 : (double) input->weight[j];
 }
 
-/* x^e for x >= 0 */
-static double
-power(double x, double exponent)
-{
-	if (exponent == 0 || exponent == 1)
-		return exponent == 0 ? 1 : x;
-	return x > 0 ? lep_exp(exponent * lep_log(x)) : 0;
-}
-
 /* A, lower triangle, and sum of c q. */
 static LepStatus
 set_up(LepEnv *env, const LepGram *gram, const LepImplicitRule *rule, const LepImplicitInput *input,
@@ -212,15 +271,19 @@ set_up(LepEnv *env, const LepGram *gram, const LepImplicitRule *rule, const LepI
 {
 	int k = gram->n_factors;
 	double total = 0;
+	double largest = 0;
 	double ridge;
 
 	for (int64_t j = 0; j < input->n; j++)
 		total += weight_of(input, j);
-	ridge = rule->regularization * power(total + rule->unobserved_weight * gram->n_items, rule->exponent);
+	ridge = lep_implicit_ridge(rule, total, gram->n_items);
 	for (int e = 0; e < k * k; e++)
 		user->root[e] = rule->unobserved_weight * gram->product[e];
 	for (int f = 0; f < k; f++)
-		user->root[f * k + f] += ridge;
+		largest = user->root[f * k + f] > largest ? user->root[f * k + f] : largest;
+	ridge = ridge > LEP_LEAST_RIDGE * largest ? ridge : LEP_LEAST_RIDGE * largest;
+	for (int f = 0; f < k; f++)
+		user->root[f * k + f] += ridge > 0 ? ridge : 1; /* a model of zeros */
 	memset(user->p, 0, (size_t) k * sizeof(double));
 	for (int64_t j = 0; j < input->n; j++)
 	{
@@ -266,8 +329,9 @@ lep_implicit_solve(LepArena *arena, const LepGram *gram, const LepImplicitRule *
 	status = set_up(env, gram, rule, input, user);
 	if (status != LEP_OK)
 		return status;
-	if (!lep_dense_cholesky(user->root, k))
-		return fail_solve(env);
+	status = lep_dense_cholesky_stoppable(env, user->root, k);
+	if (status != LEP_OK)
+		return status == LEP_ERR_DIVERGED ? fail_solve(env) : status;
 	lep_dense_solve_lower(user->root, k, user->p);
 	lep_dense_solve_upper(user->root, k, user->p);
 	for (int f = 0; f < k; f++)

@@ -16,6 +16,8 @@
  *	q_i . p = sum of c_j (q_i' A^-1 q_j)
  *
  * in which a term is the item's weight times how alike both items are in her eyes.
+ * Where r is all but nothing beside w Q'Q it is taken for 1e-7 of its largest
+ * element: below is rounding, and without it there may be no solution.
  *
  * Everything is in double precision: a query solves one system.  A gram may be
  * read by any number of threads.
@@ -39,14 +41,24 @@ typedef struct LepImplicitRule
 } LepImplicitRule;
 
 /*
- * The rule of a training with these options, resolved for the algorithm, on all
- * of these ratings.  O(n_ratings); fails only with LEP_ERR_STOPPED.
+ * The rule of a training with these options, resolved for the algorithm, on the
+ * ratings in these parts.  O(n_ratings), in parallel if a pool runs, the same
+ * bits always.
  */
-extern LepStatus
-lep_implicit_rule(LepEnv *env, const LepRatings *ratings, const LepOptions *options, LepImplicitRule *rule);
+extern LepStatus lep_implicit_rule(LepEnv *env, const LepRatings *ratings, unsigned parts,
+								   const LepOptions *options, LepImplicitRule *rule);
 
 /* The confidence of a rating, in units of their mean. */
 extern float lep_implicit_confidence(const LepImplicitRule *rule, float rating);
+
+/* The ridge r of somebody with these confidences in all, beside n_others items. */
+extern double lep_implicit_ridge(const LepImplicitRule *rule, double confidence, int32_t n_others);
+
+/* The smallest r that counts, beside the largest element of w Q'Q. */
+#define LEP_LEAST_RIDGE 1e-7
+
+/* The largest mean_confidence: of the largest rating by the largest alpha. */
+#define LEP_MAX_CONFIDENCE 2e18
 
 /* The largest e. */
 #define LEP_MAX_EXPONENT 2

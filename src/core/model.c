@@ -15,48 +15,22 @@
 #include "core/neighbors.h"
 #include "core/pool.h"
 
-/*
- * Floats that one task clears: about 1 ms with the page faults of fresh memory.
- * Clearing goes by tasks because a model of 10 million users takes seconds,
- * and a cancel must not wait for that.
- */
-#define CLEAR_CHUNK (512 * 1024)
-
 /* Rows that one task checks. */
 #define CHECK_CHUNK 8192
 
 /* Of item rows where there are neighbours, some hundred a row. */
 #define CHECK_CHUNK_NEIGHBORS 1024
 
-typedef struct ClearJob
-{
-	float *values;
-	int64_t n;
-} ClearJob;
-
-static void
-clear_task(void *arg, int64_t task, int thread)
-{
-	const ClearJob *job = arg;
-	int64_t first = task * CLEAR_CHUNK;
-	int64_t n = job->n - first < CLEAR_CHUNK ? job->n - first : CLEAR_CHUNK;
-
-	(void) thread;
-	memset(job->values + first, 0, (size_t) n * sizeof(float));
-}
-
 /* n_rows * width floats, all zero. */
 static LepStatus
 create_floats(LepArena *arena, int32_t n_rows, int width, float **values)
 {
-	ClearJob job;
+	int64_t n = (int64_t) n_rows * width;
 
-	job.n = (int64_t) n_rows * width;
-	job.values = lep_arena_alloc(arena, job.n, sizeof(float));
-	if (job.values == NULL)
+	*values = lep_arena_alloc(arena, n, sizeof(float));
+	if (*values == NULL)
 		return arena->env->error.status;
-	*values = job.values;
-	return lep_parallel_for(arena->env, (job.n + CLEAR_CHUNK - 1) / CLEAR_CHUNK, clear_task, &job);
+	return lep_pool_clear(arena->env, *values, n * (int64_t) sizeof(float));
 }
 
 LepStatus

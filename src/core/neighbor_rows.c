@@ -11,8 +11,8 @@
 
 #include "core/pool.h"
 
-/* Rows between two looks at should_stop: about a millisecond. */
-#define SLICE_ROWS 2048
+/* Entries between two looks at should_stop: some ms where each is a cache miss. */
+#define SLICE_ENTRIES (16 * 1024)
 
 int32_t
 lep_neighbor_rows_width(int32_t n_items, int64_t neighbors)
@@ -140,6 +140,13 @@ lep_neighbor_rows_choose(LepNeighborRows *rows, int32_t item, const LepNeighborS
 
 /* ---------------------------------------------------------------- into a model */
 
+/* As many rows as have so many entries. */
+static int32_t
+slice_rows(const LepNeighborRows *rows)
+{
+	return rows->width < SLICE_ENTRIES ? SLICE_ENTRIES / rows->width : 1;
+}
+
 LepStatus
 lep_neighbor_rows_export(LepEnv *env, const LepNeighborRows *rows, LepNeighbors *neighbors, float *least)
 {
@@ -148,7 +155,7 @@ lep_neighbor_rows_export(LepEnv *env, const LepNeighborRows *rows, LepNeighbors 
 
 	for (int32_t i = 0; i < rows->n_items; i++)
 	{
-		if (i % SLICE_ROWS == 0 && lep_env_stopped(env))
+		if (i % slice_rows(rows) == 0 && lep_env_stopped(env))
 			return LEP_ERR_STOPPED;
 		neighbors->start[i] = at;
 		for (int64_t e = (int64_t) i * rows->width; e < (int64_t) i * rows->width + rows->n[i]; e++)
@@ -175,7 +182,7 @@ count_sources(LepEnv *env, const LepNeighborRows *rows, int64_t *start, float *l
 	memset(start, 0, ((size_t) rows->n_items + 1) * sizeof(int64_t));
 	for (int32_t i = 0; i < rows->n_items; i++)
 	{
-		if (i % SLICE_ROWS == 0 && lep_env_stopped(env))
+		if (i % slice_rows(rows) == 0 && lep_env_stopped(env))
 			return LEP_ERR_STOPPED;
 		for (int64_t e = (int64_t) i * rows->width; e < (int64_t) i * rows->width + rows->n[i]; e++)
 		{
@@ -199,9 +206,14 @@ lep_neighbor_rows_export_turned(LepEnv *env, const LepNeighborRows *rows, LepNei
 	int64_t *start = neighbors->start;
 	LepStatus status = count_sources(env, rows, start, least);
 
+	/* they are written in no order */
+	if (status == LEP_OK)
+		status = lep_pool_clear(env, neighbors->target, start[rows->n_items] * (int64_t) sizeof(int32_t));
+	if (status == LEP_OK)
+		status = lep_pool_clear(env, neighbors->weight, start[rows->n_items] * (int64_t) sizeof(float));
 	for (int32_t i = 0; i < rows->n_items && status == LEP_OK; i++)
 	{
-		if (i % SLICE_ROWS == 0 && lep_env_stopped(env))
+		if (i % slice_rows(rows) == 0 && lep_env_stopped(env))
 			return LEP_ERR_STOPPED;
 		for (int64_t e = (int64_t) i * rows->width; e < (int64_t) i * rows->width + rows->n[i]; e++)
 		{

@@ -3,14 +3,14 @@
  *		Sums over the neighbours of a basket, and lists of them; see
  *		neighbors.h.
  *
- * A list is a heap with its worst entry on top until it is complete, then
- * sorted.  First come the items that the basket reaches, then the others along
- * the order of their biases, up to the first that cannot enter.
+ * Into a list (best.h) come first the items that the basket reaches, then the
+ * others along the order of their biases, up to the first that cannot enter.
  */
 #include "core/neighbors.h"
 
 #include <string.h>
 
+#include "core/best.h"
 #include "core/ranking_lists.h"
 #include "core/view.h"
 
@@ -148,6 +148,28 @@ lep_neighbors_add(const LepNeighbors *neighbors, const LepBasket *basket, LepNei
 	scratch->n_reached = n;
 }
 
+LepStatus
+lep_neighbors_add_stoppable(LepEnv *env, const LepNeighbors *neighbors, const LepBasket *basket,
+							LepNeighborScratch *scratch)
+{
+	int64_t n_entries = 0;
+
+	for (int64_t b = 0; b < basket->n; b++)
+	{
+		LepBasket one = { basket->rows + b, basket->weights == NULL ? NULL : basket->weights + b, 1 };
+
+		n_entries += neighbors->start[basket->rows[b] + 1] - neighbors->start[basket->rows[b]];
+		if (n_entries >= STOP_ENTRIES)
+		{
+			n_entries = 0;
+			if (lep_env_stopped(env))
+				return LEP_ERR_STOPPED;
+		}
+		lep_neighbors_add(neighbors, &one, scratch);
+	}
+	return LEP_OK;
+}
+
 void
 lep_neighbors_clear(LepNeighborScratch *scratch)
 {
@@ -172,33 +194,8 @@ typedef struct List
 {
 	const LepNeighborQuery *query;
 	const LepNeighborScratch *scratch;
-	LepTopnEntry *entries; /* a heap, the worst on top */
-	int64_t n;
-	int64_t max;
+	LepBest best; /* in the caller's entries */
 } List;
-
-/* Does a come before b? */
-static bool
-comes_before(LepTopnEntry a, LepTopnEntry b)
-{
-	return a.score > b.score || (a.score == b.score && a.item < b.item);
-}
-
-/* Put `entry` into the heap of n whose place `node` is free. */
-static void
-sift_down(LepTopnEntry *heap, int64_t node, int64_t n, LepTopnEntry entry)
-{
-	for (int64_t child = 2 * node + 1; child < n; child = 2 * node + 1)
-	{
-		if (child + 1 < n && comes_before(heap[child], heap[child + 1]))
-			child++;
-		if (!comes_before(entry, heap[child]))
-			break;
-		heap[node] = heap[child];
-		node = child;
-	}
-	heap[node] = entry;
-}
 
 /* Is the item among the query's `exclude`? */
 static bool
@@ -219,30 +216,11 @@ is_excluded(const LepNeighborQuery *query, int32_t item)
 	return low < query->n_exclude && query->exclude[low] == item;
 }
 
-/* May an item of this score and number enter? */
+/* May an item of this score and number enter, if it is not excluded? */
 static bool
 may_enter(const List *list, LepTopnEntry entry)
 {
-	return list->n < list->max || comes_before(entry, list->entries[0]);
-}
-
-/* Let an entry in that may enter, unless it is excluded. */
-static void
-enter(List *list, LepTopnEntry entry)
-{
-	int64_t node = list->n;
-
-	if (is_excluded(list->query, entry.item))
-		return;
-	if (list->n == list->max)
-	{
-		sift_down(list->entries, 0, list->n, entry);
-		return;
-	}
-	for (; node > 0 && comes_before(list->entries[(node - 1) / 2], entry); node = (node - 1) / 2)
-		list->entries[node] = list->entries[(node - 1) / 2];
-	list->entries[node] = entry;
-	list->n++;
+	return list->best.n_kept < list->best.n_wanted || lep_best_is_better(&entry, &list->best.entries[0]);
 }
 
 /* The item with its score; the sum of an item that was not reached is 0. */
@@ -265,8 +243,8 @@ offer_items(LepEnv *env, List *list, const int32_t *items, int64_t n)
 
 		if (k % STOP_ENTRIES == STOP_ENTRIES - 1 && lep_env_stopped(env))
 			return LEP_ERR_STOPPED;
-		if (may_enter(list, entry))
-			enter(list, entry);
+		if (may_enter(list, entry) && !is_excluded(list->query, entry.item))
+			lep_best_offer(&list->best, entry);
 	}
 	return LEP_OK;
 }
@@ -291,56 +269,33 @@ fill_list(LepEnv *env, List *list)
 			return LEP_ERR_STOPPED;
 		if (list->scratch->is_reached[entry.item])
 			continue;
-		if (may_enter(list, entry))
-			enter(list, entry);
-		else if (query->base == 0 || entry.score < list->entries[0].score)
-			break;
+		if (!may_enter(list, entry))
+		{
+			if (query->base == 0 || entry.score < list->best.entries[0].score)
+				break;
+		}
+		else if (!is_excluded(query, entry.item))
+			lep_best_offer(&list->best, entry);
 	}
 	return LEP_OK;
 }
 
 /* From a heap to a list, best first. */
-static void
-sort_list(List *list)
-{
-	for (int64_t n = list->n - 1; n > 0; n--)
-	{
-		LepTopnEntry last = list->entries[n];
-
-		list->entries[n] = list->entries[0];
-		sift_down(list->entries, 0, n, last);
-	}
-	for (int64_t k = 0; k < list->n && list->query->is_reached != NULL; k++)
-		list->query->is_reached[k] = list->scratch->is_reached[list->entries[k].item] != 0;
-}
-
-/* The basket's sums, row by row. */
 static LepStatus
-add_basket(LepEnv *env, const LepNeighbors *neighbors, const LepBasket *basket, LepNeighborScratch *scratch)
+sort_list(LepEnv *env, List *list)
 {
-	int64_t n_entries = 0;
+	LepStatus status = lep_best_sort(env, &list->best);
 
-	for (int64_t b = 0; b < basket->n; b++)
-	{
-		LepBasket one = { basket->rows + b, basket->weights == NULL ? NULL : basket->weights + b, 1 };
-
-		n_entries += neighbors->start[basket->rows[b] + 1] - neighbors->start[basket->rows[b]];
-		if (n_entries >= STOP_ENTRIES)
-		{
-			n_entries = 0;
-			if (lep_env_stopped(env))
-				return LEP_ERR_STOPPED;
-		}
-		lep_neighbors_add(neighbors, &one, scratch);
-	}
-	return LEP_OK;
+	for (int64_t k = 0; status == LEP_OK && k < list->best.n_kept && list->query->is_reached != NULL; k++)
+		list->query->is_reached[k] = list->scratch->is_reached[list->best.entries[k].item] != 0;
+	return status;
 }
 
 static LepStatus
 find_list(LepEnv *env, const LepNeighbors *neighbors, LepNeighborScratch *scratch, List *list)
 {
 	const LepNeighborQuery *query = list->query;
-	LepStatus status = add_basket(env, neighbors, &query->basket, scratch);
+	LepStatus status = lep_neighbors_add_stoppable(env, neighbors, &query->basket, scratch);
 
 	if (status == LEP_OK && query->candidates != NULL)
 		status = offer_items(env, list, query->candidates, query->n_candidates);
@@ -351,7 +306,7 @@ find_list(LepEnv *env, const LepNeighbors *neighbors, LepNeighborScratch *scratc
 			status = fill_list(env, list);
 	}
 	if (status == LEP_OK)
-		sort_list(list);
+		status = sort_list(env, list);
 	lep_neighbors_clear(scratch);
 	return status;
 }
@@ -361,13 +316,13 @@ lep_neighbors_topn(LepEnv *env, const LepNeighbors *neighbors, const LepNeighbor
 				   LepTopnEntry *entries, int64_t *n_found)
 {
 	int64_t n_offered = query->candidates != NULL ? query->n_candidates : neighbors->n_items;
-	List list = { query, query->scratch, entries, 0, query->n < n_offered ? query->n : n_offered };
+	List list = { query, query->scratch, { entries, query->n < n_offered ? query->n : n_offered, 0 } };
 	LepNeighborScratch own;
 	LepArena arena;
 	LepStatus status = LEP_OK;
 
 	*n_found = 0;
-	if (list.max <= 0)
+	if (list.best.n_wanted <= 0)
 		return LEP_OK;
 	lep_arena_init(&arena, env);
 	if (query->scratch == NULL)
@@ -378,7 +333,7 @@ lep_neighbors_topn(LepEnv *env, const LepNeighbors *neighbors, const LepNeighbor
 	if (status == LEP_OK)
 		status = find_list(env, neighbors, query->scratch == NULL ? &own : query->scratch, &list);
 	if (status == LEP_OK)
-		*n_found = list.n;
+		*n_found = list.best.n_kept;
 	lep_arena_drop(&arena);
 	return status;
 }

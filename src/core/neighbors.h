@@ -100,6 +100,10 @@ extern LepStatus lep_neighbors_scratch(LepArena *arena, int32_t n_items, LepNeig
 extern void
 lep_neighbors_add(const LepNeighbors *neighbors, const LepBasket *basket, LepNeighborScratch *scratch);
 
+/* The same, asking should_stop: a basket may be of everything. */
+extern LepStatus lep_neighbors_add_stoppable(LepEnv *env, const LepNeighbors *neighbors,
+											 const LepBasket *basket, LepNeighborScratch *scratch);
+
 /* Back to zero, in O(n_reached). */
 extern void lep_neighbors_clear(LepNeighborScratch *scratch);
 

@@ -69,7 +69,9 @@ static const LepOption option_table[] = {
 	INT(epochs, TAKEN_BY_FACTORS | TAKEN_BY_BAYES | TAKEN_BY_IALS, 1, 10000, 60,
 		"passes over the ratings, at most; sweeps of bayes"),
 	REAL(regularization, TAKEN_BY_FACTORS | TAKEN_BY_IALS | TAKEN_BY_SLIM, 0, 1e6, 0.08,
-		 "pull of the factors towards zero; unless given, adapted to how many ratings there are per id"),
+		 "pull of factors, or of slim's weights, towards zero; unless given, sgd, als and ials adapt it to "
+		 "how many "
+		 "ratings there are"),
 	REAL(bias_regularization, TAKEN_BY_FACTORS | TAKEN_BY_BASELINE, 0, 1e6, 0.02,
 		 "pull of the biases towards zero"),
 	REAL(regularization_exponent, TAKEN_BY_IALS, 0, 2, 1,

@@ -21,6 +21,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <time.h>
 
 /* Kernels need some 70 KB of it (linalg.c). */
@@ -28,6 +29,9 @@
 
 /* How often the caller asks should_stop while it waits for workers. */
 #define WAIT_NANOSECONDS (5 * 1000 * 1000)
+
+/* Bytes of fresh memory that one task clears: under 2 ms, huge pages or not. */
+#define CLEAR_CHUNK (2 * 1024 * 1024)
 
 typedef struct LepWorker
 {
@@ -305,4 +309,28 @@ lep_parallel_for(LepEnv *env, int64_t n_tasks, LepTask task, void *arg)
 	while (!job_wait(pool))
 		(void) env->should_stop(env->host);
 	return stopped ? lep_fail(&env->error, LEP_ERR_STOPPED, NULL, 0, 0, 0) : LEP_OK;
+}
+
+typedef struct ClearJob
+{
+	char *bytes;
+	int64_t n;
+} ClearJob;
+
+static void
+clear_task(void *arg, int64_t task, int thread)
+{
+	const ClearJob *job = arg;
+	int64_t first = task * CLEAR_CHUNK;
+
+	(void) thread;
+	memset(job->bytes + first, 0, (size_t) (job->n - first < CLEAR_CHUNK ? job->n - first : CLEAR_CHUNK));
+}
+
+LepStatus
+lep_pool_clear(LepEnv *env, void *memory, int64_t n_bytes)
+{
+	ClearJob job = { memory, n_bytes };
+
+	return lep_parallel_for(env, (n_bytes + CLEAR_CHUNK - 1) / CLEAR_CHUNK, clear_task, &job);
 }

@@ -38,4 +38,10 @@ extern int lep_pool_threads(const LepEnv *env);
  */
 extern LepStatus lep_parallel_for(LepEnv *env, int64_t n_tasks, LepTask task, void *arg);
 
+/*
+ * Set n_bytes to 0, some at a time and on all threads, so that a cancel does not
+ * wait for it; and what is written there next does not wait for its pages.
+ */
+extern LepStatus lep_pool_clear(LepEnv *env, void *memory, int64_t n_bytes);
+
 #endif /* LEP_POOL_H */

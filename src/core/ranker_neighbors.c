@@ -8,7 +8,8 @@
  * reached, ascending.  A question is answered by biases, or by the factors' own
  * ranker, and these sums are put on top.  The factors' ranker may leave out what
  * cannot reach the score that is asked for; it is asked for less by the largest sum
- * among the question's items.
+ * among the question's items.  Who has very many items is summed on the calling
+ * thread, which can be stopped.
  */
 #include "core/ranker.h"
 
@@ -19,11 +20,15 @@
 #include "core/neighbors.h"
 #include "core/pool.h"
 
+/* Additions of a user who is no task: 2 to 10 ms. */
+#define LONG_SUM (1024 * 1024)
+
 /* What a user of the batch reaches: [first, first + n) of the lists below. */
 typedef struct Slot
 {
 	int64_t first;
 	int32_t n;
+	bool is_long; /* more than LONG_SUM additions */
 } Slot;
 
 typedef struct NeighborRanker
@@ -39,16 +44,16 @@ typedef struct NeighborRanker
 	double *sums;	/* [room] */
 } NeighborRanker;
 
-/* An upper bound of how many items a user reaches. */
+/* Entries of the rows of a user's items, counted up to `most` of them. */
 static int64_t
-reach_of(const LepModel *model, int32_t u)
+count_entries(const LepModel *model, int32_t u, int64_t most)
 {
 	LepBasket basket = lep_neighbors_basket(model->neighbors, u);
 	int64_t n = 0;
 
-	for (int64_t b = 0; b < basket.n && n < model->n_items; b++)
+	for (int64_t b = 0; b < basket.n && n < most; b++)
 		n += model->neighbors->start[basket.rows[b] + 1] - model->neighbors->start[basket.rows[b]];
-	return n < model->n_items ? n : model->n_items;
+	return n;
 }
 
 /* As lep_model_score() adds it up. */
@@ -63,18 +68,14 @@ score_of(const LepModel *model, int32_t u, int32_t i, double sum)
 	return (float) (score + sum);
 }
 
+/* From sums to the slot's list. */
 static void
-sum_user(void *arg, int64_t task, int thread)
+keep_sums(NeighborRanker *ranker, int64_t s, LepNeighborScratch *scratch)
 {
-	NeighborRanker *ranker = arg;
-	const LepModel *model = ranker->model;
-	LepNeighborScratch *scratch = &ranker->scratch[thread];
-	Slot *slot = &ranker->slots[task];
-	LepBasket basket = lep_neighbors_basket(model->neighbors, ranker->users[task]);
+	Slot *slot = &ranker->slots[s];
 	int64_t at = slot->first;
 
-	lep_neighbors_add(model->neighbors, &basket, scratch);
-	for (int32_t i = 0; i < model->n_items && at - slot->first < scratch->n_reached; i++)
+	for (int32_t i = 0; i < ranker->model->n_items && at - slot->first < scratch->n_reached; i++)
 	{
 		if (!scratch->is_reached[i])
 			continue;
@@ -83,6 +84,31 @@ sum_user(void *arg, int64_t task, int thread)
 	}
 	slot->n = (int32_t) (at - slot->first);
 	lep_neighbors_clear(scratch);
+}
+
+static void
+sum_user(void *arg, int64_t task, int thread)
+{
+	NeighborRanker *ranker = arg;
+	LepNeighborScratch *scratch = &ranker->scratch[thread];
+	LepBasket basket = lep_neighbors_basket(ranker->model->neighbors, ranker->users[task]);
+
+	if (ranker->slots[task].is_long)
+		return;
+	lep_neighbors_add(ranker->model->neighbors, &basket, scratch);
+	keep_sums(ranker, task, scratch);
+}
+
+static LepStatus
+sum_long_user(LepEnv *env, NeighborRanker *ranker, int64_t s)
+{
+	LepNeighborScratch *scratch = &ranker->scratch[0];
+	LepBasket basket = lep_neighbors_basket(ranker->model->neighbors, ranker->users[s]);
+	LepStatus status = lep_neighbors_add_stoppable(env, ranker->model->neighbors, &basket, scratch);
+
+	if (status == LEP_OK)
+		keep_sums(ranker, s, scratch);
+	return status;
 }
 
 /* Room for the batch's lists. */
@@ -108,17 +134,29 @@ static LepStatus
 prepare_batch(LepEnv *env, void *arg, const int32_t *users, int n)
 {
 	NeighborRanker *ranker = arg;
+	int64_t n_items = ranker->model->n_items;
 	int64_t at = 0;
 	LepStatus status;
 
 	ranker->users = users;
 	for (int s = 0; s < n; s++)
 	{
-		ranker->slots[s].first = at;
-		at += reach_of(ranker->model, users[s]);
+		int64_t n_entries = count_entries(ranker->model, users[s], n_items + LONG_SUM);
+
+		if (lep_env_stopped(env))
+			return LEP_ERR_STOPPED;
+		ranker->slots[s] = (Slot){ at, 0, n_entries > LONG_SUM };
+		at += n_entries < n_items ? n_entries : n_items;
 	}
 	status = ensure_room(ranker, at);
-	return status == LEP_OK ? lep_parallel_for(env, n, sum_user, ranker) : status;
+	if (status == LEP_OK)
+		status = lep_parallel_for(env, n, sum_user, ranker);
+	for (int s = 0; s < n && status == LEP_OK; s++)
+	{
+		if (ranker->slots[s].is_long)
+			status = sum_long_user(env, ranker, s);
+	}
+	return status;
 }
 
 /* The first of n ascending items that is not below `item`. */

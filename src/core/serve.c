@@ -191,10 +191,9 @@ list_by_both(LepEnv *env, const LepServed *served, const LepServedUser *user, co
 	lep_arena_init(&arena, env);
 	status = lep_neighbors_scratch(&arena, lep_items_count(served->items), &sums);
 	if (status == LEP_OK)
-	{
-		lep_neighbors_add(served->neighbors, &user->basket, &sums);
+		status = lep_neighbors_add_stoppable(env, served->neighbors, &user->basket, &sums);
+	if (status == LEP_OK)
 		status = scan_both(env, served, user, query, &sums, &best);
-	}
 	for (int64_t i = 0; status == LEP_OK && i < best.n_kept; i++)
 		origins[i] = origin_of(served, user, entries[i].item, sums.sum[entries[i].item]);
 	lep_arena_drop(&arena);

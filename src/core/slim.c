@@ -154,10 +154,12 @@ take_batch_memory(LepArena *arena, int32_t n_items, Slim *slim)
 	slim->wanted = lep_arena_alloc(arena, n_items, sizeof(uint8_t));
 	slim->matrices = lep_arena_alloc(arena, n_threads * slim->ld * slim->ld, sizeof(float));
 	slim->sides = lep_arena_alloc(arena, n_threads * slim->ld, sizeof(float));
-	return slim->triangles == NULL || slim->taker_start == NULL || slim->takers == NULL ||
-				   slim->wanted == NULL || slim->matrices == NULL || slim->sides == NULL
-			   ? arena->env->error.status
-			   : LEP_OK;
+	if (slim->triangles == NULL || slim->taker_start == NULL || slim->takers == NULL ||
+		slim->wanted == NULL || slim->matrices == NULL || slim->sides == NULL)
+		return arena->env->error.status;
+	/* they are written in no order */
+	return lep_pool_clear(arena->env, slim->triangles,
+						  slim->batch * triangle_size(width) * (int64_t) sizeof(float));
 }
 
 /* G_ii: the weights of the item's users. */

@@ -61,11 +61,10 @@ read_floats(const JsonbValue *json, const char *key, int n, float *values)
 	return lpg_jsonread_floats(json, key, n, values, &found) && found == n;
 }
 
-/* A number from min to what bounds every number of a model. */
 static bool
-read_real(const JsonbValue *json, const char *key, double min, double *value)
+read_real(const JsonbValue *json, const char *key, double min, double max, double *value)
 {
-	return lpg_jsonread_number_of(json, key, value) && *value >= min && *value <= LEP_MAX_NORM;
+	return lpg_jsonread_number_of(json, key, value) && *value >= min && *value <= max;
 }
 
 static bool
@@ -73,12 +72,12 @@ read_rule(const JsonbValue *json, LepImplicitRule *rule)
 {
 	double confidence;
 
-	if (!read_real(json, "unobserved_weight", 0, &rule->unobserved_weight) ||
-		!read_real(json, "regularization", 0, &rule->regularization) ||
-		!read_real(json, "exponent", 0, &rule->exponent) || rule->exponent > LEP_MAX_EXPONENT ||
-		!read_real(json, "confidence", 0, &confidence) || confidence > LEP_CONFIDENCE_NONE ||
-		!read_real(json, "alpha", 0, &rule->alpha) ||
-		!read_real(json, "mean_confidence", 1, &rule->mean_confidence))
+	if (!read_real(json, "unobserved_weight", 0, LEP_MAX_NORM, &rule->unobserved_weight) ||
+		!read_real(json, "regularization", 0, LEP_MAX_NORM, &rule->regularization) ||
+		!read_real(json, "exponent", 0, LEP_MAX_EXPONENT, &rule->exponent) ||
+		!read_real(json, "confidence", 0, LEP_CONFIDENCE_NONE, &confidence) ||
+		!read_real(json, "alpha", 0, LEP_MAX_NORM, &rule->alpha) ||
+		!read_real(json, "mean_confidence", 1, LEP_MAX_CONFIDENCE, &rule->mean_confidence))
 		return false;
 	rule->confidence = (LepConfidence) confidence;
 	return true;

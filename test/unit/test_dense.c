@@ -228,6 +228,39 @@ test_eigen_can_be_stopped(void)
 	unit_env_done(&env);
 }
 
+/* Likewise; and what is not positive definite is said. */
+static void
+test_cholesky_can_be_stopped(void)
+{
+	double plain[N_MAX * N_MAX];
+	double a[N_MAX * N_MAX];
+	Stopper stopper = { 0, INT32_MAX };
+	int n = 40;
+	LepEnv env;
+
+	unit_env_init(&env);
+	env.host = &stopper;
+	env.should_stop = stop_after;
+	random_gram(plain, n, n + 3, 12);
+	memcpy(a, plain, sizeof(a));
+	CHECK(lep_dense_cholesky(plain, n));
+	CHECK_OK(lep_dense_cholesky_stoppable(&env, a, n));
+	CHECK_BYTES_EQ(a, plain, sizeof(double) * (size_t) (n * n));
+	CHECK_INT_EQ(stopper.n_asked, n);
+	for (int limit = 0; limit < n; limit += 7)
+	{
+		stopper = (Stopper){ 0, limit };
+		random_gram(a, n, n + 3, 12);
+		CHECK_STATUS(lep_dense_cholesky_stoppable(&env, a, n), LEP_ERR_STOPPED);
+		CHECK_INT_EQ(stopper.n_asked, limit + 1);
+	}
+	stopper = (Stopper){ 0, INT32_MAX };
+	random_gram(a, n, n + 3, 12);
+	a[0] = 0;
+	CHECK_STATUS(lep_dense_cholesky_stoppable(&env, a, n), LEP_ERR_DIVERGED);
+	unit_env_done(&env);
+}
+
 int
 main(void)
 {
@@ -237,5 +270,6 @@ main(void)
 	TEST(test_eigen_of_second_difference);
 	TEST(test_eigen_of_special_matrices);
 	TEST(test_eigen_can_be_stopped);
+	TEST(test_cholesky_can_be_stopped);
 	return unit_done();
 }

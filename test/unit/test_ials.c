@@ -5,6 +5,7 @@
  */
 #include "sample.h"
 
+#include "core/implicit.h"
 #include "core/kernels.h"
 #include "core/pool.h"
 #include "core/rng.h"
@@ -198,8 +199,7 @@ eliminate(double *a, double *b, int n)
 
 /*
  * One side from the other: every pair is a row of a weighted least squares
- * problem, w (0 - p x)^2, and c (1 - p x)^2 where observed.  step: how far apart
- * the weights of a row's pairs are.
+ * problem, w (0 - p x)^2, and c (1 - p x)^2 where observed.
  */
 static void
 solve_side(const Problem *problem, const Setting *setting, bool is_users)
@@ -514,6 +514,74 @@ test_no_regularization(void)
 	sample_free(&sample);
 }
 
+/*
+ * Everybody's items and ratings as a basket give the scores that the model has
+ * for her: its users are the solution against its items.
+ */
+static void
+check_fold_in(const Sample *sample, const Setting *setting, double tolerance)
+{
+	const LepSolver *solver = lep_solver_get(LEP_ALGORITHM_IALS);
+	LepImplicitRule rule;
+	LepItems *items;
+	LepGram *gram;
+	double worst = 0;
+	double train_rmse;
+	Problem problem;
+
+	if (!begin(&problem, sample, setting, -1))
+		return;
+	for (int epoch = 1; epoch <= 3; epoch++)
+		CHECK_OK(solver->epoch(&problem.env, problem.state, epoch, &train_rmse));
+	CHECK_OK(solver->export_model(&problem.env, problem.state, &problem.model));
+	CHECK_OK(lep_implicit_rule(&problem.env, problem.ratings, LEP_PARTS_TRAIN, &problem.options, &rule));
+	items = lep_items_create(&problem.arena, problem.n_items, problem.k, 0, problem.model.item_bias,
+							 problem.model.item_factors);
+	gram = lep_gram_create(&problem.arena, items, problem.k);
+	for (int32_t u = 0; u < problem.n_users; u++)
+	{
+		int64_t start = problem.ratings->user_start[u];
+		LepImplicitInput input = { .items = items,
+								   .item = problem.ratings->item + start,
+								   .weight = problem.ratings->rating + start,
+								   .n = problem.ratings->user_start[u + 1] - start };
+		float *row = lep_arena_calloc(&problem.arena, problem.model.stride, sizeof(float));
+
+		CHECK_OK(lep_implicit_fold_in(&problem.env, gram, &rule, &input, row));
+		for (int32_t i = 0; i < problem.n_items; i++)
+		{
+			double d = fabs(lep_kernels->dot_f64(row, lep_items_row(items, i), problem.model.stride) -
+							(double) lep_model_score(&problem.model, u, i));
+
+			worst = d > worst ? d : worst;
+		}
+	}
+	CHECK_CLOSE(worst, 0, tolerance);
+	end(&problem);
+}
+
+static void
+test_users_are_folded_in(void)
+{
+	Sample sample = grouped(60, 45, 0.5, 50, 10);
+	Sample huge = grouped(60, 45, 0.5, 1e12, 11);
+
+	for (int factors = 1; factors <= 64; factors *= 4)
+	{
+		check_fold_in(&sample, &(Setting){ factors, "none", 1, 0.1, 0.05, 1 }, 1e-4);
+		check_fold_in(&sample, &(Setting){ factors, "log", 1e6, 0.1, 0.05, 0.5 }, 1e-4);
+		check_fold_in(&sample, &(Setting){ factors, "linear", 0, 1, 0.01, 0 }, 1e-4);
+		check_fold_in(&sample, &(Setting){ factors, "linear", 2, 0, 0.05, 2 }, 1e-4);
+		check_fold_in(&huge, &(Setting){ factors, "linear", 1e6, 0.1, 0.05, 1 }, 1e-3);
+		/* nothing to hold anything back, or little */
+		check_fold_in(&sample, &(Setting){ factors, "log", 1, 0.1, 0, 1 }, 1e-3);
+		check_fold_in(&sample, &(Setting){ factors, "log", 1, 0, 0, 1 }, 1e-3);
+		check_fold_in(&sample, &(Setting){ factors, "log", 1, 10, 1e-9, 1 }, 1e-3);
+	}
+	sample_free(&sample);
+	sample_free(&huge);
+}
+
 /* Two epochs of a fresh problem on so many threads; a hash of the factors. */
 static uint64_t
 hash_of_run(const Sample *sample, const Setting *setting, int n_threads)
@@ -620,6 +688,24 @@ test_defaults_follow_the_data(void)
 	CHECK_CLOSE(options.regularization, 0.5, 0);
 }
 
+/* Epochs and the half after them. */
+static void
+test_cost(void)
+{
+	const LepSolver *solver = lep_solver_get(LEP_ALGORITHM_IALS);
+	LepShape shape = { 1000, 500, 30000, 0, true };
+	LepOptions one;
+	LepOptions ten;
+	LepError error;
+
+	lep_options_init(&one);
+	CHECK_OK(lep_options_resolve(&one, LEP_ALGORITHM_IALS, &one, &error));
+	ten = one;
+	one.epochs = 1;
+	ten.epochs = 10;
+	CHECK_CLOSE(10 * solver->cost(&shape, &ten) / solver->cost(&shape, &one), 10.5 / 1.5, 1e-12);
+}
+
 int
 main(void)
 {
@@ -632,8 +718,10 @@ main(void)
 	TEST(test_cold_item);
 	TEST(test_heavy_row_is_exact);
 	TEST(test_no_regularization);
+	TEST(test_users_are_folded_in);
 	TEST(test_same_bits);
 	TEST(test_equal_ratings_are_as_none);
 	TEST(test_defaults_follow_the_data);
+	TEST(test_cost);
 	return unit_done();
 }

@@ -22,6 +22,7 @@ static int create_flaky(pthread_t *id, const pthread_attr_t *attr, void *(*start
 #define lep_pool_shutdown tested_pool_shutdown
 #define lep_pool_threads  tested_pool_threads
 #define lep_parallel_for  tested_parallel_for
+#define lep_pool_clear	  tested_pool_clear
 #define pthread_create	  create_flaky
 #include "core/pool.c"
 #undef pthread_create
@@ -500,6 +501,34 @@ test_start_and_shutdown_twice(void)
 	env_done(&env, &host);
 }
 
+/* Every byte of every size about a piece's, and none behind. */
+static void
+test_clear(void)
+{
+	static const int64_t sizes[] = {
+		0, 1, CLEAR_CHUNK - 1, CLEAR_CHUNK, CLEAR_CHUNK + 1, 3 * CLEAR_CHUNK + 5
+	};
+	char *bytes = malloc(3 * CLEAR_CHUNK + 6);
+	LepEnv env;
+	Host host;
+
+	for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++)
+	{
+		int64_t n_left = 0;
+
+		env_init(&env, &host, 3);
+		memset(bytes, 1, 3 * CLEAR_CHUNK + 6);
+		CHECK_OK(tested_pool_start(&env));
+		CHECK_OK(tested_pool_clear(&env, bytes, sizes[s]));
+		for (int64_t b = 0; b < sizes[s]; b++)
+			n_left += bytes[b] != 0;
+		CHECK_INT_EQ(n_left, 0);
+		CHECK_INT_EQ(bytes[sizes[s]], 1);
+		env_done(&env, &host);
+	}
+	free(bytes);
+}
+
 int
 main(void)
 {
@@ -516,5 +545,6 @@ main(void)
 	TEST(test_jump);
 	TEST(test_jump_while_waiting);
 	TEST(test_start_and_shutdown_twice);
+	TEST(test_clear);
 	return unit_done();
 }

@@ -211,6 +211,51 @@ test_both_parts_count(void)
 	end(&f);
 }
 
+static bool
+count_question(void *host)
+{
+	++*(int *) host;
+	return false;
+}
+
+/* Of a basket of 90,000 entries too: once in it, once in the scan. */
+static void
+test_both_parts_can_be_stopped(void)
+{
+	int32_t rows[N_ITEMS];
+	Fixture f;
+	LepNeighbors all = { .n_rows = N_ITEMS, .n_items = N_ITEMS, .room = (int64_t) N_ITEMS * N_ITEMS };
+	LepServedUser user = { true, 0, NULL, { rows, NULL, N_ITEMS } };
+	LepServedQuery query = { .n = 5 };
+	int n_asked = 0;
+
+	begin(&f);
+	all.start = lep_arena_calloc(&f.arena, N_ITEMS + 1, sizeof(int64_t));
+	all.target = lep_arena_alloc(&f.arena, all.room, sizeof(int32_t));
+	all.weight = lep_arena_alloc(&f.arena, all.room, sizeof(float));
+	for (int32_t i = 0; i < N_ITEMS; i++)
+	{
+		int64_t e = all.start[i];
+
+		rows[i] = i;
+		for (int32_t j = 0; j < N_ITEMS; j++)
+		{
+			if (j == i)
+				continue;
+			all.target[e] = j;
+			all.weight[e++] = 1;
+		}
+		all.start[i + 1] = e;
+	}
+	f.served.neighbors = &all;
+	user.row = f.factors;
+	f.env.host = &n_asked;
+	f.env.should_stop = count_question;
+	CHECK_OK(lep_serve_topn(&f.env, &f.served, &user, &query, f.entries, f.origins, &f.n_found));
+	CHECK_INT_EQ(n_asked, 2);
+	end(&f);
+}
+
 /* Nobody's list goes along the order, with the scores that items have. */
 static void
 test_nobody_gets_what_is_popular(void)
@@ -250,7 +295,7 @@ test_implicit_solves_and_explains(void)
 	LepGram *gram;
 
 	begin(&f);
-	input = (LepImplicitInput){ f.served.items, item, weight, 5 };
+	input = (LepImplicitInput){ .items = f.served.items, .item = item, .weight = weight, .n = 5 };
 	gram = lep_gram_create(&f.arena, f.served.items, K);
 	if (!CHECK(gram != NULL))
 		return;
@@ -310,6 +355,7 @@ main(void)
 	TEST(test_best_keeps_what_a_sort_has_first);
 	TEST(test_similar_is_a_scan_of_cosines);
 	TEST(test_both_parts_count);
+	TEST(test_both_parts_can_be_stopped);
 	TEST(test_nobody_gets_what_is_popular);
 	TEST(test_implicit_solves_and_explains);
 	TEST(test_confidence);
