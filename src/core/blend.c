@@ -22,6 +22,9 @@
 /* Users of a task. */
 #define USERS_CHUNK 16
 
+/* Items of a user who is no task, at most 10 ms at a thousand neighbours each. */
+#define LONG_BASKET 4096
+
 /* Doublings or halvings of the ratio, at most. */
 #define MAX_STEPS 5
 
@@ -222,13 +225,12 @@ blend_epoch(LepEnv *env, void *state, int epoch, double *train_rmse)
 
 /* ---- norms ---- */
 
-/* The root of the sum of squares of what a basket reaches; clears the sums. */
+/* The root of the sum of squares of what was reached; clears the sums. */
 static double
-basket_norm(const LepNeighbors *neighbors, const LepBasket *basket, LepNeighborScratch *scratch)
+take_norm(LepNeighborScratch *scratch)
 {
 	double sum = 0;
 
-	lep_neighbors_add(neighbors, basket, scratch);
 	for (int32_t r = 0; r < scratch->n_reached; r++)
 	{
 		double s = scratch->sum[scratch->reached[r]];
@@ -245,6 +247,25 @@ ratio_of_norms(double neighbors, double factors)
 	return neighbors > 0 && factors > 0 ? neighbors / factors : 1;
 }
 
+/* Of user u, the sums of whose basket are in scratch memory. */
+static void
+set_norms(Blend *blend, int64_t u, LepNeighborScratch *scratch)
+{
+	const LepModel *model = blend->model;
+
+	blend->norms[u] = ratio_of_norms(take_norm(scratch),
+									 lep_gram_norm(blend->gram, model->user_factors + u * model->stride));
+}
+
+/* Is what the user has too much for a task? */
+static bool
+is_long(const LepModel *model, int64_t u)
+{
+	LepBasket basket = lep_neighbors_basket(model->neighbors, (int32_t) u);
+
+	return basket.n > LONG_BASKET;
+}
+
 /* LepTask: some users. */
 static void
 measure_norms(void *arg, int64_t task, int thread)
@@ -256,11 +277,32 @@ measure_norms(void *arg, int64_t task, int thread)
 	for (int64_t u = task * USERS_CHUNK; u < end; u++)
 	{
 		LepBasket basket = lep_neighbors_basket(model->neighbors, (int32_t) u);
-		double by_neighbors = basket_norm(model->neighbors, &basket, &blend->scratch[thread]);
 
-		blend->norms[u] =
-			ratio_of_norms(by_neighbors, lep_gram_norm(blend->gram, model->user_factors + u * model->stride));
+		if (is_long(model, u))
+			continue;
+		lep_neighbors_add(model->neighbors, &basket, &blend->scratch[thread]);
+		set_norms(blend, u, &blend->scratch[thread]);
 	}
+}
+
+/* The others, on the calling thread. */
+static LepStatus
+measure_long_norms(LepEnv *env, Blend *blend)
+{
+	const LepModel *model = blend->model;
+	LepStatus status = LEP_OK;
+
+	for (int64_t u = 0; u < model->n_users && status == LEP_OK; u++)
+	{
+		LepBasket basket = lep_neighbors_basket(model->neighbors, (int32_t) u);
+
+		if (!is_long(model, u))
+			continue;
+		status = lep_neighbors_add_stoppable(env, model->neighbors, &basket, &blend->scratch[0]);
+		if (status == LEP_OK)
+			set_norms(blend, u, &blend->scratch[0]);
+	}
+	return status;
 }
 
 static int64_t
@@ -283,6 +325,8 @@ find_norms(LepEnv *env, Blend *blend)
 		lep_gram_of_rows(&arena, blend->model->item_factors, blend->model->n_items, blend->model->n_factors);
 	status = blend->gram == NULL ? env->error.status
 								 : lep_parallel_for(env, count_tasks(blend->model), measure_norms, blend);
+	if (status == LEP_OK)
+		status = measure_long_norms(env, blend);
 	lep_arena_drop(&arena);
 	blend->has_norms = status == LEP_OK;
 	return status;
@@ -418,11 +462,10 @@ lep_blend_row(LepEnv *env, const LepGram *gram, const LepNeighbors *neighbors, c
 	lep_arena_init(&arena, env);
 	status = lep_neighbors_scratch(&arena, neighbors->n_items, &scratch);
 	if (status == LEP_OK)
-	{
-		double by_neighbors = basket_norm(neighbors, basket, &scratch);
-
-		scale_row(row, gram->n_factors, ratio * ratio_of_norms(by_neighbors, lep_gram_norm(gram, row)));
-	}
+		status = lep_neighbors_add_stoppable(env, neighbors, basket, &scratch);
+	if (status == LEP_OK)
+		scale_row(row, gram->n_factors,
+				  ratio * ratio_of_norms(take_norm(&scratch), lep_gram_norm(gram, row)));
 	lep_arena_drop(&arena);
 	return status;
 }

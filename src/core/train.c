@@ -608,6 +608,7 @@ keep_result(Training *training)
 	if (best->solver->follows)
 		lep_race_keep_parts(training->ratings, result);
 	result->epochs = best->epochs;
+	result->trained_on = result->refitted ? LEP_PARTS_ALL : training->parts;
 	result->validation = best->validation;
 	result->validation_ndcg = best->ndcg;
 	result->curve = best->curve;

@@ -56,6 +56,7 @@ typedef struct LepTrainResult
 	int epochs;			/* what the published model was trained for */
 	int n_retries;		/* with half the step, after divergence */
 	bool refitted;
+	unsigned trained_on; /* LEP_PARTS_...: what the model has seen */
 
 	int64_t n_train;
 	int64_t n_validation;

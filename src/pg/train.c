@@ -199,8 +199,7 @@ learn_rule(Training *t)
 		t->ratio = lep_blend_ratio(options);
 		(void) lep_blend_part(options, LEP_BLEND_FACTORS, NULL, &factors);
 	}
-	return lep_implicit_rule(&t->env, t->ratings, t->result.refitted ? LEP_PARTS_ALL : LEP_PARTS_TRAIN,
-							 &factors, &t->rule);
+	return lep_implicit_rule(&t->env, t->ratings, t->result.trained_on, &factors, &t->rule);
 }
 
 /*

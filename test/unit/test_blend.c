@@ -235,11 +235,12 @@ test_somebody_new_is_scaled_alike(void)
 		LepOptions part;
 
 		(void) lep_blend_part(&blend.result.options, LEP_BLEND_FACTORS, NULL, &part);
-		CHECK_OK(lep_implicit_rule(&blend.env, blend.ratings, &part, &rule));
+		CHECK_OK(lep_implicit_rule(&blend.env, blend.ratings, LEP_PARTS_ALL, &part, &rule));
 		for (int32_t u = 0; u < 20; u++)
 		{
 			LepBasket basket = lep_neighbors_basket(model->neighbors, u);
-			LepImplicitInput input = { items, basket.rows, NULL, basket.n, NULL };
+			const float *rating = blend.ratings->rating + blend.ratings->user_start[u];
+			LepImplicitInput input = { items, basket.rows, rating, basket.n, NULL };
 			_Alignas(64) float row[16];
 			const float *stored = model->user_factors + (int64_t) u * model->stride;
 
