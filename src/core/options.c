@@ -25,6 +25,7 @@ static const char *const point_words[] = { "mean", "median", NULL };
 #define TAKEN_BY_BASELINE  (1u << LEP_ALGORITHM_BASELINE)
 #define TAKEN_BY_BAYES	   (1u << LEP_ALGORITHM_BAYES)
 #define TAKEN_BY_IALS	   (1u << LEP_ALGORITHM_IALS)
+#define TAKEN_BY_POPULAR   (1u << LEP_ALGORITHM_POPULAR)
 #define TAKEN_BY_WALK	   (1u << LEP_ALGORITHM_WALK)
 #define TAKEN_BY_SLIM	   (1u << LEP_ALGORITHM_SLIM)
 #define TAKEN_BY_BLEND	   (1u << LEP_ALGORITHM_BLEND)
@@ -105,6 +106,7 @@ static const LepOption option_table[] = {
 	REAL(
 		target_exponent, TAKEN_BY_WALK, 0, 4, 0.2,
 		"the weights for an item of n users are times n to the power of minus this: more brings rarer items"),
+	REAL(window, TAKEN_BY_POPULAR, 0, 1e6, 0, "days before the newest rating that popularity counts; 0: all"),
 	INT(max_user_items, TAKEN_BY_NEIGHBORS, 2, 1000000, 5000,
 		"of a user with more items a sample of about so many is learned from: a user costs their square"),
 	{ "parts", LEP_OPTION_PARTS, TAKEN_BY_BLEND, 0, 0, 0, "walk and ials", NULL,
@@ -174,6 +176,7 @@ static const size_t option_offsets[] = {
 	AT(user_exponent),
 	AT(source_exponent),
 	AT(target_exponent),
+	AT(window),
 	AT(max_user_items),
 	AT(parts),
 	AT(weights),

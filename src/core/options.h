@@ -136,6 +136,7 @@ typedef struct LepOptions
 	double user_exponent;
 	double source_exponent;
 	double target_exponent;
+	double window;			/* days; 0: all time */
 	int64_t max_user_items; /* of a user whose items are more a sample is taken */
 	const LepParts *parts;	/* somebody else's memory; NULL: walk and ials as they are */
 	double weights[2];		/* of the parts, in their order */

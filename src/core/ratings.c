@@ -36,6 +36,7 @@ struct LepRatingsBuilder
 	LepRowChunk *first;
 	LepRowChunk *last;
 	bool allow_few; /* users and items */
+	double day;
 
 	/* of all rows */
 	int64_t n_rows;
@@ -59,6 +60,7 @@ lep_ratings_begin(LepArena *arena, const LepSourceShape *shape)
 	builder->min_rating = INFINITY;
 	builder->max_rating = -INFINITY;
 	builder->all_whole = true;
+	builder->day = 86400;
 	return builder->users == NULL || builder->items == NULL ? NULL : builder;
 }
 
@@ -72,6 +74,12 @@ void
 lep_ratings_allow_few(LepRatingsBuilder *builder)
 {
 	builder->allow_few = true;
+}
+
+void
+lep_ratings_set_day(LepRatingsBuilder *builder, double day)
+{
+	builder->day = day;
 }
 
 /* Append an empty chunk: one block, the arrays behind the header. */
@@ -238,6 +246,7 @@ decide(const LepRatingsBuilder *builder, const LepOptions *options, LepRatings *
 		ratings->feedback =
 			explicit_seen && !ratings->looks_like_counts ? LEP_FEEDBACK_EXPLICIT : LEP_FEEDBACK_IMPLICIT;
 
+	ratings->day = builder->day;
 	ratings->duplicates = (LepDuplicates) options->duplicates;
 	if (ratings->duplicates == LEP_DUPLICATES_LAST && !builder->shape.has_time)
 	{

@@ -52,6 +52,7 @@ typedef struct LepRatings
 	int32_t *item;		 /* [n_ratings], ascending within a user */
 	float *rating;		 /* [n_ratings] */
 	int64_t *time;		 /* [n_ratings], or NULL */
+	double day;			 /* how much of time a day is; 86400 unless set */
 	uint8_t *part;		 /* [n_ratings], LepPart; all TRAIN until split */
 
 	LepIdMap *users;
@@ -96,6 +97,9 @@ extern int64_t lep_ratings_rows(const LepRatingsBuilder *builder);
 
 /* For what is judged and not trained on: a single user or item will do. */
 extern void lep_ratings_allow_few(LepRatingsBuilder *builder);
+
+/* How much a day is in the source's times. */
+extern void lep_ratings_set_day(LepRatingsBuilder *builder, double day);
 
 /*
  * Sort, merge, drop.  The builder and what only it needs are given back; the

@@ -106,9 +106,12 @@ raise_data_error(const LepError *e)
 					 errhint("Set smaller options \"test_fraction\" and \"validation_fraction\".")));
 			break;
 		default:
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("option \"%s\" = \"%s\" needs the time of each rating", e->what, e->text),
-							errhint("Name the source's column of times with option \"time_column\".")));
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 e->text[0] == '\0'
+						 ? errmsg("option \"%s\" needs the time of each rating", e->what)
+						 : errmsg("option \"%s\" = \"%s\" needs the time of each rating", e->what, e->text),
+					 errhint("Name the source's column of times with option \"time_column\".")));
 	}
 }
 

@@ -312,6 +312,7 @@ receiver_startup(DestReceiver *self, int operation, TupleDesc desc)
 	r->source->builder = lep_ratings_begin(r->arena, &r->source->shape);
 	if (r->source->builder == NULL)
 		lpg_error(&r->arena->env->error);
+	lep_ratings_set_day(r->source->builder, lpg_times_day(r->source->time_unit));
 	r->check(r->check_arg, r->source);
 }
 

@@ -27,6 +27,14 @@ static const char *const unit_names[] = {
 	[LPG_TIME_INTEGER] = "integer",			[LPG_TIME_SECONDS] = "seconds",
 };
 
+double
+lpg_times_day(LpgTimeUnit unit)
+{
+	if (unit == LPG_TIME_DATE)
+		return 1;
+	return unit == LPG_TIME_INTEGER ? SECS_PER_DAY : USECS_PER_DAY;
+}
+
 /* ----------------------------------------------------------------------- writing */
 
 static void

@@ -30,6 +30,9 @@ typedef enum LpgTimeUnit
 /* From 1970, where numbers count from, to 2000, where PostgreSQL does; in microseconds. */
 #define LPG_EPOCH_SHIFT ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
 
+/* How much a day is. */
+extern double lpg_times_day(LpgTimeUnit unit);
+
 typedef struct LpgTimes
 {
 	LpgTimeUnit unit;
