@@ -18,10 +18,13 @@ trap 'rm -rf "$temp"' EXIT
 for part in train test; do gzip -dc "$LEPTON_DATA/gowalla/$part.tsv.gz" >"$temp/$part"; done
 
 algorithms=${ALGORITHMS:-"popular
+walk user_exponent=1 source_exponent=1 target_exponent=0 neighbors=200
+slim neighbors=100
 ials factors=64
 ials factors=128
 ials factors=256
-ials factors=512"}
+ials factors=512
+blend part=walk,user_exponent=1,source_exponent=1,target_exponent=0.1,neighbors=200 part=ials,factors=256 weights=1,2"}
 
 # field NAME: the value in a line of "name value", separated by tabs
 field() { tr '\t' '\n' <"$temp/out" | sed -n "s/^$1 //p"; }

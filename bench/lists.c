@@ -17,13 +17,14 @@
  * Prints a line beginning with # for each candidate of auto, and one line, "name
  * value" separated by tabs: algorithm, recall, NDCG and precision at k; epochs; CPU
  * seconds of lep_train (all threads) and its wall seconds; the most that the engine
- * held until then, in MB, ratings included; CPU seconds of the lists and their
- * metrics.
+ * held until then, in MB, ratings included; AUC; CPU seconds of the lists and their
+ * metrics; a hash of the model.
  */
 #define PROGRAM "lists"
 
 #include "read.h"
 
+#include <inttypes.h>
 #include <math.h>
 
 #include "core/kernels.h"
@@ -141,6 +142,31 @@ print_trials(const LepTrainResult *result)
 	}
 }
 
+/* FNV-1a. */
+static uint64_t
+hash_floats(uint64_t hash, const float *floats, int64_t n)
+{
+	const unsigned char *bytes = (const unsigned char *) floats;
+
+	for (int64_t b = 0; floats != NULL && b < n * (int64_t) sizeof(float); b++)
+		hash = (hash ^ bytes[b]) * UINT64_C(0x100000001b3);
+	return hash;
+}
+
+/* Tells whether two trainings made the same model. */
+static uint64_t
+hash_model(const LepModel *model)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	hash = hash_floats(hash, model->item_bias, model->n_items);
+	hash = hash_floats(hash, model->user_factors, (int64_t) model->n_users * model->stride);
+	hash = hash_floats(hash, model->item_factors, (int64_t) model->n_items * model->stride);
+	if (model->neighbors != NULL)
+		hash = hash_floats(hash, model->neighbors->weight, model->neighbors->start[model->n_items]);
+	return hash;
+}
+
 static void
 train(Bench *bench, const char *algorithm)
 {
@@ -222,11 +248,11 @@ main(int argc, char **argv)
 	if (bench.result.n_trials > 1)
 		print_trials(&bench.result);
 	printf("%s\trecall %.4f\tndcg %.4f\tprecision %.4f\tepochs %d\tcpu_s %.3f\twall_s %.3f\theld_mb %.0f\t"
-		   "auc %.4f\tjudging_cpu_s %.3f\n",
+		   "auc %.4f\tjudging_cpu_s %.3f\tmodel %016" PRIx64 "\n",
 		   lep_algorithm_name(bench.result.algorithm), metrics.figure[LEP_RANKING_RECALL].value,
 		   metrics.figure[LEP_RANKING_NDCG].value, metrics.figure[LEP_RANKING_PRECISION].value,
 		   bench.result.epochs, bench.cpu, bench.wall, bench.held, metrics.figure[LEP_RANKING_AUC].value,
-		   bench.judging);
+		   bench.judging, hash_model(&bench.result.model));
 	lep_arena_drop(&bench.arena);
 	return 0;
 }
