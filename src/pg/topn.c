@@ -146,11 +146,11 @@ read_number(FunctionCallInfo fcinfo, int arg, const char *name, double max)
 
 	if (PG_ARGISNULL(arg))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s is NULL", name),
-						errhint("It is a number from 0 to %g; 0 changes nothing.", max)));
+						errhint("It is a number from 0 to %.15g; 0 changes nothing.", max)));
 	value = PG_GETARG_FLOAT8(arg);
 	if (!(value >= 0 && value <= max))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s cannot be %g", name, value),
-						errhint("It is a number from 0 to %g; 0 changes nothing.", max)));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s cannot be %.15g", name, value),
+						errhint("It is a number from 0 to %.15g; 0 changes nothing.", max)));
 	return value;
 }
 
