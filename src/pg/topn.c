@@ -22,9 +22,9 @@
 
 #include "core/kernels.h"
 #include "core/topn.h"
+#include "pg/basket.h"
 #include "pg/compat.h"
 #include "pg/errors.h"
-#include "pg/basket.h"
 #include "pg/keytype.h"
 #include "pg/lists.h"
 #include "pg/pgenv.h"
