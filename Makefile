@@ -66,6 +66,7 @@ OBJS = \
 	src/core/ratings.o \
 	src/core/ratings_cold.o \
 	src/core/ratings_sort.o \
+	src/core/rerank.o \
 	src/core/rng.o \
 	src/core/serve.o \
 	src/core/sgd.o \
@@ -88,6 +89,7 @@ OBJS = \
 	src/pg/experiment.o \
 	src/pg/explain.o \
 	src/pg/folding.o \
+	src/pg/groups.o \
 	src/pg/handle.o \
 	src/pg/inspect.o \
 	src/pg/interval.o \

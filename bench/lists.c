@@ -28,6 +28,7 @@
 #include <math.h>
 
 #include "core/kernels.h"
+#include "core/neighbors.h"
 #include "core/ranking.h"
 #include "core/train.h"
 

@@ -6,6 +6,7 @@ SELECT u AS user_id, i AS item_id, 1 + (u * i + u % 3) % 5 AS rating
 FROM generate_series(1, 30) u, generate_series(1, 25) i WHERE (u * 7 + i * 3) % 5 <> 1;
 CREATE TABLE overloads_products AS SELECT DISTINCT item_id AS id, 'product ' || item_id AS name, 'i' || item_id AS code,
 	md5(item_id::text)::uuid AS key FROM overloads_ratings;
+CREATE TABLE overloads_groups AS SELECT id, id % 2 AS half FROM overloads_products;
 SELECT version FROM lepton_train('recs', 'overloads_ratings', '{"algorithm": "als", "factors": 4}');
 SELECT version FROM lepton_train('recs_text', 'SELECT user_id, ''i'' || item_id AS item_id, rating FROM overloads_ratings', '{"algorithm": "als", "factors": 4}');
 SELECT version FROM lepton_train('recs_uuid', 'SELECT ''u'' || user_id AS user_id, md5(item_id::text)::uuid AS item_id, rating FROM overloads_ratings', '{"algorithm": "als", "factors": 4}');
@@ -79,6 +80,15 @@ SELECT count(*) FROM lepton_topn_text('recs_text', 5, 10, ARRAY['i1', 'i2'], fal
 SELECT count(*) FROM lepton_topn_text('recs_text', 5, 10, candidates => ARRAY(SELECT code FROM overloads_products), exclude_seen => false);
 SELECT count(*) FROM lepton_topn_uuid('recs_uuid', 'u5', 10, ARRAY[md5('1')::uuid, md5('2')::uuid], false);
 SELECT count(*) FROM lepton_topn('recs', 5, 10, candidates => NULL);
+-- six literals mean candidates, as six untyped parameters do; a number in the sixth place is a penalty
+SELECT count(*) FROM lepton_topn('recs', 5, 10, '{1,2,3}', 'false', '{3}');
+SELECT count(*) FROM lepton_topn('recs', '5', '10', '{1,2,3}', false, '{3}');
+SELECT count(*) FROM lepton_topn_text('recs_text', 5, 10, '{i1,i2}', 'false', NULL);
+SELECT count(*) FROM lepton_topn('recs', 5, 10, NULL, NULL, NULL);
+SELECT count(*) FROM lepton_topn('recs', 5, 10, 'false', '{3}', 0.5);
+SELECT count(*) FROM lepton_topn('recs', 5, 10, NULL::boolean, NULL, 0, 1, 'overloads_groups', 0.5::real);
+SELECT count(*) FROM lepton_topn('recs', 5, 10, ARRAY[1, 2, 3], false, NULL, 1, 1::smallint, 'overloads_groups'::varchar);
+SELECT count(*) FROM lepton_topn('recs', 5, popularity_penalty => 1, diversity => '0.5', max_per_group => 1, groups => 'overloads_groups');
 
 -- baskets, with weights and without; what is alike; explanations
 SELECT count(DISTINCT l), min(array_length(l, 1)) FROM (VALUES
@@ -148,5 +158,5 @@ SELECT lepton_predict('recs_uuid', 'u5', 'i7');
 SELECT lepton_topn_text('recs_keys', 5);
 SELECT lepton_topn_text('recs_keys', 'five');
 
-DROP TABLE recs, recs_text, recs_uuid, recs_keys, overloads_ratings, overloads_products;
+DROP TABLE recs, recs_text, recs_uuid, recs_keys, overloads_ratings, overloads_products, overloads_groups;
 DROP FUNCTION overloads_ids(bigint[]);

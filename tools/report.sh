@@ -9,13 +9,22 @@
 log_dir=build/test
 total_passed=0
 total_failed=0
+checks_failed=0
 
 # A TAP line for a check that is a command: ok if it succeeds.
 check_ok() {
   local name=$1
   shift
-  if "$@"; then echo "ok - $name"; else echo "not ok - $name"; fi
+  if "$@"; then
+    echo "ok - $name"
+  else
+    echo "not ok - $name"
+    checks_failed=$((checks_failed + 1))
+  fi
 }
+
+# The last line of a script of checks, so that its status says what they said.
+all_ok() { [ "$checks_failed" = 0 ]; }
 
 # "passed failed skipped" of a log.  A bare "ok" is prove's, about a whole file.
 count_log() {

@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "core/interval.h"
+#include "core/neighbors.h"
 #include "core/ranking.h"
 
 /* Bytes per id of an id map, text aside. */
@@ -339,25 +340,74 @@ add_alternatives(const LepRatings *ratings, const LepOptions *given, const LepSo
 	return LEP_OK;
 }
 
+/* Entries of a model's neighbours, and what its users have. */
+static size_t
+neighbors_size(const LepRatings *ratings, const LepCandidate *candidate)
+{
+	size_t bytes;
+
+	if (candidate->solver->neighbors == NULL)
+		return 0;
+	bytes = lep_mul_size((size_t) candidate->solver->neighbors(ratings->n_items, &candidate->options),
+						 sizeof(int32_t) + sizeof(float));
+	bytes = lep_add_size(bytes, ((size_t) ratings->n_items + 1) * sizeof(int64_t));
+	return lep_add_size(bytes, lep_view_size(ratings->n_users, ratings->n_ratings));
+}
+
+static size_t
+model_size(const LepRatings *ratings, const LepCandidate *candidate)
+{
+	size_t ids = (size_t) ratings->n_users + (size_t) ratings->n_items;
+	size_t bytes = lep_model_size(ratings->n_users, ratings->n_items,
+								  lep_solver_factors(candidate->solver, &candidate->options));
+
+	if (candidate->solver->samples)
+		bytes = lep_add_size(bytes, ids * sizeof(float));
+	return lep_add_size(bytes, neighbors_size(ratings, candidate));
+}
+
+/* What a candidate is large by. */
+typedef double (*CandidateSize)(const LepRatings *ratings, const LepCandidate *candidate);
+
+static double
+cost_of(const LepRatings *ratings, const LepCandidate *candidate)
+{
+	(void) ratings;
+	return candidate->cost;
+}
+
+/* Bytes, of the solver and of its model. */
+static double
+memory_of(const LepRatings *ratings, const LepCandidate *candidate)
+{
+	LepShape all = shape_of(ratings, 1);
+
+	return (double) candidate->solver->memory(&all, &candidate->options, 1) +
+		   (double) model_size(ratings, candidate);
+}
+
 /* What a blend of these candidates is made of at most; false: there is nothing to blend. */
 static bool
-costliest_parts(const LepCandidate *candidates, int n, LepParts *parts)
+largest_parts(const LepRatings *ratings, const LepCandidate *candidates, int n, CandidateSize size,
+			  LepParts *parts)
 {
-	const LepCandidate *costliest[2] = { NULL, NULL };
+	const LepCandidate *largest[2] = { NULL, NULL };
 
 	for (int c = 0; c < n; c++)
 	{
+		const LepCandidate *candidate = &candidates[c];
+
 		for (int p = 0; p < 2; p++)
 		{
-			if ((p == 0 ? makes_neighbors(&candidates[c]) : makes_factors(&candidates[c])) &&
-				(costliest[p] == NULL || candidates[c].cost > costliest[p]->cost))
-				costliest[p] = &candidates[c];
+			if ((p == 0 ? makes_neighbors(candidate) : makes_factors(candidate)) &&
+				(largest[p] == NULL || size(ratings, candidate) > size(ratings, largest[p])))
+				largest[p] = candidate;
 		}
 	}
-	if (costliest[0] == NULL || costliest[1] == NULL)
+	if (largest[0] == NULL || largest[1] == NULL)
 		return false;
 	for (int p = 0; p < 2; p++)
-		lep_options_to_part(&costliest[p]->options, &parts->part[p]);
+		lep_options_to_part(&largest[p]->options, &parts->part[p]);
 	return true;
 }
 
@@ -373,7 +423,7 @@ add_blended(const LepRatings *ratings, const LepOptions *given, const LepSolver 
 	LepParts parts;
 	LepStatus status = lep_plan_candidate(ratings, given, solver, candidate, error);
 
-	if (status != LEP_OK || !costliest_parts(candidates, *n, &parts))
+	if (status != LEP_OK || !largest_parts(ratings, candidates, *n, cost_of, &parts))
 		return status;
 	candidate->basis = LEP_PLAN_BLENDED;
 	candidate->validates = true;
@@ -432,32 +482,6 @@ lep_plan_candidates(const LepRatings *ratings, const LepOptions *given, LepCandi
 	return first_failure;
 }
 
-/* Entries of a model's neighbours, and what its users have. */
-static size_t
-neighbors_size(const LepRatings *ratings, const LepCandidate *candidate)
-{
-	size_t bytes;
-
-	if (candidate->solver->neighbors == NULL)
-		return 0;
-	bytes = lep_mul_size((size_t) candidate->solver->neighbors(ratings->n_items, &candidate->options),
-						 sizeof(int32_t) + sizeof(float));
-	bytes = lep_add_size(bytes, ((size_t) ratings->n_items + 1) * sizeof(int64_t));
-	return lep_add_size(bytes, lep_view_size(ratings->n_users, ratings->n_ratings));
-}
-
-static size_t
-model_size(const LepRatings *ratings, const LepCandidate *candidate)
-{
-	size_t ids = (size_t) ratings->n_users + (size_t) ratings->n_items;
-	size_t bytes = lep_model_size(ratings->n_users, ratings->n_items,
-								  lep_solver_factors(candidate->solver, &candidate->options));
-
-	if (candidate->solver->samples)
-		bytes = lep_add_size(bytes, ids * sizeof(float));
-	return lep_add_size(bytes, neighbors_size(ratings, candidate));
-}
-
 /* The ratings themselves, with their id maps (text ids aside). */
 static size_t
 ratings_size(const LepRatings *ratings)
@@ -489,6 +513,28 @@ residuals_size(const LepRatings *ratings, const LepOptions *options)
 }
 
 /*
+ * Bytes to judge lists with: what a batch of users reaches by neighbours, and sums
+ * for each thread (ranker.h); who is relevant and who is seen.
+ */
+static size_t
+judging_size(const LepRatings *ratings, const LepCandidate *candidate, int n_threads)
+{
+	const LepSolver *solver = candidate->solver;
+	double basket = (double) ratings->n_ratings / (double) ratings->n_users;
+	double reached;
+	size_t bytes = lep_mul_size((size_t) ratings->n_ratings, sizeof(int32_t));
+
+	bytes = lep_add_size(bytes, lep_mul_size((size_t) ratings->n_users, 3 * sizeof(int64_t)));
+	if (solver->neighbors == NULL)
+		return bytes;
+	reached = basket * (double) solver->neighbors(ratings->n_items, &candidate->options) / ratings->n_items;
+	reached = reached < ratings->n_items ? reached : ratings->n_items;
+	bytes = lep_add_size(bytes, LEP_RANKER_BATCH * (size_t) reached * (sizeof(int32_t) + sizeof(double)));
+	return lep_add_size(bytes,
+						lep_mul_size((size_t) n_threads, lep_neighbors_scratch_size(ratings->n_items)));
+}
+
+/*
  * Bytes beside the ratings.  A fit with validation holds two models and the
  * solver's state, and the best model of the candidates before it; then the best is
  * looked at alone; a refit holds one model and a state on all ratings.
@@ -508,13 +554,14 @@ work_size(const LepRatings *ratings, const LepCandidate *candidates, int n, int 
 		LepShape train = shape_of(ratings, train_fraction(&candidates[c]));
 		LepShape all = shape_of(ratings, 1);
 		size_t model;
-		bool keeps_best = options->validation_fraction > 0 && solver->iterative && !solver->samples;
+		bool keeps_best = ratings->feedback == LEP_FEEDBACK_EXPLICIT && options->validation_fraction > 0 &&
+						  solver->iterative && !solver->samples;
 		size_t fit;
 		size_t refit;
 
 		if (!candidate.planned)
 			continue;
-		if (candidate.basis == LEP_PLAN_BLENDED && costliest_parts(candidates, n, &parts))
+		if (candidate.basis == LEP_PLAN_BLENDED && largest_parts(ratings, candidates, n, memory_of, &parts))
 			set_blend(ratings, &candidate, &parts);
 		model = model_size(ratings, &candidate);
 		fit = lep_add_size(keeps_best ? lep_mul_size(model, 2) : model,
@@ -523,6 +570,9 @@ work_size(const LepRatings *ratings, const LepCandidate *candidates, int n, int 
 		refit = lep_add_size(model, solver->memory(&all, options, n_threads));
 		peak = larger(peak, lep_add_size(held, fit));
 		peak = larger(peak, lep_add_size(model, residuals_size(ratings, options)));
+		if (ratings->feedback == LEP_FEEDBACK_IMPLICIT)
+			peak = larger(
+				peak, lep_add_size(lep_add_size(held, fit), judging_size(ratings, &candidate, n_threads)));
 		if (options->refit)
 			peak = larger(peak, refit);
 		held = larger(held, model);

@@ -66,8 +66,8 @@ typedef struct LepCandidate
  * Users are judged by their lists up to so many scores (LepRankingSplit), to
  * compare candidates and for the metrics of a training.
  */
-#define LEP_PLAN_VALIDATION_SCORES 1e8
-#define LEP_PLAN_TEST_SCORES	   3e8
+#define LEP_PLAN_VALIDATION_SCORES 7e7
+#define LEP_PLAN_TEST_SCORES	   2e8
 
 /* And, where a solver has something to choose, up to so many about so often. */
 #define LEP_PLAN_CHOICE_SCORES 2.5e7

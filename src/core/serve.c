@@ -224,6 +224,51 @@ lep_serve_topn(LepEnv *env, const LepServed *served, const LepServedUser *user, 
 	return status;
 }
 
+LepStatus
+lep_serve_scan(LepArena *arena, const LepServed *served, const LepServedUser *user, LepServedScan *scan)
+{
+	LepStatus status;
+
+	memset(scan, 0, sizeof(*scan));
+	scan->served = served;
+	scan->user = user;
+	scan->has_sums = served->neighbors != NULL && (user->known || lep_items_stride(served->items) == 0);
+	if (!scan->has_sums)
+		return LEP_OK;
+	status = lep_neighbors_scratch(arena, lep_items_count(served->items), &scan->sums);
+	if (status == LEP_OK)
+		status = lep_neighbors_add_stoppable(arena->env, served->neighbors, &user->basket, &scan->sums);
+	return status;
+}
+
+float
+lep_serve_scan_score(const LepServedScan *scan, int32_t item)
+{
+	double score = base_score(scan->served, scan->user, item);
+
+	return (float) (scan->has_sums ? score + scan->sums.sum[item] : score);
+}
+
+float
+lep_serve_scan_key(const LepServedScan *scan, int32_t item)
+{
+	if (scan->served->order != NULL && !scan->user->known && !scan->has_sums)
+		return scan->served->popularity[item];
+	return lep_serve_scan_score(scan, item);
+}
+
+LepOrigin
+lep_serve_scan_origin(const LepServedScan *scan, int32_t item)
+{
+	bool has_factors = lep_items_stride(scan->served->items) > 0;
+
+	if (scan->has_sums && has_factors)
+		return origin_of(scan->served, scan->user, item, scan->sums.sum[item]);
+	if (scan->has_sums)
+		return scan->sums.is_reached[item] ? LEP_ORIGIN_NEIGHBORS : LEP_ORIGIN_POPULAR;
+	return scan->user->known && has_factors ? LEP_ORIGIN_FACTORS : LEP_ORIGIN_POPULAR;
+}
+
 /* The rated items' rows, side by side as foldin.h wants them, and the answer. */
 static LepStatus
 fold_in(LepArena *arena, const LepServed *served, const LepFoldinPrior *prior, const LepRated *rated,

@@ -102,4 +102,25 @@ extern LepStatus
 lep_serve_topn(LepEnv *env, const LepServed *served, const LepServedUser *user, const LepServedQuery *query,
 			   LepTopnEntry *entries, LepOrigin *origins, int64_t *n_found);
 
+/* What it takes to look at the items one by one, in any order; for one user. */
+typedef struct LepServedScan
+{
+	const LepServed *served;
+	const LepServedUser *user;
+	bool has_sums;			 /* neighbours count */
+	LepNeighborScratch sums; /* in the arena */
+} LepServedScan;
+
+/* Begin one.  13 bytes an item where neighbours count, in the arena; asks should_stop. */
+extern LepStatus
+lep_serve_scan(LepArena *arena, const LepServed *served, const LepServedUser *user, LepServedScan *scan);
+
+/*
+ * Of an item: the score that lep_serve_topn() gives it; what lists go by, which is
+ * that or, where scores are no order, popularity; and its origin.
+ */
+extern float lep_serve_scan_score(const LepServedScan *scan, int32_t item);
+extern float lep_serve_scan_key(const LepServedScan *scan, int32_t item);
+extern LepOrigin lep_serve_scan_origin(const LepServedScan *scan, int32_t item);
+
 #endif /* LEP_SERVE_H */

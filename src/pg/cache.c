@@ -49,7 +49,7 @@ static Size
 estimate_size(const LpgVersion *version)
 {
 	Size size = lep_add_size(lep_items_size(version->n_items, version->n_factors),
-							 (Size) version->n_items * BYTES_PER_ID);
+							 (Size) version->n_items * (BYTES_PER_ID + sizeof(int32)));
 
 	if (version->n_factors > 0)
 		size = lep_add_size(size, lep_foldin_size(version->n_factors));
@@ -162,6 +162,7 @@ lpg_cache_at_commit(void)
 /* Rows of the items table on their way into an entry. */
 typedef struct ItemLoader
 {
+	LpgItems *entry;
 	Relation table;
 	const LpgVersion *version;
 	LepIdKind kind;
@@ -229,6 +230,7 @@ load_row(void *arg, TupleTableSlot *slot)
 	row.factors = loader->factors == NULL ? NULL : loader->factors + (Size) n * loader->stride;
 	lpg_store_read_row(loader->table, slot, loader->version, LPG_ITEMS, &row);
 	loader->bias[n] = row.bias;
+	loader->entry->n_ratings[n] = Max(row.n_ratings, 0);
 	if (loader->popularity != NULL)
 		loader->popularity[n] = (float) Max(row.n_ratings, 0) / (float) Max(loader->version->n_users, 1);
 	id = lpg_store_read_id(slot, loader->kind);
@@ -347,11 +349,14 @@ alloc_neighbors(LpgItems *entry, ItemLoader *loader)
 static void
 load_entry(LpgItems *entry, Relation table, const LpgVersion *version, LepIdKind kind, Snapshot snapshot)
 {
-	ItemLoader loader = {
-		.table = table, .version = version, .kind = kind, .stride = lep_row_stride(version->n_factors)
-	};
+	ItemLoader loader = { .entry = entry,
+						  .table = table,
+						  .version = version,
+						  .kind = kind,
+						  .stride = lep_row_stride(version->n_factors) };
 	char *raw = NULL;
 
+	entry->n_ratings = alloc_kept(entry, version->n_items, sizeof(int32));
 	loader.loaded = alloc_huge(version->n_items, sizeof(bool));
 	loader.ids = alloc_huge(version->n_items, sizeof(LepId));
 	loader.bias = alloc_huge(version->n_items, sizeof(float));

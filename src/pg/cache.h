@@ -31,6 +31,7 @@ typedef struct LpgItems
 	LepServed served;	 /* factors, biases, neighbours; item number = row of ids */
 	LepItems *items;	 /* the served one's */
 	LepIdMap *ids;		 /* item ids; their order is the numbers' order */
+	int32 *n_ratings;	 /* [n_items] that each had in training */
 	LpgFolding *folding; /* NULL: not asked for yet, or none */
 
 	/* what an entry is known by */

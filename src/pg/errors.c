@@ -47,6 +47,17 @@ raise_resource_error(const LepError *e)
 	}
 }
 
+/* With the value that needs it, where there is one. */
+static void
+raise_needs_time(const LepError *e)
+{
+	const char *value = e->text[0] == '\0' ? "" : psprintf(" = \"%s\"", e->text);
+
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("option \"%s\"%s needs the time of each rating", e->what, value),
+					errhint("Name the source's column of times with option \"time_column\".")));
+}
+
 static void
 raise_data_error(const LepError *e)
 {
@@ -106,12 +117,7 @@ raise_data_error(const LepError *e)
 					 errhint("Set smaller options \"test_fraction\" and \"validation_fraction\".")));
 			break;
 		default:
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 e->text[0] == '\0'
-						 ? errmsg("option \"%s\" needs the time of each rating", e->what)
-						 : errmsg("option \"%s\" = \"%s\" needs the time of each rating", e->what, e->text),
-					 errhint("Name the source's column of times with option \"time_column\".")));
+			raise_needs_time(e);
 	}
 }
 

@@ -153,6 +153,7 @@ lpg_handle_refresh(LpgHandle *handle, text *name)
 	if (same_name(handle->name, name) && memcmp(&validity, &handle->validity, sizeof(validity)) == 0)
 		return false;
 
+	handle->n_refreshed++;
 	handle->name = NULL;
 	handle->times = NULL;
 	handle->has_read_times = false;

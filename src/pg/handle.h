@@ -47,7 +47,8 @@ typedef struct LpgHandle
 	Oid model_type;
 	MemoryContext context; /* of all below; reset by each look-up */
 	LpgValidity validity;
-	char *name; /* as given; NULL: nothing resolved */
+	uint64 n_refreshed; /* how often anything was looked up anew */
+	char *name;			/* as given; NULL: nothing resolved */
 	Oid model;
 	LpgVersion version;
 	LpgHandleSide sides[2]; /* by LpgSide */

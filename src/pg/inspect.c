@@ -509,12 +509,22 @@ plan_text(const LepCandidate *candidates, int n, char **left_out)
 	for (int c = 0; c < n; c++)
 	{
 		StringInfo list = candidates[c].planned ? &planned : &other;
+		int n_alike = 1;
+		double cost = candidates[c].cost;
 
 		if (candidates[c].reason == LEP_PLAN_BETTER)
 			continue;
-		appendStringInfo(list, "%s%s (%s)", list->len == 0 ? "" : ", ",
+		/* with other options, of an algorithm that is raced against itself too */
+		for (; c + 1 < n && candidates[c + 1].solver == candidates[c].solver && candidates[c].planned &&
+			   candidates[c + 1].planned;
+			 c++)
+		{
+			cost += candidates[c + 1].cost;
+			n_alike++;
+		}
+		appendStringInfo(list, "%s%s (%s%s)", list->len == 0 ? "" : ", ",
 						 lep_algorithm_name(candidates[c].solver->algorithm),
-						 seconds_text(candidates[c].cost));
+						 n_alike > 1 ? psprintf("%d times, ", n_alike) : "", seconds_text(cost));
 	}
 	*left_out = other.len > 0 ? other.data : NULL;
 	return planned.data;

@@ -28,6 +28,8 @@ typedef struct LpgListFunction
 	LpgSide side;	  /* what the ids are of */
 } LpgListFunction;
 
+typedef struct LpgGroups LpgGroups; /* groups.h */
+
 /* What a call site keeps. */
 typedef struct LpgList
 {
@@ -37,6 +39,7 @@ typedef struct LpgList
 	Oid user_type;	/* of argument 1, as declared */
 	TupleDesc desc;
 	MemoryContext call_context; /* reset by each call */
+	LpgGroups *groups;			/* NULL: not read */
 } LpgList;
 
 /*

@@ -435,19 +435,31 @@ receiver_destroy(DestReceiver *self)
 
 /* -------------------------------------------------------------------- query */
 
+/* What errors call a query. */
+static const LpgSourceWords ratings_words = { "the source", "source of ratings", "shop.ratings",
+											  "SELECT user_id, item_id, rating FROM ..." };
+
+/* A query that is being parsed. */
+typedef struct ParsedQuery
+{
+	const char *text;
+	const LpgSourceWords *words;
+} ParsedQuery;
+
 /* Make the position of a syntax error one in the source, as PL/pgSQL does. */
 static void
 source_error_callback(void *arg)
 {
+	const ParsedQuery *query = arg;
 	int position = geterrposition();
 
 	if (position > 0)
 	{
 		errposition(0);
 		internalerrposition(position);
-		internalerrquery((const char *) arg);
+		internalerrquery(query->text);
 	}
-	errcontext("source of ratings");
+	errcontext("%s", query->words->context);
 }
 
 /* Any part of a set operation can carry INTO, but the grammar lets the first only. */
@@ -461,14 +473,15 @@ has_into(const SelectStmt *select)
 
 /* ERROR unless the text is exactly one SELECT (VALUES, TABLE, WITH ... SELECT). */
 static void
-check_select(const char *query)
+check_select(const char *query, const LpgSourceWords *words)
 {
+	ParsedQuery parsed = { query, words };
 	ErrorContextCallback callback;
 	List *statements;
 	Node *statement = NULL;
 
 	callback.callback = source_error_callback;
-	callback.arg = unconstify(char *, query);
+	callback.arg = &parsed;
 	callback.previous = error_context_stack;
 	error_context_stack = &callback;
 	statements = raw_parser(query, RAW_PARSE_DEFAULT);
@@ -477,12 +490,12 @@ check_select(const char *query)
 	if (list_length(statements) == 1)
 		statement = linitial_node(RawStmt, statements)->stmt;
 	if (statement == NULL || !IsA(statement, SelectStmt) || has_into((SelectStmt *) statement))
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_SYNTAX_ERROR), errmsg("the source must be one SELECT or the name of a table"),
-			 list_length(statements) == 1 ? errdetail("It is a statement that is no SELECT.")
-										  : errdetail("It is %d statements.", list_length(statements)),
-			 errhint("Give a name such as 'shop.ratings', or 'SELECT user_id, item_id, rating FROM ...'.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("%s must be one SELECT or the name of a table", words->name),
+				 list_length(statements) == 1 ? errdetail("It is a statement that is no SELECT.")
+											  : errdetail("It is %d statements.", list_length(statements)),
+				 errhint("Give a name such as '%s', or '%s'.", words->table, words->select)));
 }
 
 /*
@@ -503,13 +516,34 @@ check_readable(const RangeVar *rangevar, Oid relid, Oid old_relid, void *arg)
 		aclcheck_error(aclresult, get_relkind_objtype(get_rel_relkind(relid)), rangevar->relname);
 }
 
-/* "SELECT the columns that are read FROM the relation". */
-static char *
-select_from_relation(const char *name, const LepOptions *options)
+/* The relation of that name, locked, if rows can be read from it. */
+static Relation
+open_relation(const char *name)
 {
 	RangeVar *rangevar = makeRangeVarFromNameList(lpg_qualified_name_list(name));
 	Oid relid = RangeVarGetRelidExtended(rangevar, AccessShareLock, 0, check_readable, NULL);
 	Relation relation = relation_open(relid, NoLock);
+
+	if (relation->rd_rel->relkind != RELKIND_RELATION &&
+		relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE && relation->rd_rel->relkind != RELKIND_VIEW &&
+		relation->rd_rel->relkind != RELKIND_MATVIEW && relation->rd_rel->relkind != RELKIND_FOREIGN_TABLE)
+		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+						errmsg("\"%s\" is not a table or a view", RelationGetRelationName(relation))));
+	return relation;
+}
+
+static const char *
+quoted_name(Relation relation)
+{
+	return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
+									  RelationGetRelationName(relation));
+}
+
+/* "SELECT the columns that are read FROM the relation". */
+static char *
+select_from_relation(const char *name, const LepOptions *options)
+{
+	Relation relation = open_relation(name);
 	TupleDesc desc = RelationGetDescr(relation);
 	const char *columns[] = { options->user_column, options->item_column, options->rating_column,
 							  options->time_column };
@@ -518,11 +552,6 @@ select_from_relation(const char *name, const LepOptions *options)
 	StringInfoData query;
 	int n = 0;
 
-	if (relation->rd_rel->relkind != RELKIND_RELATION &&
-		relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE && relation->rd_rel->relkind != RELKIND_VIEW &&
-		relation->rd_rel->relkind != RELKIND_MATVIEW && relation->rd_rel->relkind != RELKIND_FOREIGN_TABLE)
-		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-						errmsg("\"%s\" is not a table or a view", RelationGetRelationName(relation))));
 	initStringInfo(&query);
 	for (int i = 0; i < (int) lengthof(columns); i++)
 	{
@@ -533,27 +562,32 @@ select_from_relation(const char *name, const LepOptions *options)
 		if (column.attno != 0)
 			appendStringInfo(&query, "%s %s", n++ == 0 ? "SELECT" : ",", quote_identifier(columns[i]));
 	}
-	appendStringInfo(&query, " FROM %s",
-					 quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
-												RelationGetRelationName(relation)));
+	appendStringInfo(&query, " FROM %s", quoted_name(relation));
 	relation_close(relation, NoLock);
 	return query.data;
+}
+
+static bool
+is_name(const char *source)
+{
+	List *names;
+
+	return SplitIdentifierString(pstrdup(source), '.', &names) && names != NIL && list_length(names) <= 3;
 }
 
 /* The SELECT that a source means. */
 static char *
 get_query(const char *source, const LepOptions *options)
 {
-	List *names;
-
-	if (SplitIdentifierString(pstrdup(source), '.', &names) && names != NIL && list_length(names) <= 3)
+	if (is_name(source))
 		return select_from_relation(source, options);
-	check_select(source);
+	check_select(source, &ratings_words);
 	return pstrdup(source);
 }
 
+/* keeps_snapshot: rows as the active snapshot sees them, not a new one. */
 static void
-execute(const char *query, SourceReceiver *receiver)
+execute(const char *query, DestReceiver *receiver, bool keeps_snapshot)
 {
 	SPIExecuteOptions options;
 	int nestlevel = NewGUCNestLevel();
@@ -562,13 +596,30 @@ execute(const char *query, SourceReceiver *receiver)
 							 0, false);
 	memset(&options, 0, sizeof(options));
 	options.must_return_tuples = true;
-	options.dest = &receiver->pub;
+	options.read_only = keeps_snapshot;
+	options.dest = receiver;
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	if (SPI_execute_extended(query, &options) < 0)
 		elog(ERROR, "SPI_execute_extended failed: %s", SPI_result_code_string(SPI_result));
 	SPI_finish();
 	AtEOXact_GUC(true, nestlevel);
+}
+
+void
+lpg_source_query(const char *source, const LpgSourceWords *words, DestReceiver *receiver)
+{
+	if (is_name(source))
+	{
+		Relation relation = open_relation(source);
+		char *query = psprintf("SELECT * FROM %s", quoted_name(relation));
+
+		relation_close(relation, NoLock);
+		execute(query, receiver, true);
+		return;
+	}
+	check_select(source, words);
+	execute(source, receiver, true);
 }
 
 /* A receiver that does everything but look at the query. */
@@ -597,7 +648,7 @@ create_receiver(const LepOptions *options, LepArena *arena, LpgSourceCheck check
 static void
 read_rows(const char *query, SourceReceiver *receiver)
 {
-	execute(get_query(query, receiver->options), receiver);
+	execute(get_query(query, receiver->options), &receiver->pub, false);
 	MemoryContextDelete(receiver->batch_context);
 	pfree(receiver);
 }

@@ -13,6 +13,8 @@
 
 #include "postgres.h"
 
+#include "tcop/dest.h"
+
 #include "core/options.h"
 #include "core/ratings.h"
 #include "pg/times.h"
@@ -52,5 +54,20 @@ lpg_source_notice_feedback(const LpgSource *source, const LepOptions *options, c
 /* lpg_source_read, but rows with values that are an ERROR in a training are dropped and counted. */
 extern void lpg_source_survey(const char *query, const LepOptions *options, LepArena *arena,
 							  LpgSourceCheck check, void *check_arg, LpgSource *source);
+
+/* What errors call a query that stands where a source can. */
+typedef struct LpgSourceWords
+{
+	const char *name;	 /* "the source" */
+	const char *context; /* "source of ratings" */
+	const char *table;	 /* an example of a name */
+	const char *select;	 /* and one of a query */
+} LpgSourceWords;
+
+/*
+ * All rows of a source with other columns than ratings have, under the same rules,
+ * as the active snapshot sees them.
+ */
+extern void lpg_source_query(const char *source, const LpgSourceWords *words, DestReceiver *receiver);
 
 #endif /* LPG_SOURCE_H */

@@ -2,13 +2,16 @@
  * topn.c
  *		lepton_topn(model, user_id, n, exclude_seen, exclude), the overload with
  *		candidates, and both at an earlier time: the best items for a user, exactly
- *		(core/serve.h); lepton_topn_for: for a basket of items, whoever has it.
+ *		(core/serve.h), or in another order than that of scores (core/rerank.h);
+ *		lepton_topn_for: for a basket of items, whoever has it.
  *
  * One C function serves lepton_topn, lepton_topn_text and lepton_topn_uuid and
  * all kinds of users: what is declared in SQL says which ids go in and out, and
  * what the model holds must fit that.
  */
 #include "postgres.h"
+
+#include <math.h>
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
@@ -21,10 +24,12 @@
 #include "utils/timestamp.h"
 
 #include "core/kernels.h"
+#include "core/rerank.h"
 #include "core/topn.h"
-#include "pg/basket.h"
 #include "pg/compat.h"
 #include "pg/errors.h"
+#include "pg/basket.h"
+#include "pg/groups.h"
 #include "pg/keytype.h"
 #include "pg/lists.h"
 #include "pg/pgenv.h"
@@ -45,6 +50,9 @@ typedef struct TopnCall
 	bool has_candidates;
 	LpgItemSet candidates; /* new_ids ascending, too */
 	int64 rank;			   /* of the last row given */
+	bool is_reranked;
+	LepRerank rerank;
+	const LpgGroups *groups; /* NULL: no limit */
 } TopnCall;
 
 /* ---------------------------------------------------------------- arguments */
@@ -105,6 +113,7 @@ typedef struct TopnArguments
 	int exclude;
 	bool is_basket; /* argument 1 is items, not a user */
 	int weights;	/* of the basket */
+	int rerank;		/* the first of popularity_penalty, max_per_group, groups, diversity */
 } TopnArguments;
 
 static void
@@ -127,6 +136,72 @@ read_arrays(FunctionCallInfo fcinfo, TopnCall *call, TopnArguments arguments)
 		add_excluded(call, excluded.numbers, excluded.n);
 		exclude_new(call, &excluded);
 	}
+}
+
+/* A number from 0 to max. */
+static double
+read_number(FunctionCallInfo fcinfo, int arg, const char *name, double max)
+{
+	double value;
+
+	if (PG_ARGISNULL(arg))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s is NULL", name),
+						errhint("It is a number from 0 to %.15g; 0 changes nothing.", max)));
+	value = PG_GETARG_FLOAT8(arg);
+	if (!(value >= 0 && value <= max))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s cannot be %.15g", name, value),
+						errhint("It is a number from 0 to %.15g; 0 changes nothing.", max)));
+	return value;
+}
+
+/* Both or none of max_per_group and groups. */
+static void
+read_groups(FunctionCallInfo fcinfo, TopnCall *call, int max_per_group, int groups)
+{
+	LepRerank *rerank = &call->rerank;
+
+	rerank->max_per_group = 1;
+	if (PG_ARGISNULL(max_per_group) && PG_ARGISNULL(groups))
+		return;
+	if (PG_ARGISNULL(max_per_group) || PG_ARGISNULL(groups))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						PG_ARGISNULL(groups) ? errmsg("max_per_group needs groups")
+											 : errmsg("groups need max_per_group"),
+						errhint("Give both, as in max_per_group => 2, groups => 'SELECT id, brand FROM "
+								"products'.")));
+	rerank->max_per_group = PG_GETARG_INT32(max_per_group);
+	if (rerank->max_per_group < 1)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("max_per_group cannot be %d", rerank->max_per_group),
+						errhint("It is how many items of a group are listed at most, 1 or more.")));
+	call->groups = lpg_groups_read(call->list, call->items, text_to_cstring(PG_GETARG_TEXT_PP(groups)));
+	rerank->group = call->groups->group;
+	rerank->n_groups = call->groups->n_groups;
+	rerank->n_listed =
+		palloc_extended((rerank->n_groups + 1) * sizeof(int32), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+}
+
+/* In what other order than that of scores. */
+static void
+read_rerank(FunctionCallInfo fcinfo, TopnCall *call, TopnArguments arguments)
+{
+	LepRerank *rerank = &call->rerank;
+
+	if (arguments.rerank < 0)
+		return;
+	rerank->popularity_penalty =
+		read_number(fcinfo, arguments.rerank, "popularity_penalty", LEP_MAX_POPULARITY_PENALTY);
+	rerank->n_ratings = call->items->n_ratings;
+	rerank->diversity = read_number(fcinfo, arguments.rerank + 3, "diversity", 1);
+	if (rerank->diversity > 0 && !lep_rerank_can_compare(&call->items->served))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("model \"%s\" has nothing to tell by how alike items are", call->list->handle->name),
+				 errdetail("Diversity compares factors, or neighbors, of items."),
+				 errhint("Train it with an algorithm that learns them, as \"als\", \"ials\" or "
+						 "\"walk\", or use max_per_group.")));
+	read_groups(fcinfo, call, arguments.rerank + 1, arguments.rerank + 2);
+	call->is_reranked = rerank->popularity_penalty > 0 || rerank->diversity > 0 || call->groups != NULL;
 }
 
 /*
@@ -212,6 +287,26 @@ put_row(TopnCall *call, const LepId *id, float score, Datum origin)
 	tuplestore_putvalues(call->result, call->list->desc, values, nulls);
 }
 
+/* By score, or as the call asks. */
+static LepStatus
+find_known(TopnCall *call, LepEnv *env, const LepServedQuery *query, LepTopnEntry *entries,
+		   LepOrigin *origins, int64_t *n_found)
+{
+	const LepServed *served = &call->items->served;
+	LepServedScan scan;
+	LepArena arena;
+	LepStatus status;
+
+	if (!call->is_reranked)
+		return lep_serve_topn(env, served, &call->user, query, entries, origins, n_found);
+	lep_arena_init(&arena, env);
+	status = lep_serve_scan(&arena, served, &call->user, &scan);
+	if (status == LEP_OK)
+		status = lep_rerank_topn(env, &scan, query, &call->rerank, entries, origins, n_found);
+	lep_arena_drop(&arena);
+	return status;
+}
+
 /* Items that the model knows, best first. */
 static void
 put_known(TopnCall *call)
@@ -235,14 +330,22 @@ put_known(TopnCall *call)
 	if (call->has_candidates)
 		query.candidates = call->candidates.n > 0 ? call->candidates.numbers : no_candidates;
 	lpg_env_init(&env, CurrentMemoryContext);
-	lpg_check(lep_serve_topn(&env, &call->items->served, &call->user, &query, entries, origins, &n_found),
-			  &env.error);
+	lpg_check(find_known(call, &env, &query, entries, origins, &n_found), &env.error);
 	for (int64 i = 0; i < n_found; i++)
 	{
 		LepId id = lep_idmap_id(call->items->ids, entries[i].item);
 
 		put_row(call, &id, entries[i].score, names[origins[i]]);
 	}
+}
+
+/* May one more of its group be listed?  Counts it. */
+static bool
+take_new(TopnCall *call, const LepId *id)
+{
+	int32 group = call->groups == NULL ? -1 : lpg_groups_find(call->groups, id);
+
+	return group < 0 || call->rerank.n_listed[group]++ < call->rerank.max_per_group;
 }
 
 /* Candidates that the model does not know, after all others. */
@@ -253,7 +356,10 @@ put_new(TopnCall *call)
 	Datum origin = CStringGetTextDatum("new");
 
 	for (int64 i = 0; i < call->candidates.n_new && call->rank < call->n; i++)
-		put_row(call, &call->candidates.new_ids[i], score, origin);
+	{
+		if (take_new(call, &call->candidates.new_ids[i]))
+			put_row(call, &call->candidates.new_ids[i], score, origin);
+	}
 }
 
 static void
@@ -270,6 +376,7 @@ answer(FunctionCallInfo fcinfo, TopnCall *call, TopnArguments arguments)
 		read_user(fcinfo, call, exclude_seen, arguments);
 	call->items = lpg_handle_items(handle);
 	read_arrays(fcinfo, call, arguments);
+	read_rerank(fcinfo, call, arguments);
 	if (call->n == 0)
 		return;
 	put_known(call);
@@ -296,13 +403,14 @@ topn(FunctionCallInfo fcinfo, TopnArguments arguments)
 PG_FUNCTION_INFO_V1(lepton_topn);
 
 /*
- * lepton_topn(model text, user_id, n bigint, exclude_seen boolean, exclude ids[])
+ * lepton_topn(model text, user_id, n bigint, exclude_seen boolean, exclude ids[],
+ *			   popularity_penalty float8, max_per_group int, groups text, diversity float8)
  *		-> setof (rank int, item_id, score real, origin text)
  */
 Datum
 lepton_topn(PG_FUNCTION_ARGS)
 {
-	TopnArguments arguments = { -1, 2, -1, 3, 4, false, -1 };
+	TopnArguments arguments = { -1, 2, -1, 3, 4, false, -1, 5 };
 
 	return topn(fcinfo, arguments);
 }
@@ -311,13 +419,14 @@ PG_FUNCTION_INFO_V1(lepton_topn_candidates);
 
 /*
  * lepton_topn(model text, user_id, n bigint, candidates ids[], exclude_seen boolean,
- *			   exclude ids[])
+ *			   exclude ids[], popularity_penalty float8, max_per_group int, groups text,
+ *			   diversity float8)
  *		The same among the candidates only; NULL or empty candidates give no row.
  */
 Datum
 lepton_topn_candidates(PG_FUNCTION_ARGS)
 {
-	TopnArguments arguments = { -1, 2, 3, 4, 5, false, -1 };
+	TopnArguments arguments = { -1, 2, 3, 4, 5, false, -1, 6 };
 
 	return topn(fcinfo, arguments);
 }
@@ -334,7 +443,7 @@ PG_FUNCTION_INFO_V1(lepton_topn_at);
 Datum
 lepton_topn_at(PG_FUNCTION_ARGS)
 {
-	TopnArguments arguments = { 2, 3, -1, 4, 5, false, -1 };
+	TopnArguments arguments = { 2, 3, -1, 4, 5, false, -1, -1 };
 
 	return topn(fcinfo, arguments);
 }
@@ -349,7 +458,7 @@ PG_FUNCTION_INFO_V1(lepton_topn_at_candidates);
 Datum
 lepton_topn_at_candidates(PG_FUNCTION_ARGS)
 {
-	TopnArguments arguments = { 2, 3, 4, 5, 6, false, -1 };
+	TopnArguments arguments = { 2, 3, 4, 5, 6, false, -1, -1 };
 
 	return topn(fcinfo, arguments);
 }
@@ -365,7 +474,7 @@ PG_FUNCTION_INFO_V1(lepton_topn_for);
 Datum
 lepton_topn_for(PG_FUNCTION_ARGS)
 {
-	TopnArguments arguments = { -1, 2, -1, 3, 4, true, -1 };
+	TopnArguments arguments = { -1, 2, -1, 3, 4, true, -1, -1 };
 
 	return topn(fcinfo, arguments);
 }
@@ -380,7 +489,7 @@ PG_FUNCTION_INFO_V1(lepton_topn_for_weights);
 Datum
 lepton_topn_for_weights(PG_FUNCTION_ARGS)
 {
-	TopnArguments arguments = { -1, 3, -1, 4, 5, true, 2 };
+	TopnArguments arguments = { -1, 3, -1, 4, 5, true, 2, -1 };
 
 	return topn(fcinfo, arguments);
 }

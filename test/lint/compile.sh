@@ -55,3 +55,4 @@ for file in src/core/*.h src/pg/*.h; do
     *) check_ok "alone: $file" compile_header "$file" ;;
   esac
 done
+all_ok

@@ -34,3 +34,4 @@ for file in src/*/*.[ch]; do
   check_ok "size of $file" short_file "$file"
 done
 check_ok "functions have $max_function_lines lines at most" long_functions src/*/*.[ch]
+all_ok

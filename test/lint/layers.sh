@@ -67,3 +67,4 @@ done
 
 make -s -j"$(nproc)" all
 check_ok "lepton.so exports only what PostgreSQL calls" exports
+all_ok

@@ -33,3 +33,4 @@ check_ok "every sql/*.sql has expected/*.out, and the reverse" \
 check_ok "every isolation spec has its expected output, and the reverse" \
   same <(stems .spec test/isolation/specs/*.spec) <(stems .out test/isolation/expected/*.out)
 check_ok "META.json has lepton.control's version" versions
+all_ok

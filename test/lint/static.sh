@@ -22,3 +22,4 @@ done
 for file in tools/* test/lint/*.sh bench/*.sh .ci/run; do
   check_ok "shellcheck $file" shellcheck -x "$file"
 done
+all_ok

@@ -725,6 +725,94 @@ test_popular_counts(void)
 	run_end(&run);
 }
 
+/* A training of popular on rows of user, item and time. */
+static LepStatus
+count_popular(Run *run, const int64_t rows[][3], int n, double day, double window)
+{
+	LepSourceShape shape = { LEP_ID_INT64, LEP_ID_INT64, true, true };
+	LepError *error = &run->env.error;
+	double one = 1;
+	LepRatingsBuilder *builder;
+	LepOptions options;
+
+	unit_env_init(&run->env);
+	run->env.n_threads = 1;
+	lep_arena_init(&run->arena, &run->env);
+	lep_options_init(&options);
+	CHECK_OK(lep_options_set_text(&options, "feedback", "implicit", error));
+	CHECK_OK(lep_options_set_text(&options, "algorithm", "popular", error));
+	CHECK_OK(lep_options_set_real(&options, "test_fraction", 0, error));
+	CHECK_OK(lep_options_set_real(&options, "window", window, error));
+	builder = lep_ratings_begin(&run->arena, &shape);
+	lep_ratings_set_day(builder, day);
+	for (int j = 0; j < n; j++)
+	{
+		LepId user = { .v.i64 = rows[j][0] };
+		LepId item = { .v.i64 = rows[j][1] };
+
+		CHECK_OK(lep_ratings_add(builder, &user, &item, &one, &rows[j][2], 1));
+	}
+	CHECK_OK(lep_ratings_finish(builder, &options, &run->ratings));
+	return lep_train(&run->arena, run->ratings, &options, &run->result);
+}
+
+/*
+ * Days of 10, the newest rating at 100.  A window of three days is of the times
+ * above 70: item 10 has users 1 and 2 of three in it, the second by its later row
+ * of two; item 20 user 4 of two; items 30 and 40, with one and two, nobody.
+ */
+static void
+test_popular_counts_a_window(void)
+{
+	static const int64_t rows[][3] = { { 1, 10, 71 }, { 2, 10, 1 },	  { 2, 10, 90 },
+									   { 3, 10, 70 }, { 4, 20, 100 }, { 1, 20, 60 },
+									   { 2, 30, 70 }, { 3, 40, -5 },  { 4, 40, 0 } };
+	/* users 4; ratings 8, as (2, 10) is one */
+	static const double late[] = { 2, 1, 0, 0 };
+	static const double all[] = { 3, 2, 1, 2 };
+	Run run;
+
+	if (CHECK_OK(count_popular(&run, rows, 9, 10, 3)))
+	{
+		for (int i = 0; i < 4; i++)
+			CHECK_CLOSE(lep_model_score(&run.result.model, -1, i), (late[i] + all[i] / 9) / 4, 1e-7);
+	}
+	run_end(&run);
+	/* what a day is decides: here all is of one */
+	if (CHECK_OK(count_popular(&run, rows, 9, 86400, 1)))
+	{
+		for (int i = 0; i < 4; i++)
+			CHECK_CLOSE(lep_model_score(&run.result.model, -1, i), (all[i] + all[i] / 9) / 4, 1e-7);
+	}
+	run_end(&run);
+	if (CHECK_OK(count_popular(&run, rows, 9, 10, 0)))
+	{
+		for (int i = 0; i < 4; i++)
+			CHECK_CLOSE(lep_model_score(&run.result.model, -1, i), all[i] / 4, 0);
+	}
+	run_end(&run);
+}
+
+/* Not as if all were in it. */
+static void
+test_popular_needs_times_for_a_window(void)
+{
+	SampleRow rows[] = { { 1, 10, 1 }, { 2, 10, 1 }, { 2, 20, 1 } };
+	Sample sample = { rows, 3 };
+	RunOptions plain = { LEP_ALGORITHM_POPULAR, 1, 0, 0, 0, 0 };
+	LepOptions options;
+	Run run;
+
+	run_begin(&run, &sample, &plain);
+	lep_options_init(&options);
+	CHECK_OK(lep_options_set_text(&options, "algorithm", "popular", &run.env.error));
+	CHECK_OK(lep_options_set_real(&options, "test_fraction", 0, &run.env.error));
+	CHECK_OK(lep_options_set_real(&options, "window", 1, &run.env.error));
+	CHECK_STATUS(lep_train(&run.arena, run.ratings, &options, &run.result), LEP_ERR_NEEDS_TIME);
+	CHECK_STR_EQ(run.env.error.what, "window");
+	run_end(&run);
+}
+
 int
 main(void)
 {
@@ -740,5 +828,7 @@ main(void)
 	TEST(test_sgd_visits_every_rating_once);
 	TEST(test_baseline_satisfies_its_equations);
 	TEST(test_popular_counts);
+	TEST(test_popular_counts_a_window);
+	TEST(test_popular_needs_times_for_a_window);
 	return unit_done();
 }
