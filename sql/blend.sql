@@ -9,7 +9,7 @@ SELECT version, algorithm, options FROM lepton_train('blend', 'blend_views',
 	'{"algorithm": "blend", "parts": [{"algorithm": "walk", "neighbors": 8}, {"algorithm": "ials", "factors": 4}], "weights": [1, 2]}');
 -- what it was made of is in the row, and makes the same model when it is given again
 SELECT details #>> '{options,weights}' AS weights, details #>> '{options,parts,0,algorithm}' AS first, details #>> '{options,parts,1,factors}' AS factors,
-	(details #>> '{options,parts,1,unobserved_weight}')::float8 = 300.0 / 40 AS unobserved_weight, details #>> '{serving,n_factors}' AS n_factors FROM blend;
+	(details #>> '{options,parts,1,unobserved_weight}')::float8 = 0.3 AS unobserved_weight, details #>> '{serving,n_factors}' AS n_factors FROM blend;
 SELECT version FROM lepton_train('blend_again', 'blend_views', (SELECT jsonb_build_object('algorithm', 'blend', 'parts', details #> '{options,parts}', 'weights', details #> '{options,weights}') FROM blend));
 SELECT count(*) AS scores, count(*) FILTER (WHERE float4send(lepton_predict('blend', u, i)) <> float4send(lepton_predict('blend_again', u, i))) AS other
 FROM generate_series(1, 120, 7) u, generate_series(1, 40) i;

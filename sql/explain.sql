@@ -56,6 +56,9 @@ SELECT reason FROM lepton_explain('explain_b', 3, 4711);
 SELECT reason FROM lepton_explain('explain_b', NULL, NULL);
 SELECT count(*) FROM lepton_explain('explain_i', 4711, 3);
 SELECT count(*) FROM lepton_explain('explain_i', 3, NULL);
+-- popularity is one part; an unknown item is none, whatever the algorithm
+SELECT reason, contribution::real = lepton_predict('explain_p', 3, 3) AS all FROM lepton_explain('explain_p', 3, 3);
+SELECT (SELECT count(*) FROM lepton_explain('explain_p', 3, 4711)) AS unknown_item, (SELECT count(*) FROM lepton_explain('explain_p', 4711, 3)) AS unknown_user;
 SELECT version FROM lepton_train('explain_b', 'explain_ratings', '{"algorithm": "als", "factors": 2, "unknown": "null"}');
 SELECT (SELECT count(*) FROM lepton_explain('explain_b', 4711, 3)) AS unknown_user, (SELECT count(*) FROM lepton_explain('explain_b', 3, 4711)) AS unknown_item, (SELECT count(*) > 0 FROM lepton_explain('explain_b', 3, 3)) AS known;
 SELECT lepton_explain(NULL, 3, 3);

@@ -16,6 +16,10 @@ SELECT count(*) AS n, count(*) FILTER (WHERE r.item_id % 5 = u % 5) AS own_group
 FROM generate_series(1, 50) u CROSS JOIN LATERAL lepton_topn('ials', u, 10) r
 	LEFT JOIN ials_orders o ON o.user_id = u AND o.item_id = r.item_id;
 
+-- few items are learned from as well
+SELECT (metrics ->> 'ndcg')::float8 > 2 * (metrics ->> 'popular_ndcg')::float8 AS better, (SELECT max(score) > 0.1 FROM lepton_topn('ials', 7, 1)) AS large
+FROM lepton_train('ials', 'SELECT user_id, item_id FROM ials_orders WHERE item_id <= 40', '{"feedback": "implicit", "algorithm": "ials"}');
+
 -- counts as confidence, each form; the same twice
 SELECT confidence, version, (metrics ->> 'ndcg')::float8 > 3 * (metrics ->> 'popular_ndcg')::float8 AS better
 FROM unnest(ARRAY['linear', 'log', 'none']) confidence,

@@ -57,6 +57,18 @@ SELECT count(*), count(*) FILTER (WHERE e.contribution IS DISTINCT FROM n.weight
 	(SELECT u AS user_id, i AS target, e.* FROM generate_series(1, 60) u, generate_series(101, 140) i, LATERAL lepton_explain('neighbors_m', u, i) e WHERE reason = 'item') e
 	FULL JOIN (SELECT * FROM neighbors_ratings r JOIN neighbors_weights n ON n.source = r.item_id AND n.weight <> 0) n USING (user_id, item_id, target);
 SELECT reason, item_id FROM lepton_explain('neighbors_m', 4711, 103);
+-- what counts nothing speaks for nothing
+SELECT DISTINCT origin FROM lepton_topn_for('neighbors_m', ARRAY[101, 115], ARRAY[0, 0], 100);
+-- rows of the table may lie in any order
+CREATE TABLE neighbors_before AS SELECT u, t.* FROM generate_series(1, 60) u, LATERAL lepton_topn('neighbors_m', u, 100, false) t;
+UPDATE neighbors_m_items SET n_ratings = n_ratings WHERE n % 3 = 1;
+UPDATE neighbors_m_items SET n_ratings = n_ratings WHERE n % 5 = 2;
+UPDATE neighbors_m SET generation = generation + 1;
+SELECT bool_or(n < before) AS shuffled FROM (SELECT n, lag(n) OVER (ORDER BY ctid) AS before FROM neighbors_m_items) r;
+SELECT count(*), count(*) FILTER (WHERE float4send(a.score) IS DISTINCT FROM float4send(b.score)) AS differences
+FROM neighbors_before b FULL JOIN (SELECT u, t.* FROM generate_series(1, 60) u, LATERAL lepton_topn('neighbors_m', u, 100, false) t) a USING (u, rank, item_id, origin);
+DROP TABLE neighbors_before;
+
 -- similar items are an item's neighbours
 SELECT count(*), count(*) FILTER (WHERE (s.item_id, s.score, s.origin) IS DISTINCT FROM (n.target, n.weight, 'neighbors')) AS differences FROM (SELECT i.id AS source, s.* FROM neighbors_m_items i, LATERAL lepton_similar('neighbors_m', i.id, 4) s) s
 	FULL JOIN (SELECT * FROM (SELECT source, target::bigint, weight, row_number() OVER (PARTITION BY source ORDER BY weight DESC, target) AS rank FROM neighbors_weights WHERE weight <> 0) w WHERE rank <= 4) n USING (source, rank);

@@ -88,8 +88,16 @@ SELECT lepton_topn_for('topn_for_e', ARRAY[3], ARRAY[1], 5);
 SELECT lepton_check('topn_for_e');
 UPDATE topn_for_e SET details = details - 'foldin', generation = generation + 1;
 SELECT lepton_topn_for('topn_for_e', ARRAY[3], ARRAY[1], 5);
+UPDATE topn_for_i SET details = jsonb_set(details, '{foldin,confidence}', '1.5'), generation = generation + 1;
+SELECT lepton_topn_for('topn_for_i', ARRAY[3]);
+UPDATE topn_for_i SET details = jsonb_set(details, '{foldin,confidence}', '1'), generation = generation + 1;
+SELECT count(*) FROM lepton_topn_for('topn_for_i', ARRAY[3]);
 UPDATE topn_for_i SET details = jsonb_set(details, '{foldin,exponent}', '7'), generation = generation + 1;
 SELECT lepton_topn_for('topn_for_i', ARRAY[3]);
+
+-- ratings may be below 0 whatever learned from them: biases alone make nothing of them
+SELECT version FROM lepton_train('topn_for_e', 'SELECT user_id, item_id, rating - 3 AS rating FROM topn_for_ratings', '{"algorithm": "baseline"}');
+SELECT count(*) FILTER (WHERE a IS DISTINCT FROM b) AS differences, count(*) FROM (SELECT lepton_topn_for('topn_for_e', ARRAY[3], ARRAY[-2], 9) AS a, lepton_topn('topn_for_e', NULL, 9, exclude => ARRAY[3]) AS b) l;
 
 DROP TABLE topn_for_e, topn_for_i, topn_for_ratings;
 DROP FUNCTION topn_for_explicit(bigint[], float8[]), topn_for_implicit(bigint[], float8[]);

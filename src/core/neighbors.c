@@ -135,6 +135,9 @@ lep_neighbors_add(const LepNeighbors *neighbors, const LepBasket *basket, LepNei
 		int32_t r = basket->rows[b];
 		double weight = basket_weight(basket, b);
 
+		/* what does not count reaches nothing */
+		if (weight == 0)
+			continue;
 		for (int64_t e = neighbors->start[r]; e < neighbors->start[r + 1]; e++)
 		{
 			int32_t i = neighbors->target[e];

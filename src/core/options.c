@@ -79,7 +79,7 @@ static const LepOption option_table[] = {
 		 "power of a row's weight, its entries and what it lacks, that its regularization grows with"),
 	REAL(unobserved_weight, TAKEN_BY_IALS, 0, 1e6, 0,
 		 "weight of a pair that is not in the source, beside the mean of those that are; unless given, 300 / "
-		 "the number of items"),
+		 "the number of items, at most 0.3"),
 	ENUM_OF(
 		confidence, TAKEN_BY_IALS, confidence_words, LEP_CONFIDENCE_LOG,
 		"how the weight of a pair grows with its rating r: linear, 1 + alpha r; log, 1 + alpha log(1 + r); "

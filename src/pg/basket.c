@@ -25,12 +25,6 @@ typedef struct Weighted
 	float weight;
 } Weighted;
 
-static bool
-has_folding(const LpgVersion *version)
-{
-	return version->n_factors > 0;
-}
-
 static void
 fail_count(int n_items, int n_weights)
 {
@@ -122,7 +116,7 @@ fill_basket(LpgBasket *basket, const int32 *numbers, const float *weights, int n
 void
 lpg_basket_read(FunctionCallInfo fcinfo, LpgHandle *handle, int items, int weights, LpgBasket *basket)
 {
-	bool are_ratings = has_folding(&handle->version) && !handle->version.implicit;
+	bool are_ratings = !handle->version.implicit;
 	int32 *numbers;
 	int n;
 
@@ -200,6 +194,6 @@ lpg_basket_user(LpgHandle *handle, const LpgBasket *basket, LepServedUser *user)
 	user->basket.rows = basket->items;
 	user->basket.weights = basket->weights;
 	user->basket.n = basket->n;
-	if (has_folding(&handle->version))
+	if (handle->version.n_factors > 0)
 		fold_in(handle, basket, user);
 }

@@ -29,6 +29,9 @@ static dlist_head entries = DLIST_STATIC_INIT(entries);
 /* Where lists can go along an order: popularity and order, and where a row of neighbours starts. */
 #define BYTES_PER_ORDERED (sizeof(float) + sizeof(int32) + sizeof(int64))
 
+/* Rows of neighbours moved between two looks for interrupts. */
+#define PLACE_INTERVAL 1024
+
 /* Are there lists that do not come from factors or biases? */
 static bool
 has_order(const LpgVersion *version)
@@ -170,12 +173,13 @@ typedef struct ItemLoader
 	float *bias;	/* [n_items] */
 	float *factors; /* [n_items * stride] */
 
-	/* neighbours of all items, in the order in which their rows came */
+	/* neighbours of all items, in the order in which their rows came; the arrays are the entry's */
 	int64 n_neighbors;
 	int32 *neighbors; /* [version->n_neighbors] */
 	float *weights;
 	int64 *first;	   /* [n_items] of an item's neighbours */
 	int32 *n_of_item;  /* [n_items] */
+	bool is_shuffled;  /* rows came in another order than that of the items */
 	float *popularity; /* [n_items] share of users; NULL: not needed */
 } ItemLoader;
 
@@ -204,6 +208,7 @@ load_neighbors(ItemLoader *loader, TupleTableSlot *slot, int32 n)
 	LpgNeighborRoom room = { loader->neighbors + loader->n_neighbors, loader->weights + loader->n_neighbors,
 							 loader->version->n_neighbors - loader->n_neighbors };
 
+	loader->is_shuffled |= n != loader->n_loaded;
 	loader->first[n] = loader->n_neighbors;
 	loader->n_of_item[n] = (int32) lpg_store_read_neighbors(loader->table, slot, loader->version, n, room);
 	loader->n_neighbors += loader->n_of_item[n];
@@ -275,6 +280,23 @@ alloc_kept(LpgItems *entry, int64 n, Size size)
 	return memory;
 }
 
+/* Put what came in the order of rows into that of the items, by way of a copy. */
+static void
+place_rows(void *values, Size size, const ItemLoader *loader, const int64 *start)
+{
+	char *copy = palloc_extended(Max(lep_mul_size(loader->n_neighbors, size), 1), MCXT_ALLOC_HUGE);
+
+	memcpy(copy, values, loader->n_neighbors * size);
+	for (int32 i = 0; i < loader->n_loaded; i++)
+	{
+		if (i % PLACE_INTERVAL == 0)
+			CHECK_FOR_INTERRUPTS();
+		memcpy((char *) values + start[i] * size, copy + loader->first[i] * size,
+			   loader->n_of_item[i] * size);
+	}
+	pfree(copy);
+}
+
 /* Neighbours in the order of item numbers. */
 static void
 place_neighbors(LpgItems *entry, const ItemLoader *loader)
@@ -286,17 +308,15 @@ place_neighbors(LpgItems *entry, const ItemLoader *loader)
 	neighbors->n_items = entry->n_items;
 	neighbors->room = loader->n_neighbors;
 	neighbors->start = alloc_kept(entry, (int64) entry->n_items + 1, sizeof(int64));
-	neighbors->target = alloc_kept(entry, loader->n_neighbors, sizeof(int32));
-	neighbors->weight = alloc_kept(entry, loader->n_neighbors, sizeof(float));
+	neighbors->target = loader->neighbors;
+	neighbors->weight = loader->weights;
 	neighbors->start[0] = 0;
 	for (int32 i = 0; i < entry->n_items; i++)
+		neighbors->start[i + 1] = neighbors->start[i] + loader->n_of_item[i];
+	if (loader->is_shuffled)
 	{
-		int64 start = neighbors->start[i];
-		Size n = loader->n_of_item[i];
-
-		memcpy(neighbors->target + start, loader->neighbors + loader->first[i], n * sizeof(int32));
-		memcpy(neighbors->weight + start, loader->weights + loader->first[i], n * sizeof(float));
-		neighbors->start[i + 1] = start + (int64) n;
+		place_rows(neighbors->target, sizeof(int32), loader, neighbors->start);
+		place_rows(neighbors->weight, sizeof(float), loader, neighbors->start);
 	}
 	entry->served.neighbors = neighbors;
 }
@@ -314,13 +334,14 @@ place_order(LpgItems *entry, const float *by)
 	entry->served.order = order;
 }
 
+/* Rows come in the order of the items, as they were written, so that nothing need be moved. */
 static void
-alloc_neighbors(ItemLoader *loader)
+alloc_neighbors(LpgItems *entry, ItemLoader *loader)
 {
 	const LpgVersion *version = loader->version;
 
-	loader->neighbors = alloc_huge(version->n_neighbors, sizeof(int32));
-	loader->weights = alloc_huge(version->n_neighbors, sizeof(float));
+	loader->neighbors = alloc_kept(entry, version->n_neighbors, sizeof(int32));
+	loader->weights = alloc_kept(entry, version->n_neighbors, sizeof(float));
 	loader->first = alloc_huge(version->n_items, sizeof(int64));
 	loader->n_of_item = alloc_huge(version->n_items, sizeof(int32));
 }
@@ -346,7 +367,7 @@ load_entry(LpgItems *entry, Relation table, const LpgVersion *version, LepIdKind
 	}
 
 	if (version->has_neighbors)
-		alloc_neighbors(&loader);
+		alloc_neighbors(entry, &loader);
 	else if (has_order(version))
 		loader.popularity = alloc_huge(version->n_items, sizeof(float));
 	lpg_store_scan(table, version->version, snapshot, load_row, &loader);

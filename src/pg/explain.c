@@ -155,6 +155,7 @@ explain_implicit(Explanation *e)
 	put_part(e, "other", e->prediction - e->sum);
 }
 
+/* Without neighbours, it is popularity alone. */
 static void
 explain_neighbors(Explanation *e)
 {
@@ -235,19 +236,16 @@ explain(Explanation *e)
 	float score = lep_serve_score(&e->items->served, &e->user, e->item);
 
 	e->prediction = (double) lep_point(&version->levels, score, version->min_score, version->max_score);
-	if (!e->user.known && e->item < 0 && version->implicit)
-		return;
-	if (version->has_neighbors && version->n_factors > 0 && e->user.known && e->item >= 0)
-		explain_blend(e);
-	else if (version->has_neighbors)
-		explain_neighbors(e);
-	else if (version->implicit && version->n_factors > 0)
-	{
-		if (e->user.known && e->item >= 0)
-			explain_implicit(e);
-	}
-	else
+	if (!version->implicit)
 		explain_explicit(e, score);
+	else if (e->item < 0)
+		return; /* 0, of which nothing is a part */
+	else if (version->n_factors == 0 || (version->has_neighbors && !e->user.known))
+		explain_neighbors(e);
+	else if (version->has_neighbors)
+		explain_blend(e);
+	else if (e->user.known)
+		explain_implicit(e);
 }
 
 PG_FUNCTION_INFO_V1(lepton_explain);
@@ -257,7 +255,7 @@ PG_FUNCTION_INFO_V1(lepton_explain);
  *		-> setof (reason text, item_id, contribution float8, share float8, similarity real)
  *		The contributions add up to lepton_predict of the same; rows without one do
  *		not count into it.  No row where that is NULL or an ERROR for an id that the
- *		model does not know.
+ *		model does not know, nor where it is 0 of implicit feedback for that.
  */
 Datum
 lepton_explain(PG_FUNCTION_ARGS)

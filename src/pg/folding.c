@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "utils/memutils.h"
 
 #include "core/format.h"
@@ -77,7 +79,8 @@ read_rule(const JsonbValue *json, LepImplicitRule *rule)
 		!read_real(json, "exponent", 0, LEP_MAX_EXPONENT, &rule->exponent) ||
 		!read_real(json, "confidence", 0, LEP_CONFIDENCE_NONE, &confidence) ||
 		!read_real(json, "alpha", 0, LEP_MAX_NORM, &rule->alpha) ||
-		!read_real(json, "mean_confidence", 1, LEP_MAX_CONFIDENCE, &rule->mean_confidence))
+		!read_real(json, "mean_confidence", 1, LEP_MAX_CONFIDENCE, &rule->mean_confidence) ||
+		confidence != floor(confidence))
 		return false;
 	rule->confidence = (LepConfidence) confidence;
 	return true;

@@ -35,7 +35,8 @@ fail_no_factors(const LpgHandle *handle, const char *what)
 {
 	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					errmsg("model \"%s\" has no factors to compare %s by", handle->name, what),
-					errhint("Train it with an algorithm that learns factors, as \"als\".")));
+					errhint("Train it with an algorithm that learns factors, as \"%s\".",
+							handle->version.implicit ? "ials" : "als")));
 }
 
 /* ------------------------------------------------------------------------- items */

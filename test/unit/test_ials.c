@@ -668,7 +668,7 @@ test_defaults_follow_the_data(void)
 	lep_options_init(&given);
 	CHECK_OK(lep_options_resolve(&given, LEP_ALGORITHM_IALS, &options, &error));
 	solver->adapt(&shape, &options);
-	CHECK_CLOSE(options.unobserved_weight, 0.5, 1e-15);
+	CHECK_CLOSE(options.unobserved_weight, 0.3, 1e-15); /* not 300 / 600 */
 	/* 1000 / 60000 = 0.01667: 0.005 27.78^0.4 = 0.01891 */
 	CHECK_CLOSE(options.regularization, 0.0189, 1e-12);
 	shape.n_ratings = 36; /* the pivot: 0.0006 */
@@ -680,11 +680,14 @@ test_defaults_follow_the_data(void)
 	shape.n_ratings = 60000; /* 0.097 */
 	solver->adapt(&shape, &options);
 	CHECK_CLOSE(options.regularization, 0.03, 1e-12);
+	shape.n_items = 2000;
+	solver->adapt(&shape, &options);
+	CHECK_CLOSE(options.unobserved_weight, 0.15, 1e-15);
 	CHECK_OK(lep_options_set_real(&given, "regularization", 0.5, &error));
-	CHECK_OK(lep_options_set_real(&given, "unobserved_weight", 0.25, &error));
+	CHECK_OK(lep_options_set_real(&given, "unobserved_weight", 0.75, &error));
 	CHECK_OK(lep_options_resolve(&given, LEP_ALGORITHM_IALS, &options, &error));
 	solver->adapt(&shape, &options);
-	CHECK_CLOSE(options.unobserved_weight, 0.25, 0);
+	CHECK_CLOSE(options.unobserved_weight, 0.75, 0);
 	CHECK_CLOSE(options.regularization, 0.5, 0);
 }
 
