@@ -681,6 +681,92 @@ test_folds_need_time(void)
 	unit_env_done(&env);
 }
 
+/*
+ * Items 1 to 4 with 16, 64, 256 and 1024 times 8 ratings, 10880 in all.  A tenth is to be held out:
+ * c sum of n sqrt(n) = 1088, sqrt(n) = sqrt(8) (4, 8, 16, 32), n sqrt(n) = 8 sqrt(8) (64 + 512 + 4096 +
+ * 32768) = 847,265, so that c = 0.001284 and the shares are 0.01453, 0.02906, 0.05811, 0.11623.  Half can
+ * only be held out where all shares are at the cap of 1/2.
+ */
+static void
+check_popular(double fraction, const double *shares)
+{
+	static Row rows[10880];
+	LepEnv env;
+	LepArena arena;
+	LepRatings *ratings;
+	LepOptions options = split_options(LEP_SPLIT_RANDOM, 0, fraction);
+	int n = 0;
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	for (int item = 1; item <= 4; item++)
+	{
+		for (int user = 0; user < 8 << (2 * item + 2); user++)
+		{
+			rows[n].user = user;
+			rows[n].item = item;
+			n++;
+		}
+	}
+	options.validation_split = LEP_VALIDATION_POPULAR;
+	ratings = build(&arena, rows, n, false);
+	CHECK_OK(lep_split(&env, ratings, &options));
+	for (int item = 0; item < 4; item++)
+	{
+		double n_item = 8 << (2 * item + 4);
+		double held = 0;
+
+		for (int64_t j = 0; j < ratings->n_ratings; j++)
+			held += ratings->item[j] == item && ratings->part[j] == LEP_PART_VALIDATION;
+		CHECK_CLOSE(held, n_item * shares[item], four_sigma(n_item, shares[item]) + 1);
+	}
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
+static void
+test_popular_shares(void)
+{
+	static const double tenth[] = { 0.01453, 0.02906, 0.05811, 0.11623 };
+	static const double half[] = { 0.5, 0.5, 0.5, 0.5 };
+
+	check_popular(0.1, tenth);
+	check_popular(0.5, half);
+}
+
+/* auto is as split, and what is named is taken whatever split is. */
+static void
+test_validation_split(void)
+{
+	static Row rows[N_ROWS];
+	LepEnv env;
+	LepArena arena;
+	LepRatings *ratings;
+	LepOptions options = split_options(LEP_SPLIT_LEAVE_LAST, 0, 0.2);
+	int64_t n_last;
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	make_rows(rows, N_ROWS, 1, 1000);
+	ratings = build(&arena, rows, N_ROWS, true);
+	CHECK_OK(lep_split(&env, ratings, &options));
+	n_last = lep_ratings_count(ratings, LEP_PARTS_VALIDATION);
+	options.split = LEP_SPLIT_RANDOM;
+	options.validation_split = LEP_VALIDATION_LEAVE_LAST;
+	CHECK_OK(lep_split(&env, ratings, &options));
+	CHECK_INT_EQ(lep_ratings_count(ratings, LEP_PARTS_VALIDATION), n_last);
+	options.validation_split = LEP_VALIDATION_RANDOM;
+	CHECK_OK(lep_split(&env, ratings, &options));
+	CHECK_CLOSE((double) lep_ratings_count(ratings, LEP_PARTS_VALIDATION), 0.2 * (double) ratings->n_ratings,
+				four_sigma((double) ratings->n_ratings, 0.2));
+	lep_arena_drop(&arena);
+	ratings = build(&arena, rows, N_ROWS, false);
+	options.validation_split = LEP_VALIDATION_TIME;
+	CHECK_STATUS(lep_split(&env, ratings, &options), LEP_ERR_NEEDS_TIME);
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
 int
 main(void)
 {
@@ -699,5 +785,7 @@ main(void)
 	TEST(test_time_folds_expand);
 	TEST(test_leave_last_folds);
 	TEST(test_folds_need_time);
+	TEST(test_popular_shares);
+	TEST(test_validation_split);
 	return unit_done();
 }
