@@ -263,10 +263,10 @@ main(int argc, char **argv)
 {
 	static Setting settings[] = {
 		{ .name = "by score" },
-		{ .name = "popularity_penalty 0.1", .rerank.popularity_penalty = 0.1 },
 		{ .name = "popularity_penalty 0.3", .rerank.popularity_penalty = 0.3 },
 		{ .name = "popularity_penalty 1", .rerank.popularity_penalty = 1 },
 		{ .name = "popularity_penalty 3", .rerank.popularity_penalty = 3 },
+		{ .name = "popularity_penalty 10", .rerank.popularity_penalty = 10 },
 		{ .name = "diversity 0.1", .rerank.diversity = 0.1 },
 		{ .name = "diversity 0.3", .rerank.diversity = 0.3 },
 		{ .name = "diversity 0.5", .rerank.diversity = 0.5 },

@@ -3,7 +3,9 @@
  *		Popularity, groups and diversity of lists.
  *
  * The ranking is a heap of all items, best first: going down it costs no more
- * than is looked at.
+ * than is looked at.  Without a penalty it is that of the scores, whose head is
+ * found by bounds (serve.h); should the head not suffice, all begins anew with all
+ * items.
  */
 #include "core/rerank.h"
 
@@ -22,6 +24,9 @@
 #define MAX_POOL	   2000
 #define POOL_PER_PLACE 10
 
+/* With groups, of which some are passed over, the head is so many pools. */
+#define HEAD_PER_POOL 2
+
 /* A list that grows, and what is left of the ranking. */
 typedef struct Reranking
 {
@@ -32,6 +37,8 @@ typedef struct Reranking
 	const LepRerank *rerank;
 	LepTopnEntry *heap; /* the best is the root; "score" is y */
 	int64_t n_left;
+	bool is_head;	/* there are more items than those in the heap */
+	bool has_ended; /* of which some would have been looked at */
 	LepTopnEntry *entries;
 	LepOrigin *origins;
 	int64_t n_listed;
@@ -66,6 +73,14 @@ sift_down(LepTopnEntry *heap, int64_t n, int64_t at)
 	heap[at] = entry;
 }
 
+/* Is there more of the ranking? */
+static bool
+has_next(Reranking *r)
+{
+	r->has_ended |= r->n_left == 0 && r->is_head;
+	return r->n_left > 0;
+}
+
 /* The next of the ranking; there is one. */
 static LepTopnEntry
 next(Reranking *r)
@@ -78,12 +93,19 @@ next(Reranking *r)
 	return best;
 }
 
+/* How many items there are to list, those excluded counted. */
+static int64_t
+count_items(const Reranking *r)
+{
+	return r->query->candidates != NULL ? r->query->n_candidates : lep_items_count(r->scan->served->items);
+}
+
 /* What may be listed, with x, by number. */
 static LepStatus
 collect(Reranking *r)
 {
 	const LepServedQuery *query = r->query;
-	int64_t n = query->candidates != NULL ? query->n_candidates : lep_items_count(r->scan->served->items);
+	int64_t n = count_items(r);
 	int64_t at = 0;
 
 	r->heap = lep_arena_alloc(&r->arena, n, sizeof(LepTopnEntry));
@@ -158,6 +180,25 @@ rank_all(Reranking *r)
 	return status;
 }
 
+/* The first n_head, which are sorted: a heap, too. */
+static LepStatus
+rank_head(Reranking *r, int64_t n_head)
+{
+	LepServedQuery query = *r->query;
+	LepOrigin *origins = lep_arena_alloc(&r->arena, n_head, sizeof(LepOrigin));
+	LepStatus status;
+
+	query.n = n_head;
+	r->heap = lep_arena_alloc(&r->arena, n_head, sizeof(LepTopnEntry));
+	if (origins == NULL || r->heap == NULL)
+		return r->env->error.status;
+	status = lep_serve_topn(r->env, r->scan->served, r->scan->user, &query, r->heap, origins, &r->n_left);
+	for (int64_t j = 0; j < r->n_left; j++)
+		r->heap[j].score = lep_serve_scan_key(r->scan, r->heap[j].item);
+	r->is_head = true;
+	return status;
+}
+
 /* ------------------------------------------------------------------- groups */
 
 /* -1: in none, or there are no groups */
@@ -190,7 +231,7 @@ list(Reranking *r, int32_t item)
 static LepStatus
 list_in_order(Reranking *r)
 {
-	for (int64_t j = 0; r->n_listed < r->query->n && r->n_left > 0; j++)
+	for (int64_t j = 0; r->n_listed < r->query->n && has_next(r); j++)
 	{
 		LepTopnEntry entry = next(r);
 
@@ -291,7 +332,7 @@ fill_pool(Reranking *r, Pool *pool)
 		n_of = lep_arena_calloc(&r->arena, r->rerank->n_groups, sizeof(int32_t));
 		status = n_of == NULL ? r->env->error.status : LEP_OK;
 	}
-	for (int64_t j = 0; status == LEP_OK && pool->n < n_wanted && r->n_left > 0; j++)
+	for (int64_t j = 0; status == LEP_OK && pool->n < n_wanted && has_next(r); j++)
 	{
 		LepTopnEntry entry = next(r);
 		int32_t group = group_of(r, entry.item);
@@ -370,6 +411,35 @@ list_diversely(Reranking *r)
 	return status;
 }
 
+/* From the ranking to a list. */
+static LepStatus
+list_ranked(Reranking *r)
+{
+	LepStatus status = LEP_OK;
+
+	if (r->rerank->diversity > 0)
+		status = list_diversely(r);
+	return status == LEP_OK ? list_in_order(r) : status;
+}
+
+/* Take back what was listed. */
+static void
+begin_anew(Reranking *r)
+{
+	for (int64_t e = 0; e < r->n_listed; e++)
+	{
+		int32_t group = group_of(r, r->entries[e].item);
+
+		if (group >= 0)
+			r->rerank->n_listed[group]--;
+	}
+	lep_arena_drop(&r->arena);
+	r->n_listed = 0;
+	r->n_left = 0;
+	r->is_head = false;
+	r->has_ended = false;
+}
+
 LepStatus
 lep_rerank_topn(LepEnv *env, const LepServedScan *scan, const LepServedQuery *query, const LepRerank *rerank,
 				LepTopnEntry *entries, LepOrigin *origins, int64_t *n_found)
@@ -377,17 +447,27 @@ lep_rerank_topn(LepEnv *env, const LepServedScan *scan, const LepServedQuery *qu
 	Reranking r = {
 		.env = env, .scan = scan, .query = query, .rerank = rerank, .entries = entries, .origins = origins
 	};
-	LepStatus status;
+	int64_t n_head = lep_rerank_pool(query->n) * (rerank->group != NULL ? HEAD_PER_POOL : 1);
+	LepStatus status = LEP_OK;
 
 	*n_found = 0;
 	if (query->n <= 0)
 		return LEP_OK;
 	lep_arena_init(&r.arena, env);
-	status = rank_all(&r);
-	if (status == LEP_OK && rerank->diversity > 0)
-		status = list_diversely(&r);
-	if (status == LEP_OK)
-		status = list_in_order(&r);
+	r.has_ended = rerank->popularity_penalty > 0 || n_head >= count_items(&r);
+	if (!r.has_ended)
+	{
+		status = rank_head(&r, n_head);
+		if (status == LEP_OK)
+			status = list_ranked(&r);
+	}
+	if (status == LEP_OK && r.has_ended)
+	{
+		begin_anew(&r);
+		status = rank_all(&r);
+		if (status == LEP_OK)
+			status = list_ranked(&r);
+	}
 	lep_arena_drop(&r.arena);
 	if (status == LEP_OK)
 		*n_found = r.n_listed;

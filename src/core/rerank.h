@@ -69,8 +69,10 @@ extern int64_t lep_rerank_pool(int64_t n);
 
 /*
  * The list, into entries[] and origins[], each of min(n, n_items) (or
- * n_candidates); *n_found says how many.  O(n_items) scores, O(log n_items) for
- * each item gone down to, and with diversity n times the pool's similarities.
+ * n_candidates); *n_found says how many.  With a penalty, or where groups have
+ * more to be passed over than listed, O(n_items) scores and O(log n_items) for each
+ * item gone down to; else no more than lep_serve_topn() of a pool.  Diversity costs
+ * n times the pool's similarities.
  * Scratch memory of at most 30 bytes an item, from env.  Asks should_stop.
  */
 extern LepStatus
