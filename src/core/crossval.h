@@ -20,7 +20,7 @@ typedef struct LepFoldResult
 
 /*
  * Train and judge every fold (split.h) by the options, n_folds of them into
- * results[], and their mean.  A figure's standard error over the folds is
+ * results[].  A figure's standard error over the folds is
  * sd / sqrt(n), n the folds that have it; since folds share most of what they
  * train on, it is rather too small (Bengio and Grandvalet, JMLR 5, 2004).
  * Options refit and time_limit only play their part in the choice of auto.

@@ -10,11 +10,12 @@
  *	Q_i = q_i + n_i^(-1/2) sum of x_v over the users v who rated i
  *
  * and b_u, b_i likewise: a bias is one more coordinate.  V_t is what the people
- * of a time like.  This is SVD++ and its flip with time, the Bayesian model of S. Rendle, L. Zhang, Y. Koren, "On the
- * difficulty of evaluating baselines", 2019, arXiv:1905.01395, section 3.2,
- * without the products of features of one row with each other, which are biases
- * by another name, and without those of users and times: whoever rated in one
- * stretch of time only would be said to be another person in the next.
+ * of a time like.  This is SVD++ and its flip with time, the Bayesian model of
+ * S. Rendle, L. Zhang, Y. Koren, "On the difficulty of evaluating baselines",
+ * 2019, arXiv:1905.01395, section 3.2, without the products of features of one
+ * row with each other, which are biases by another name, and without those of
+ * users and times: whoever rated in one stretch of time only would be said to be
+ * another person in the next.
  *
  * Priors: each coordinate of each of the five kinds of unknowns is normal with
  * a precision of its own, p and q with a mean too; precisions have a gamma

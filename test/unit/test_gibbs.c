@@ -299,7 +299,7 @@ test_rows_without_ratings(void)
 		int32_t unrated = 0;
 		Case c;
 
-		/* every tenth item is rated once only: some of them by the test part */
+		/* most ratings are held out, so that some users keep none; she has one in all */
 		rows[n++] = (TimedRow){ 5000, 9999, 3, 0 };
 		case_begin(&c, implicit ? LEP_IMPLICIT_BOTH : LEP_IMPLICIT_NONE);
 		set_number(&c, "epochs", 8);
