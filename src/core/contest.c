@@ -16,17 +16,9 @@
 #define SEEN_PARTS (LEP_PARTS_TRAIN | LEP_PARTS_VALIDATION)
 
 /*
- * Seconds for the score of one item for one user, and beside them for each
- * factor; by `ALGORITHMS="ials factors=16 epochs=2" bench/run.sh gowalla`, column
- * judging, with 16 and with 64 factors.
+ * Seconds for a pair of user and item that AUC compares with all others, by
+ * `ALGORITHMS="ials factors=16 epochs=2" bench/run.sh gowalla auc=1`, column judging.
  */
-#define SCORE_SECONDS  2e-9
-#define FACTOR_SECONDS 6e-11
-
-/* For an entry of the row of neighbours of an item that a user has (plan.c). */
-#define NEIGHBOR_SECONDS 25e-9
-
-/* And where AUC compares it with all others: the same with auc=1. */
 #define AUC_SECONDS 1.5e-8
 
 unsigned
@@ -145,20 +137,6 @@ auc_cost(const LepShape *shape, unsigned wanted)
 	return AUC_SECONDS * (n_scores < LEP_JUDGE_AUC_SCORES ? n_scores : LEP_JUDGE_AUC_SCORES);
 }
 
-/* Lists of a candidate's model for a share of the users. */
-static double
-lists_cost(const LepCandidate *candidate, const LepShape *shape, double share)
-{
-	const LepSolver *solver = candidate->solver;
-	int factors = lep_solver_factors(solver, &candidate->options);
-	double seconds = (SCORE_SECONDS + FACTOR_SECONDS * factors) * (double) shape->n_users * shape->n_items;
-
-	if (solver->neighbors != NULL)
-		seconds += NEIGHBOR_SECONDS * (double) shape->n_ratings *
-				   (double) solver->neighbors(shape->n_items, &candidate->options) / shape->n_items;
-	return share * seconds;
-}
-
 LepStatus
 lep_contest_cost(const LepRatings *ratings, const LepOptions *given, const LepShape *shape, unsigned wanted,
 				 double *seconds, LepError *error)
@@ -176,7 +154,7 @@ lep_contest_cost(const LepRatings *ratings, const LepOptions *given, const LepSh
 	for (int c = 0; c < n; c++)
 	{
 		const LepCandidate *candidate = &candidates[c];
-		double all = lists_cost(candidate, shape, 1);
+		double all = lep_plan_judging_cost(shape, candidate, 1);
 
 		if (!candidate->planned)
 			continue;
@@ -184,7 +162,7 @@ lep_contest_cost(const LepRatings *ratings, const LepOptions *given, const LepSh
 					candidate->solver->cost(shape, &candidate->options);
 		/* what auto compares them by */
 		if (n > 1 && ratings->feedback == LEP_FEEDBACK_IMPLICIT)
-			*seconds += lists_cost(candidate, shape, share < 1 ? share : 1);
+			*seconds += lep_plan_judging_cost(shape, candidate, share < 1 ? share : 1);
 		lists = all > lists ? all : lists;
 	}
 	if (wanted >> LEP_METRIC_RANKING != 0)

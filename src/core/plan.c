@@ -10,6 +10,15 @@
 #include "core/neighbors.h"
 #include "core/ranking.h"
 
+/*
+ * A score of a list, for each factor in it, and an entry of the row of neighbours of
+ * an item that the user has, by column judging of bench/run.sh gowalla (Zen 5,
+ * AVX-512).
+ */
+#define SCORE_SECONDS	 1.5e-9
+#define FACTOR_SECONDS	 6e-11
+#define NEIGHBOR_SECONDS 25e-9
+
 /* Bytes per id of an id map, text aside. */
 #define ID_BYTES 24
 
@@ -42,24 +51,30 @@ train_fraction(const LepCandidate *candidate)
 	return (1 - options->test_fraction) * (candidate->validates ? 1 - options->validation_fraction : 1);
 }
 
-/*
- * Seconds to judge lists by about so many scores: 1 ns and 0.06 ns a factor for
- * each, 25 ns for an entry of a neighbour row (Zen 5, AVX-512).
- */
+double
+lep_plan_judging_cost(const LepShape *shape, const LepCandidate *candidate, double share)
+{
+	const LepSolver *solver = candidate->solver;
+	double n_users = share * (double) shape->n_users;
+	double n_items = (double) shape->n_items;
+	double basket = (double) shape->n_ratings / (double) shape->n_users;
+	double cost = n_users * n_items *
+				  (SCORE_SECONDS + FACTOR_SECONDS * (double) lep_solver_factors(solver, &candidate->options));
+
+	if (solver->neighbors != NULL)
+		cost += n_users * basket * NEIGHBOR_SECONDS *
+				(double) solver->neighbors(shape->n_items, &candidate->options) / n_items;
+	return cost;
+}
+
+/* Of as many users as make about so many scores. */
 static double
 judging_cost(const LepRatings *ratings, const LepCandidate *candidate, double max_scores)
 {
-	const LepSolver *solver = candidate->solver;
+	LepShape all = shape_of(ratings, 1);
 	double share = lep_ranking_share(ratings, max_scores);
-	double n_users = (share > 0 ? share : 1) * (double) ratings->n_users;
-	double basket = (double) ratings->n_ratings / (double) ratings->n_users;
-	double cost = n_users * (double) ratings->n_items *
-				  (1e-9 + 6e-11 * (double) lep_solver_factors(solver, &candidate->options));
 
-	if (solver->neighbors != NULL)
-		cost += n_users * basket * 25e-9 * (double) solver->neighbors(ratings->n_items, &candidate->options) /
-				(double) ratings->n_items;
-	return cost;
+	return lep_plan_judging_cost(&all, candidate, share > 0 ? share : 1);
 }
 
 /* And to choose by it. */

@@ -83,6 +83,9 @@ extern int lep_plan_epochs(const LepSolver *solver, const LepOptions *options);
  */
 extern bool lep_plan_needs_validation(const LepRatings *ratings, const LepCandidate *candidate);
 
+/* Core seconds to judge lists of a candidate's model, for a share of the users, by a stated formula. */
+extern double lep_plan_judging_cost(const LepShape *shape, const LepCandidate *candidate, double share);
+
 /* Fill in an algorithm; fails where it cannot take what was given. */
 extern LepStatus lep_plan_candidate(const LepRatings *ratings, const LepOptions *given,
 									const LepSolver *solver, LepCandidate *candidate, LepError *error);
