@@ -37,7 +37,7 @@ FROM generate_series(2, 120, 17) u, LATERAL lepton_topn_for('blend', (SELECT arr
 -- weights are chosen where none are given
 SELECT details #> '{options,weights}' IS NOT NULL AS weights, (metrics ->> 'validation_ndcg')::float8 > 0 AS validated, (details #>> '{rows,validation}')::int > 0 AS held_out
 FROM lepton_train('blend_chosen', 'blend_views', '{"algorithm": "blend", "parts": [{"algorithm": "ials", "factors": 4}, {"algorithm": "slim", "neighbors": 8}]}');
-SELECT (details #>> '{rows,validation}')::int AS held_out FROM blend;
+SELECT (details #>> '{rows,validation}')::int AS held_out, details #> '{trials,0,options,parts}' = details #> '{options,parts}' AS trial FROM blend;
 -- auto: every trial with its options, NDCG and error; one is chosen, by NDCG
 SELECT algorithm IS NOT NULL AS trained, jsonb_array_length(details -> 'trials') > 8 AS trials FROM lepton_train('blend_auto', 'blend_views');
 SELECT count(*) AS ran, count(*) FILTER (WHERE (t ->> 'chosen')::bool) AS chosen, bool_and((t ->> 'validation_ndcg')::float8 <= (metrics ->> 'validation_ndcg')::float8) AS best,

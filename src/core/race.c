@@ -109,4 +109,9 @@ lep_race_keep_parts(const LepRatings *ratings, LepTrainResult *result)
 	lep_blend_resolve(&result->options, &shape, &parts);
 	result->parts = parts;
 	result->options.parts = &result->parts;
+	for (int t = 0; t < result->n_trials; t++)
+	{
+		if (result->trials[t].chosen)
+			result->trials[t].options.parts = &result->parts;
+	}
 }
