@@ -46,6 +46,8 @@ FROM blend_auto, jsonb_array_elements(details -> 'trials') t WHERE (t ->> 'ran')
 SELECT t ->> 'algorithm' AS algorithm, count(*) FROM blend_auto, jsonb_array_elements(details -> 'trials') t GROUP BY 1 ORDER BY 1;
 -- with next to no time it is the cheapest
 SELECT algorithm FROM lepton_train('blend_auto', 'blend_views', '{"time_limit": 0.001}');
+-- an option that only a blend takes makes one
+SELECT algorithm, details #> '{options,weights}' AS weights, details #>> '{options,parts,0,algorithm}' AS first FROM lepton_train('blend_auto', 'blend_views', '{"weights": [1, 3]}');
 -- how the validation part is held out
 SELECT v, (details #>> '{rows,validation}')::int BETWEEN 60 AND 260 AS held_out FROM (VALUES ('random'), ('popular')) t(v),
 	LATERAL lepton_train('blend_' || v, 'blend_views', jsonb_build_object('validation_split', v, 'time_limit', 1)) m;

@@ -438,8 +438,14 @@ add_blended(const LepRatings *ratings, const LepOptions *given, const LepSolver 
 	LepParts parts;
 	LepStatus status = lep_plan_candidate(ratings, given, solver, candidate, error);
 
-	if (status != LEP_OK || !largest_parts(ratings, candidates, *n, cost_of, &parts))
+	if (status != LEP_OK)
 		return status;
+	if (!largest_parts(ratings, candidates, *n, cost_of, &parts))
+	{
+		/* an option leaves nothing but a blend: of its standard parts */
+		(*n)++;
+		return LEP_OK;
+	}
 	candidate->basis = LEP_PLAN_BLENDED;
 	candidate->validates = true;
 	set_blend(ratings, candidate, &parts);
