@@ -1,8 +1,8 @@
 /*
  * serve.c
  *		Which way a list is found: by bounds over factors (topn.c), by the sums of
- *		a basket (neighbors.c), along the order of popularity, or by a scan where
- *		factors and neighbours both count.
+ *		a basket (neighbors.c), along the order of popularity, or, where both count,
+ *		by a scan of what the basket reaches and by bounds over the rest.
  */
 #include "core/serve.h"
 
@@ -143,27 +143,85 @@ is_excluded(const LepServedQuery *query, int64_t *at, int32_t item)
 	return *at < query->n_exclude && query->exclude[*at] == item;
 }
 
-/* Every item, both parts of its score. */
-static LepStatus
-scan_both(LepEnv *env, const LepServed *served, const LepServedUser *user, const LepServedQuery *query,
-		  const LepNeighborScratch *sums, LepBest *best)
+/* A list by factors and neighbours. */
+typedef struct Both
 {
-	int64_t n = query->candidates != NULL ? query->n_candidates : lep_items_count(served->items);
+	const LepServed *served;
+	const LepServedUser *user;
+	const LepServedQuery *query;
+	LepNeighborScratch sums;
+	LepBest best;
+} Both;
+
+static void
+offer_item(Both *both, int32_t item)
+{
+	double score = base_score(both->served, both->user, item) + both->sums.sum[item];
+
+	lep_best_offer(&both->best, (LepTopnEntry){ item, (float) score });
+}
+
+static LepStatus
+offer_candidates(LepEnv *env, Both *both)
+{
 	int64_t at = 0;
 
-	for (int64_t j = 0; j < n; j++)
+	for (int64_t j = 0; j < both->query->n_candidates; j++)
 	{
-		int32_t item = query->candidates != NULL ? query->candidates[j] : (int32_t) j;
-		double score;
+		int32_t item = both->query->candidates[j];
 
 		if (j % STOP_INTERVAL == 0 && lep_env_stopped(env))
 			return LEP_ERR_STOPPED;
-		if (is_excluded(query, &at, item))
-			continue;
-		score = base_score(served, user, item) + sums->sum[item];
-		lep_best_offer(best, (LepTopnEntry){ item, (float) score });
+		if (!is_excluded(both->query, &at, item))
+			offer_item(both, item);
 	}
-	return lep_best_sort(env, best);
+	return LEP_OK;
+}
+
+/* What the basket reaches; hidden[*n_hidden]: that and what is excluded, ascending. */
+static LepStatus
+offer_reached(LepEnv *env, Both *both, int32_t *hidden, int64_t *n_hidden)
+{
+	int64_t at = 0;
+
+	*n_hidden = 0;
+	for (int32_t item = 0; item < both->sums.n_items; item++)
+	{
+		bool excluded = is_excluded(both->query, &at, item);
+
+		if (item % STOP_INTERVAL == 0 && lep_env_stopped(env))
+			return LEP_ERR_STOPPED;
+		if (!excluded && !both->sums.is_reached[item])
+			continue;
+		hidden[(*n_hidden)++] = item;
+		if (!excluded)
+			offer_item(both, item);
+	}
+	return LEP_OK;
+}
+
+/* All items: of what the basket does not reach factors know the best by their bounds. */
+static LepStatus
+offer_all(LepArena *arena, Both *both)
+{
+	LepEnv *env = arena->env;
+	LepTopnQuery rest = { .user_row = both->user->row,
+						  .user_bias = both->user->bias,
+						  .n = both->best.n_wanted };
+	int32_t *hidden = lep_arena_alloc(arena, both->sums.n_items, sizeof(int32_t));
+	LepTopnEntry *entries = lep_arena_alloc(arena, rest.n, sizeof(LepTopnEntry));
+	int64_t n_found = 0;
+	LepStatus status;
+
+	if (hidden == NULL || entries == NULL)
+		return env->error.status;
+	rest.exclude = hidden;
+	status = offer_reached(env, both, hidden, &rest.n_exclude);
+	if (status == LEP_OK)
+		status = lep_topn(env, both->served->items, &rest, entries, &n_found);
+	for (int64_t i = 0; status == LEP_OK && i < n_found; i++)
+		lep_best_offer(&both->best, entries[i]);
+	return status;
 }
 
 /* What brings in more. */
@@ -183,21 +241,23 @@ list_by_both(LepEnv *env, const LepServed *served, const LepServedUser *user, co
 			 LepTopnEntry *entries, LepOrigin *origins, int64_t *n_found)
 {
 	int64_t n_possible = query->candidates != NULL ? query->n_candidates : lep_items_count(served->items);
-	LepBest best = { entries, query->n < n_possible ? query->n : n_possible, 0 };
-	LepNeighborScratch sums;
+	Both both = { .served = served, .user = user, .query = query };
 	LepArena arena;
 	LepStatus status;
 
+	both.best = (LepBest){ entries, query->n < n_possible ? query->n : n_possible, 0 };
 	lep_arena_init(&arena, env);
-	status = lep_neighbors_scratch(&arena, lep_items_count(served->items), &sums);
+	status = lep_neighbors_scratch(&arena, lep_items_count(served->items), &both.sums);
 	if (status == LEP_OK)
-		status = lep_neighbors_add_stoppable(env, served->neighbors, &user->basket, &sums);
+		status = lep_neighbors_add_stoppable(env, served->neighbors, &user->basket, &both.sums);
 	if (status == LEP_OK)
-		status = scan_both(env, served, user, query, &sums, &best);
-	for (int64_t i = 0; status == LEP_OK && i < best.n_kept; i++)
-		origins[i] = origin_of(served, user, entries[i].item, sums.sum[entries[i].item]);
+		status = query->candidates != NULL ? offer_candidates(env, &both) : offer_all(&arena, &both);
+	if (status == LEP_OK)
+		status = lep_best_sort(env, &both.best);
+	for (int64_t i = 0; status == LEP_OK && i < both.best.n_kept; i++)
+		origins[i] = origin_of(served, user, entries[i].item, both.sums.sum[entries[i].item]);
 	lep_arena_drop(&arena);
-	*n_found = status == LEP_OK ? best.n_kept : 0;
+	*n_found = status == LEP_OK ? both.best.n_kept : 0;
 	return status;
 }
 

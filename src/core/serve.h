@@ -95,7 +95,7 @@ extern void lep_serve_parts(const LepServed *served, const LepServedUser *user, 
 
 /*
  * The best, into entries[] and origins[], each of min(n, n_items) (or
- * n_candidates); *n_found says how many.  Scratch memory of at most 14 bytes an
+ * n_candidates); *n_found says how many.  Scratch memory of at most 30 bytes an
  * item, from env.  Asks should_stop now and then.
  */
 extern LepStatus
