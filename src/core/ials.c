@@ -44,7 +44,8 @@
  * Defaults.  unobserved_weight is 300 / n_items: what all unobserved items of a
  * user weigh together is then as much as 300 purchases, whatever the catalogue.
  * It is 0.3 at most: with more, few items (the 50 to 400 that most have of MovieLens
- * 100K) get factors of about 0, and lists worse by a fifth to a half.
+ * 100K) get factors of about 0, and lists are worse by a fifth to a half on a
+ * validation part of u1's train part (docs/algorithms.md).
  * regularization, D the share of all pairs of user and item that are in S:
  *
  *	0.005 (D / 0.0006)^0.4, in [0.003, 0.03]
