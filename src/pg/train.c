@@ -246,6 +246,19 @@ train(Training *t)
 
 /* ---------------------------------------------------------------------- documents */
 
+/* Of ratings; scores of implicit feedback are in no unit of theirs. */
+static void
+add_errors(const LepTrainResult *r, LpgJson *json)
+{
+	lpg_json_real(json, "rmse", r->test.rmse);
+	lpg_json_real(json, "mae", r->test.mae);
+	lpg_json_real(json, "mean_rmse", r->test_mean.rmse);
+	lpg_json_real(json, "mean_mae", r->test_mean.mae);
+	lpg_json_real(json, "baseline_rmse", r->test_baseline.rmse);
+	lpg_json_real(json, "baseline_mae", r->test_baseline.mae);
+	lpg_json_real(json, "validation_rmse", r->validation.rmse);
+}
+
 static Datum
 build_metrics(const Training *t)
 {
@@ -255,14 +268,9 @@ build_metrics(const Training *t)
 
 	initStringInfo(&buffer);
 	lpg_json_begin(&json, &buffer);
-	lpg_json_real(&json, "rmse", r->test.rmse);
-	lpg_json_real(&json, "mae", r->test.mae);
 	lpg_json_int(&json, "n_test", r->n_test);
-	lpg_json_real(&json, "mean_rmse", r->test_mean.rmse);
-	lpg_json_real(&json, "mean_mae", r->test_mean.mae);
-	lpg_json_real(&json, "baseline_rmse", r->test_baseline.rmse);
-	lpg_json_real(&json, "baseline_mae", r->test_baseline.mae);
-	lpg_json_real(&json, "validation_rmse", r->validation.rmse);
+	if (t->ratings->feedback == LEP_FEEDBACK_EXPLICIT)
+		add_errors(r, &json);
 	if (r->levels.n > 0)
 		lpg_json_real(&json, "median_mae", r->median_mae);
 	if (r->ranking.k > 0)
