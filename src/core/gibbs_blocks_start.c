@@ -13,6 +13,9 @@
 #define INIT_OWN	 0.3f
 #define INIT_IMPLIED 0.1f
 
+/* Ratings whose features are added up in one task. */
+#define IMPLIED_CHUNK 65536
+
 /* Random stream of the first values: + side, + 2 for features; row = chunk. */
 #define STREAM_INIT 0x474210
 
@@ -41,7 +44,7 @@ lep_blocks_memory(const LepGibbsData *data, int32_t n_users, int32_t n_items, in
 static void *
 allocate(LepArena *arena, LepStatus *status, int64_t n, size_t size)
 {
-	void *memory = *status == LEP_OK ? lep_arena_calloc(arena, n, size) : NULL;
+	void *memory = *status == LEP_OK ? lep_pool_calloc(arena, n, size) : NULL;
 
 	if (memory == NULL && *status == LEP_OK)
 		*status = arena->env->error.status;
@@ -127,7 +130,7 @@ sum_implied(const LepBlocks *b, int f, int64_t row)
 	return (double) b->root[b->side][row] * sum;
 }
 
-/* First values of rows: random; biases, and rows without ratings, 0. */
+/* First values of rows, without their features: random; biases, and rows without ratings, 0. */
 static void
 init_own(void *arg, int64_t task, int thread)
 {
@@ -151,10 +154,36 @@ init_own(void *arg, int64_t task, int thread)
 
 			b->own[side][f * n + row] = lep_blocks_rated(b, side, row) ? own : 0;
 			b->total[side][f * n + row] = b->own[side][f * n + row];
-			if (b->implied[side] != NULL)
-				b->total[side][f * n + row] += (float) sum_implied(b, f, row);
 		}
 	}
+}
+
+/* Tasks of one coordinate: of rows with about as many ratings each. */
+static int64_t
+implied_tasks(const LepBlocks *b)
+{
+	return lep_view_tasks(b->data->view[b->side].start, b->n_rows[b->side], 1, IMPLIED_CHUNK);
+}
+
+/*
+ * What the features say, into the totals of one coordinate of some rows.  By
+ * ratings, since a thousand rows may have millions of them.
+ */
+static void
+add_implied(void *arg, int64_t task, int thread)
+{
+	LepBlocks *b = arg;
+	const int64_t *start = b->data->view[b->side].start;
+	int64_t n = b->n_rows[b->side];
+	int64_t n_tasks = implied_tasks(b);
+	int f = (int) (task / n_tasks);
+	int64_t position = task % n_tasks * IMPLIED_CHUNK;
+	int64_t row = lep_view_row_at(start, (int32_t) n, 1, position);
+	int64_t end = lep_view_row_at(start, (int32_t) n, 1, position + IMPLIED_CHUNK);
+
+	(void) thread;
+	for (; row < end; row++)
+		b->total[b->side][f * n + row] += (float) sum_implied(b, f, row);
 }
 
 static LepStatus
@@ -167,7 +196,11 @@ init_side(LepEnv *env, LepBlocks *b, int side)
 	b->side = side;
 	if (b->implied[side] != NULL)
 		status = lep_parallel_for(env, feature_tasks, init_implied, b);
-	return status == LEP_OK ? lep_parallel_for(env, row_tasks, init_own, b) : status;
+	if (status == LEP_OK)
+		status = lep_parallel_for(env, row_tasks, init_own, b);
+	if (status != LEP_OK || b->implied[side] == NULL)
+		return status;
+	return lep_parallel_for(env, implied_tasks(b) * b->data->n_factors, add_implied, b);
 }
 
 static void

@@ -52,7 +52,7 @@
 /* Rows gathered for one call of syrk. */
 #define GATHER 64
 
-/* Rows per task of the first values. */
+/* Rows per task of the first values, and of a copy. */
 #define ROW_CHUNK 4096
 
 #define PRIOR_COUNT	  2.0 /* beta0 */
@@ -118,7 +118,6 @@ rows_memory(const LepGibbsData *data, int32_t n_users, int32_t n_items, int64_t 
 
 	(void) n_ratings;
 	bytes = lep_add_size(bytes, lep_model_size(0, n_items, data->n_factors));
-
 	bytes = lep_add_size(bytes, N_SLOTS * slot + 16 * wide * wide * sizeof(double));
 	bytes = lep_add_size(bytes, lep_gibbs_noise_size(n_users));
 	return lep_add_size(bytes, lep_normals_size(data->n_factors, n_threads));
@@ -129,8 +128,8 @@ rows_memory(const LepGibbsData *data, int32_t n_users, int32_t n_items, int64_t 
 static LepStatus
 create_values(LepArena *arena, const Rows *r, int32_t n_rows, LepNormalSide *values)
 {
-	values->factors = lep_arena_calloc(arena, (int64_t) n_rows * r->stride, sizeof(float));
-	values->bias = lep_arena_calloc(arena, n_rows, sizeof(float));
+	values->factors = lep_pool_calloc(arena, (int64_t) n_rows * r->stride, sizeof(float));
+	values->bias = lep_pool_calloc(arena, n_rows, sizeof(float));
 	return values->factors == NULL || values->bias == NULL ? arena->env->error.status : LEP_OK;
 }
 
@@ -140,7 +139,6 @@ create_side(LepArena *arena, Rows *r, int side)
 	LepNormalSide *s = &r->side[side];
 	RowPrior *prior = &r->prior[side];
 	int64_t d = r->n_factors + 1;
-
 	LepStatus status;
 
 	s->view = r->data->view[side];
@@ -466,17 +464,30 @@ draw_row(void *arg, int32_t row, int64_t n, LepNormal *normal)
 	s->bias[row] = (float) ((pull - lep_kernels->dot_f64(c, x, k)) / d + lep_rng_normal(&rng) / sqrt(d));
 }
 
+/* Items as they are before they are drawn: what the users are drawn for. */
+static void
+keep_items(void *arg, int64_t task, int thread)
+{
+	const Rows *r = arg;
+	const LepNormalSide *items = &r->side[LEP_GIBBS_ITEMS];
+	int64_t first = task * ROW_CHUNK;
+	int64_t n = items->view.n_rows - first < ROW_CHUNK ? items->view.n_rows - first : ROW_CHUNK;
+
+	(void) thread;
+	memcpy(r->given.factors + first * r->stride, items->factors + first * r->stride,
+		   (size_t) n * (size_t) r->stride * sizeof(float));
+	memcpy(r->given.bias + first, items->bias + first, (size_t) n * sizeof(float));
+}
+
 static LepStatus
 rows_sweep(LepEnv *env, void *state, int sweep, double *squares)
 {
 	Rows *r = state;
-	const LepNormalSide *items = &r->side[LEP_GIBBS_ITEMS];
-	LepStatus status = LEP_OK;
+	LepStatus status;
 
 	r->sweep = sweep;
-	memcpy(r->given.factors, items->factors,
-		   (size_t) items->view.n_rows * (size_t) r->stride * sizeof(float));
-	memcpy(r->given.bias, items->bias, (size_t) items->view.n_rows * sizeof(float));
+	status = lep_parallel_for(env, (r->side[LEP_GIBBS_ITEMS].view.n_rows + ROW_CHUNK - 1) / ROW_CHUNK,
+							  keep_items, r);
 	for (int side = 0; status == LEP_OK && side < LEP_GIBBS_SIDES; side++)
 	{
 		status = draw_prior(env, r, side);

@@ -334,3 +334,13 @@ lep_pool_clear(LepEnv *env, void *memory, int64_t n_bytes)
 
 	return lep_parallel_for(env, (n_bytes + CLEAR_CHUNK - 1) / CLEAR_CHUNK, clear_task, &job);
 }
+
+void *
+lep_pool_calloc(LepArena *arena, int64_t n, size_t size)
+{
+	void *memory = lep_arena_alloc(arena, n, size);
+
+	if (memory == NULL || lep_pool_clear(arena->env, memory, n * (int64_t) size) != LEP_OK)
+		return NULL;
+	return memory;
+}

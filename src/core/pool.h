@@ -44,4 +44,7 @@ extern LepStatus lep_parallel_for(LepEnv *env, int64_t n_tasks, LepTask task, vo
  */
 extern LepStatus lep_pool_clear(LepEnv *env, void *memory, int64_t n_bytes);
 
+/* As lep_arena_calloc, for what may be large: cleared like that.  NULL where that was stopped, too. */
+extern void *lep_pool_calloc(LepArena *arena, int64_t n, size_t size);
+
 #endif /* LEP_POOL_H */

@@ -55,6 +55,7 @@ struct LepPosterior
 	/* at work */
 	const LepGibbsSample *sample;
 	int at;
+	int64_t wave; /* of the rows of each slot */
 	LepModel *model;
 	float *means; /* [2 * stride]: of users' and items' factors */
 };

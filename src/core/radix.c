@@ -12,6 +12,9 @@
 /* Keys between two questions for a stop: a scattered key costs a cache miss. */
 #define STOP_INTERVAL 4096
 
+/* And between two where they are copied. */
+#define COPY_CHUNK (1024 * 1024)
+
 static bool
 stop_due(LepEnv *env, int64_t k)
 {
@@ -72,7 +75,11 @@ lep_radix_sort(LepEnv *env, uint64_t *keys, uint64_t *spare, int64_t n, int low_
 			from = sorted;
 		}
 	}
-	if (from != keys)
-		memcpy(keys, from, (size_t) n * sizeof(uint64_t));
+	for (int64_t k = 0; from != keys && k < n; k += COPY_CHUNK)
+	{
+		if (lep_env_stopped(env))
+			return LEP_ERR_STOPPED;
+		memcpy(keys + k, from + k, (size_t) (n - k < COPY_CHUNK ? n - k : COPY_CHUNK) * sizeof(uint64_t));
+	}
 	return LEP_OK;
 }

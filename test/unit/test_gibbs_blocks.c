@@ -40,7 +40,7 @@ bench_begin(Bench *b, const Sample *sample, bool of_users, bool of_items, int n_
 	lep_arena_init(&b->arena, &b->env);
 	memset(&b->data, 0, sizeof(b->data));
 	ratings = sample_ratings(&b->arena, sample, LEP_FEEDBACK_EXPLICIT);
-	if (ratings == NULL || !CHECK(ratings->n_ratings <= MAX_ROWS * MAX_ROWS) ||
+	if (ratings == NULL || !CHECK(n_bins == 0 || ratings->n_ratings <= MAX_ROWS * MAX_ROWS) ||
 		!CHECK_OK(lep_view_moments(&b->env, ratings, LEP_PARTS_ALL, &b->data.moments)) ||
 		!CHECK_OK(lep_view_by_user(&b->arena, ratings, LEP_PARTS_ALL, &b->data.view[LEP_GIBBS_USERS])) ||
 		!CHECK_OK(lep_view_by_item(&b->arena, ratings, LEP_PARTS_ALL, &b->data.view[LEP_GIBBS_ITEMS])))
@@ -403,11 +403,51 @@ test_unknowns_are_drawn_from_their_conditionals(void)
 	sample_free(&few);
 }
 
+/* ---------------------------------------------------------------------- the start */
+
+static bool
+count_question(void *host)
+{
+	++*(int64_t *) host;
+	return false;
+}
+
+/*
+ * A few hundred rows may have millions of ratings, whose features are summed for
+ * each factor: asked for at least every 64 K of them.
+ */
+static void
+test_start_asks_between_features(void)
+{
+	SamplePlan plan = { 600, 500, 0.5, 0, 1, 1, 3 };
+	Sample sample = sample_planted(&plan, 23);
+	int64_t asked[2] = { 0, 0 };
+
+	for (int of_items = 0; of_items < 2; of_items++)
+	{
+		static Bench b;
+
+		if (bench_begin(&b, &sample, false, of_items == 1, 0))
+		{
+			void *state;
+
+			b.env.host = &asked[of_items];
+			b.env.should_stop = count_question;
+			CHECK_OK(lep_gibbs_blocks.start(&b.arena, &b.data, &state));
+		}
+		bench_end(&b);
+	}
+	CHECK(asked[1] - asked[0] >= FACTORS * sample.n / 65536, "%d more questions",
+		  (int) (asked[1] - asked[0]));
+	sample_free(&sample);
+}
+
 int
 main(void)
 {
 	lep_kernels_choose();
 	TEST(test_priors_are_drawn_from_their_conditionals);
 	TEST(test_unknowns_are_drawn_from_their_conditionals);
+	TEST(test_start_asks_between_features);
 	return unit_done();
 }

@@ -23,6 +23,7 @@ static int create_flaky(pthread_t *id, const pthread_attr_t *attr, void *(*start
 #define lep_pool_threads  tested_pool_threads
 #define lep_parallel_for  tested_parallel_for
 #define lep_pool_clear	  tested_pool_clear
+#define lep_pool_calloc	  tested_pool_calloc
 #define pthread_create	  create_flaky
 #include "core/pool.c"
 #undef pthread_create
@@ -529,6 +530,34 @@ test_clear(void)
 	free(bytes);
 }
 
+/* 8 MB are 0, asked for often, and not given where that was stopped. */
+static void
+test_calloc(void)
+{
+	const int64_t n = 1 << 20;
+	LepEnv env;
+	LepArena arena;
+	Host host;
+	int64_t *values;
+
+	env_init(&env, &host, 1);
+	lep_arena_init(&arena, &env);
+	values = tested_pool_calloc(&arena, n, sizeof(int64_t));
+	if (CHECK(values != NULL))
+	{
+		CHECK_INT_EQ(values[0], 0);
+		CHECK_INT_EQ(memcmp(values, values + 1, (size_t) (n - 1) * sizeof(int64_t)), 0);
+	}
+	CHECK(host.n_asked >= 4);
+	host.stop_at = host.n_asked + 2;
+	CHECK(tested_pool_calloc(&arena, n, sizeof(int64_t)) == NULL);
+	CHECK_INT_EQ(env.error.status, LEP_ERR_STOPPED);
+	CHECK(tested_pool_calloc(&arena, INT64_MAX, sizeof(int64_t)) == NULL);
+	CHECK_INT_EQ(env.error.status, LEP_ERR_MEMORY);
+	lep_arena_drop(&arena);
+	env_done(&env, &host);
+}
+
 int
 main(void)
 {
@@ -546,5 +575,6 @@ main(void)
 	TEST(test_jump_while_waiting);
 	TEST(test_start_and_shutdown_twice);
 	TEST(test_clear);
+	TEST(test_calloc);
 	return unit_done();
 }

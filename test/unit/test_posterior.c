@@ -5,6 +5,8 @@
  */
 #include "unit.h"
 
+#include <limits.h>
+
 #include "core/dense.h"
 #include "core/kernels.h"
 #include "core/posterior.h"
@@ -351,6 +353,63 @@ test_not_finite(void)
 	unit_env_done(&env);
 }
 
+/* Says stop from the n-th question on. */
+typedef struct Stopper
+{
+	int n_asked;
+	int limit;
+} Stopper;
+
+static bool
+stop_after(void *host)
+{
+	Stopper *stopper = host;
+
+	return ++stopper->n_asked > stopper->limit;
+}
+
+/* Eigenvectors for 128 factors take 0.1 s: asked about row by row, and ended wherever told to. */
+static void
+test_stops_in_the_small_problem(void)
+{
+	static World w;
+	Stopper stopper = { 0, INT_MAX };
+	int n_asked = 0;
+
+	init_world(&w, 5, 0);
+	for (int limit = INT_MAX; limit >= 0; limit = (limit < n_asked ? limit : n_asked) - 7)
+	{
+		LepEnv env;
+		LepArena arena;
+		LepPosterior *posterior;
+		LepRng rng;
+
+		unit_env_init(&env);
+		lep_arena_init(&arena, &env);
+		posterior = lep_posterior_create(&arena, &w.data, MAX_RANK);
+		lep_rng_init(&rng, 1, 2, 3);
+		draw_sample(&w, &rng);
+		stopper = (Stopper){ 0, limit };
+		env.host = &stopper;
+		env.should_stop = stop_after;
+		CHECK_STATUS(lep_posterior_add(&env, posterior, &w.sample),
+					 limit == INT_MAX ? LEP_OK : LEP_ERR_STOPPED);
+		if (limit == INT_MAX)
+		{
+			/* two problems of 64 rows: reduced, turned and projected */
+			n_asked = stopper.n_asked;
+			CHECK(n_asked > 4 * 64, "%d", n_asked);
+		}
+		else
+		{
+			CHECK_INT_EQ(env.error.status, LEP_ERR_STOPPED);
+			CHECK_INT_EQ(stopper.n_asked, limit + 1);
+		}
+		lep_arena_drop(&arena);
+		unit_env_done(&env);
+	}
+}
+
 int
 main(void)
 {
@@ -358,6 +417,7 @@ main(void)
 	TEST(test_variances);
 	TEST(test_centred);
 	TEST(test_not_finite);
+	TEST(test_stops_in_the_small_problem);
 	TEST(test_full_rank_is_exact);
 	TEST(test_one_sample);
 	return unit_done();

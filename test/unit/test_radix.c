@@ -85,11 +85,42 @@ test_stops(void)
 	unit_env_done(&env);
 }
 
+static bool
+count_question(void *host)
+{
+	++*(int64_t *) host;
+	return false;
+}
+
+/* An odd number of digits leaves the keys in the spare: 16 MB come back in parts. */
+static void
+test_asks_while_it_copies(void)
+{
+	const int64_t n = 2 * 1024 * 1024;
+	uint64_t *keys = malloc(2 * (size_t) n * sizeof(uint64_t));
+	int64_t asked = 0;
+	LepEnv env;
+
+	unit_env_init(&env);
+	for (int64_t k = 0; k < n; k++)
+		keys[k] = (uint64_t) (n - k) & 1;
+	env.host = &asked;
+	env.should_stop = count_question;
+	CHECK_STATUS(lep_radix_sort(&env, keys, keys + n, n, 0, 11), LEP_OK);
+	CHECK_INT_EQ(keys[n / 2 - 1], 0);
+	CHECK_INT_EQ(keys[n / 2], 1);
+	/* twice through all keys, 4096 at a time, and then */
+	CHECK(asked >= 2 * (n / 4096) + 2, "%d", (int) asked);
+	unit_env_done(&env);
+	free(keys);
+}
+
 int
 main(void)
 {
 	TEST(test_sorts_as_insertion_does);
 	TEST(test_signed_keys);
 	TEST(test_stops);
+	TEST(test_asks_while_it_copies);
 	return unit_done();
 }
