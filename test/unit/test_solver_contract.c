@@ -121,6 +121,9 @@ test_learns_a_planted_matrix(void)
 	for (int a = LEP_ALGORITHM_AUTO + 1; a < LEP_N_ALGORITHMS; a++)
 	{
 		check_learns(a, 1, 3);
+		/* of what ratings say nothing is read elsewhere */
+		if (feedback_of(a) != LEP_FEEDBACK_EXPLICIT)
+			continue;
 		check_learns(a, 1e6, -5e5);
 		check_learns(a, 1e-6, 1e-6);
 	}
@@ -191,7 +194,8 @@ check_same_bits(Sample *sample, LepAlgorithm algorithm)
 		options.n_threads = 3;
 		sample_shuffle(sample, 11);
 		check_same_run(sample, &options, &first);
-		for (int level = 0; level < LEP_N_KERNEL_LEVELS; level++)
+		/* sanitizers look for races, and the portable kernels are slow under them */
+		for (int level = 0; level < LEP_N_KERNEL_LEVELS && getenv("LEPTON_TEST_SMALL") == NULL; level++)
 		{
 			if (lep_kernels_select(level) == 0)
 				check_same_run(sample, &options, &first);
