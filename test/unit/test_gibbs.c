@@ -173,7 +173,7 @@ test_implicit_information_helps(void)
 		Case c;
 
 		case_begin(&c, implicit ? LEP_IMPLICIT_BOTH : LEP_IMPLICIT_NONE);
-		set_number(&c, "epochs", 80);
+		set_number(&c, "epochs", 40);
 		set_number(&c, "factors", 8);
 		CHECK_OK(train(&c, rows, USERS * EACH, false));
 		rmse[implicit] = c.result.test.rmse;
