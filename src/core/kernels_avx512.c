@@ -196,7 +196,9 @@ codes_above_avx512(const LepCodeScan *scan)
  * One instruction multiplies four pairs of codes and adds them up in 32 bits.
  */
 #ifdef __clang__
-#pragma clang attribute push(__attribute__((target("avx512vnni"))), apply_to = function)
+#pragma clang attribute pop
+#pragma clang attribute push(                                                                                \
+	__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma"))), apply_to = function)
 #else
 #pragma GCC target("avx512vnni")
 #endif
@@ -224,10 +226,6 @@ codes_above_vnni(const LepCodeScan *scan)
 }
 
 const LepKernels lep_kernels_avx512_vnni = { LEP_KERNEL_TABLE, .codes_above = codes_above_vnni };
-
-#ifdef __clang__
-#pragma clang attribute pop
-#endif
 
 #ifdef __clang__
 #pragma clang attribute pop
