@@ -3,6 +3,7 @@
  *		Stored bytes: golden ones, written out by hand from docs/format.md, and
  *		every way of damaging them.
  */
+#include "document.h"
 #include "unit.h"
 
 #include "core/format.h"
@@ -147,49 +148,16 @@ test_golden_seen(void)
 	CHECK_BYTES_EQ(items, set, sizeof(set));
 }
 
-/*
- * The bytes of the block of docs/format.md that begins with this line; 0 if
- * there is none.  Tests run in test/unit or at the top.
- */
-static size_t
-read_example(const char *fence, uint8_t *bytes, size_t max)
-{
-	FILE *file = fopen("../../docs/format.md", "r");
-	char line[256];
-	bool inside = false;
-	size_t n = 0;
-
-	if (file == NULL)
-		file = fopen("docs/format.md", "r");
-	if (file == NULL)
-		return 0;
-	while (fgets(line, sizeof(line), file) != NULL)
-	{
-		char *at = line;
-		unsigned value;
-		int used;
-
-		line[strcspn(line, "\n")] = '\0';
-		if (inside && strcmp(line, "```") == 0)
-			break;
-		for (; inside && n < max && sscanf(at, " %2x%n", &value, &used) == 1; at += used)
-			bytes[n++] = (uint8_t) value;
-		inside = inside || strcmp(line, fence) == 0;
-	}
-	fclose(file);
-	return n;
-}
-
 static void
 test_examples_of_the_document(void)
 {
 	uint8_t bytes[64];
 
-	if (CHECK_INT_EQ(read_example("```hex factors", bytes, sizeof(bytes)), sizeof(golden_factors)))
+	if (CHECK_INT_EQ(document_example("```hex factors", bytes, sizeof(bytes)), sizeof(golden_factors)))
 		CHECK_BYTES_EQ(bytes, golden_factors, sizeof(golden_factors));
-	if (CHECK_INT_EQ(read_example("```hex seen", bytes, sizeof(bytes)), sizeof(golden_seen)))
+	if (CHECK_INT_EQ(document_example("```hex seen", bytes, sizeof(bytes)), sizeof(golden_seen)))
 		CHECK_BYTES_EQ(bytes, golden_seen, sizeof(golden_seen));
-	if (CHECK_INT_EQ(read_example("```hex neighbors", bytes, sizeof(bytes)), sizeof(golden_neighbors)))
+	if (CHECK_INT_EQ(document_example("```hex neighbors", bytes, sizeof(bytes)), sizeof(golden_neighbors)))
 		CHECK_BYTES_EQ(bytes, golden_neighbors, sizeof(golden_neighbors));
 }
 
