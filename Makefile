@@ -57,6 +57,7 @@ OBJS = \
 	src/core/popular.o \
 	src/core/posterior.o \
 	src/core/posterior_export.o \
+	src/core/precision.o \
 	src/core/race.o \
 	src/core/radix.o \
 	src/core/ranked.o \
