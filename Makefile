@@ -58,8 +58,10 @@ OBJS = \
 	src/core/popular.o \
 	src/core/posterior.o \
 	src/core/posterior_export.o \
+	src/core/precision.o \
 	src/core/race.o \
 	src/core/radix.o \
+	src/core/ranked.o \
 	src/core/ranker.o \
 	src/core/ranker_neighbors.o \
 	src/core/ranking.o \
@@ -104,6 +106,7 @@ OBJS = \
 	src/pg/pgenv.o \
 	src/pg/predict.o \
 	src/pg/publish.o \
+	src/pg/ranked.o \
 	src/pg/registry.o \
 	src/pg/settings.o \
 	src/pg/similar.o \
@@ -116,7 +119,7 @@ OBJS = \
 	src/pg/tune.o
 
 # The install script's parts, in the order in which they build on each other.
-SQL_PARTS = $(addprefix src/sql/,types.sql options.sql inspect.sql train.sql predict.sql.in topn.sql topn.sql.in topn_for.sql.in similar.sql.in explain.sql.in models.sql evaluate.sql)
+SQL_PARTS = $(addprefix src/sql/,types.sql options.sql inspect.sql train.sql predict.sql.in topn.sql topn.sql.in topn_for.sql.in ranked.sql.in similar.sql.in explain.sql.in models.sql evaluate.sql)
 
 # The version stands in lepton.control and nowhere else in the code.
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" lepton.control)

@@ -13,6 +13,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/bytes.h"
 #include "core/kernels.h"
 #include "core/model.h"
 
@@ -35,26 +36,7 @@ static const Kind factors_kind = { "factors", "LEPF", 1, FACTORS_HEADER };
 static const Kind seen_kind = { "seen", "LEPS", 1, SEEN_HEADER };
 static const Kind neighbors_kind = { "neighbors", "LEPN", 1, NEIGHBORS_HEADER };
 
-/* The codes of the precision byte; 2 and 3 are promised to float16 and int8. */
-#define PRECISION_FLOAT32 1
-
 #define VARINT_MAX 5 /* bytes of a 32-bit number in groups of 7 */
-
-_Static_assert(sizeof(float) == 4, "factors are stored as IEEE-754 single precision");
-
-static void
-put_u32(uint8_t *bytes, uint32_t value)
-{
-	for (int i = 0; i < 4; i++)
-		bytes[i] = (uint8_t) (value >> (8 * i));
-}
-
-static uint32_t
-get_u32(const uint8_t *bytes)
-{
-	return (uint32_t) bytes[0] | (uint32_t) bytes[1] << 8 | (uint32_t) bytes[2] << 16 |
-		   (uint32_t) bytes[3] << 24;
-}
 
 static void
 put_kind(const Kind *kind, uint8_t *bytes)
@@ -76,81 +58,102 @@ check_kind(const Kind *kind, const uint8_t *bytes, size_t len, LepError *error)
 	return LEP_OK;
 }
 
-/* Not as long as it should be; needed is what it should be. */
+/* The byte behind the version: 1, 2 and 3 for the precisions in their order. */
 static LepStatus
-fail_factors_length(LepError *error, size_t len, int k)
+get_precision(const uint8_t *bytes, LepPrecision *precision, LepError *error)
 {
-	size_t needed = lep_factors_size(k);
+	uint8_t code = bytes[MAGIC_LEN + 1];
 
+	if (code < 1 || code > LEP_N_PRECISIONS)
+		return lep_fail(error, LEP_ERR_BYTES_VERSION, "precision", code, 1, LEP_N_PRECISIONS);
+	*precision = (LepPrecision) (code - 1);
+	return LEP_OK;
+}
+
+static void
+put_precision(LepPrecision precision, uint8_t *bytes)
+{
+	bytes[MAGIC_LEN + 1] = (uint8_t) (precision + 1);
+}
+
+/* Not as long as it should be. */
+static LepStatus
+fail_factors_length(LepError *error, size_t len, size_t needed)
+{
 	return lep_fail(error, LEP_ERR_BYTES_LENGTH, "factors", (double) len, (double) needed, (double) needed);
+}
+
+size_t
+lep_factors_size_as(LepPrecision precision, int k)
+{
+	return FACTORS_HEADER + lep_precision_size(precision, k);
 }
 
 size_t
 lep_factors_size(int k)
 {
-	return FACTORS_HEADER + (size_t) k * sizeof(float);
+	return lep_factors_size_as(LEP_PRECISION_FLOAT32, k);
+}
+
+void
+lep_factors_encode_as(LepPrecision precision, const float *row, int k, uint8_t *bytes)
+{
+	put_kind(&factors_kind, bytes);
+	put_precision(precision, bytes);
+	bytes[6] = (uint8_t) k;
+	bytes[7] = (uint8_t) (k >> 8);
+	lep_precision_put(precision, row, k, bytes + FACTORS_HEADER);
 }
 
 void
 lep_factors_encode(const float *row, int k, uint8_t *bytes)
 {
-	put_kind(&factors_kind, bytes);
-	bytes[5] = PRECISION_FLOAT32;
-	bytes[6] = (uint8_t) k;
-	bytes[7] = (uint8_t) (k >> 8);
-	for (int f = 0; f < k; f++)
-	{
-		uint32_t bits;
+	lep_factors_encode_as(LEP_PRECISION_FLOAT32, row, k, bytes);
+}
 
-		memcpy(&bits, &row[f], sizeof(bits));
-		put_u32(bytes + FACTORS_HEADER + 4 * f, bits);
-	}
+static LepStatus
+check_factors(const uint8_t *bytes, size_t len, LepPrecision *precision, int *k, LepError *error)
+{
+	LepStatus status = check_kind(&factors_kind, bytes, len, error);
+	int count;
+
+	if (status == LEP_OK)
+		status = get_precision(bytes, precision, error);
+	if (status != LEP_OK)
+		return status;
+	count = bytes[6] | bytes[7] << 8;
+	if (len != lep_factors_size_as(*precision, count))
+		return fail_factors_length(error, len, lep_factors_size_as(*precision, count));
+	if (count > LEP_MAX_FACTORS)
+		return fail_factors_length(error, len, lep_factors_size_as(*precision, LEP_MAX_FACTORS));
+	*k = count;
+	return LEP_OK;
 }
 
 LepStatus
 lep_factors_count(const uint8_t *bytes, size_t len, int *k, LepError *error)
 {
-	LepStatus status = check_kind(&factors_kind, bytes, len, error);
-	int count;
+	LepPrecision precision = LEP_PRECISION_FLOAT32;
 
-	if (status != LEP_OK)
-		return status;
-	if (bytes[5] != PRECISION_FLOAT32)
-		return lep_fail(error, LEP_ERR_BYTES_VERSION, "precision", bytes[5], PRECISION_FLOAT32,
-						PRECISION_FLOAT32);
-	count = bytes[6] | bytes[7] << 8;
-	if (len != lep_factors_size(count))
-		return fail_factors_length(error, len, count);
-	if (count > LEP_MAX_FACTORS)
-		return fail_factors_length(error, len, LEP_MAX_FACTORS);
-	*k = count;
-	return LEP_OK;
+	return check_factors(bytes, len, &precision, k, error);
 }
 
 LepStatus
 lep_factors_decode(const uint8_t *bytes, size_t len, int k, float *row, LepError *error)
 {
 	double sum = 0;
-	int count;
-	LepStatus status = lep_factors_count(bytes, len, &count, error);
+	int count = 0;
+	LepPrecision precision = LEP_PRECISION_FLOAT32;
+	LepStatus status = check_factors(bytes, len, &precision, &count, error);
 
+	if (status == LEP_OK && count != k)
+		return fail_factors_length(error, len, lep_factors_size_as(precision, k));
+	if (status == LEP_OK)
+		status = lep_precision_get(precision, bytes + FACTORS_HEADER, k, row, "factors", error);
 	if (status != LEP_OK)
 		return status;
-	if (count != k)
-		return fail_factors_length(error, len, k);
 	for (int f = 0; f < k; f++)
-	{
-		uint32_t bits = get_u32(bytes + FACTORS_HEADER + 4 * f);
-
-		memcpy(&row[f], &bits, sizeof(bits));
-		if (!(fabs((double) row[f]) <= LEP_MAX_NORM)) /* NaN too */
-		{
-			lep_fail(error, LEP_ERR_BYTES_VALUE, "factors", row[f], -LEP_MAX_NORM, LEP_MAX_NORM);
-			error->row = f;
-			return error->status;
-		}
 		sum += (double) row[f] * row[f];
-	}
 	if (!(sum <= LEP_MAX_NORM * LEP_MAX_NORM)) /* as lep_model_is_sane() has it */
 	{
 		lep_fail(error, LEP_ERR_BYTES_VALUE, "factors", sqrt(sum), 0, LEP_MAX_NORM);
@@ -226,7 +229,7 @@ size_t
 lep_seen_encode(const int32_t *items, int64_t n, uint8_t *bytes)
 {
 	put_kind(&seen_kind, bytes);
-	put_u32(bytes + 5, (uint32_t) n);
+	lep_put_u32(bytes + 5, (uint32_t) n);
 	return (size_t) (put_items(bytes + SEEN_HEADER, items, n) - bytes);
 }
 
@@ -238,7 +241,7 @@ lep_seen_count(const uint8_t *bytes, size_t len, int64_t *n, LepError *error)
 
 	if (status != LEP_OK)
 		return status;
-	count = get_u32(bytes + 5);
+	count = lep_get_u32(bytes + 5);
 	if (count > len - SEEN_HEADER) /* each takes a byte at least */
 		return lep_fail(error, LEP_ERR_BYTES_LENGTH, "seen", (double) len, (double) count + SEEN_HEADER, 0);
 	*n = count;
@@ -309,42 +312,44 @@ size_t
 lep_neighbors_max_size(int64_t n)
 {
 	return n < 0 ? SIZE_MAX
-				 : lep_add_size(NEIGHBORS_HEADER, lep_mul_size((size_t) n, VARINT_MAX + sizeof(float)));
+				 : lep_add_size(NEIGHBORS_HEADER + sizeof(float), /* a scale, if there is one */
+								lep_mul_size((size_t) n, VARINT_MAX + sizeof(float)));
+}
+
+size_t
+lep_neighbors_encode_as(LepPrecision precision, const int32_t *items, const float *weights, int64_t n,
+						uint8_t *bytes)
+{
+	uint8_t *at;
+
+	put_kind(&neighbors_kind, bytes);
+	put_precision(precision, bytes);
+	lep_put_u32(bytes + 6, (uint32_t) n);
+	at = put_items(bytes + NEIGHBORS_HEADER, items, n);
+	lep_precision_put(precision, weights, n, at);
+	return (size_t) (at - bytes) + lep_precision_size(precision, n);
 }
 
 size_t
 lep_neighbors_encode(const int32_t *items, const float *weights, int64_t n, uint8_t *bytes)
 {
-	uint8_t *at;
-
-	put_kind(&neighbors_kind, bytes);
-	bytes[5] = PRECISION_FLOAT32;
-	put_u32(bytes + 6, (uint32_t) n);
-	at = put_items(bytes + NEIGHBORS_HEADER, items, n);
-	for (int64_t j = 0; j < n; j++, at += sizeof(float))
-	{
-		uint32_t bits;
-
-		memcpy(&bits, &weights[j], sizeof(bits));
-		put_u32(at, bits);
-	}
-	return (size_t) (at - bytes);
+	return lep_neighbors_encode_as(LEP_PRECISION_FLOAT32, items, weights, n, bytes);
 }
 
-LepStatus
-lep_neighbors_count(const uint8_t *bytes, size_t len, int64_t *n, LepError *error)
+static LepStatus
+check_neighbors(const uint8_t *bytes, size_t len, LepPrecision *precision, int64_t *n, LepError *error)
 {
 	LepStatus status = check_kind(&neighbors_kind, bytes, len, error);
 	uint32_t count;
 	uint64_t least;
 
+	if (status == LEP_OK)
+		status = get_precision(bytes, precision, error);
 	if (status != LEP_OK)
 		return status;
-	if (bytes[5] != PRECISION_FLOAT32)
-		return lep_fail(error, LEP_ERR_BYTES_VERSION, "precision", bytes[5], PRECISION_FLOAT32,
-						PRECISION_FLOAT32);
-	count = get_u32(bytes + 6);
-	least = NEIGHBORS_HEADER + (uint64_t) count * (1 + sizeof(float)); /* a gap and a weight */
+	count = lep_get_u32(bytes + 6);
+	/* a gap each, and the weights */
+	least = NEIGHBORS_HEADER + (uint64_t) count + lep_precision_size(*precision, count);
 	if (least > len)
 		return lep_fail(error, LEP_ERR_BYTES_LENGTH, "neighbors", (double) len, (double) least, 0);
 	*n = count;
@@ -352,29 +357,26 @@ lep_neighbors_count(const uint8_t *bytes, size_t len, int64_t *n, LepError *erro
 }
 
 LepStatus
+lep_neighbors_count(const uint8_t *bytes, size_t len, int64_t *n, LepError *error)
+{
+	LepPrecision precision = LEP_PRECISION_FLOAT32;
+
+	return check_neighbors(bytes, len, &precision, n, error);
+}
+
+LepStatus
 lep_neighbors_decode(const uint8_t *bytes, size_t len, int32_t n_items, int32_t *items, float *weights,
 					 LepError *error)
 {
 	StoredItems stored = { &neighbors_kind, bytes, len, 0, 0, n_items };
-	LepStatus status = lep_neighbors_count(bytes, len, &stored.n, error);
+	LepPrecision precision = LEP_PRECISION_FLOAT32;
+	LepStatus status = check_neighbors(bytes, len, &precision, &stored.n, error);
 
 	if (status != LEP_OK)
 		return status;
-	stored.tail = (size_t) stored.n * sizeof(float);
+	stored.tail = lep_precision_size(precision, stored.n);
 	status = get_items(&stored, items, error);
 	if (status != LEP_OK)
 		return status;
-	for (int64_t j = 0; j < stored.n; j++)
-	{
-		uint32_t bits = get_u32(bytes + len - stored.tail + 4 * j);
-
-		memcpy(&weights[j], &bits, sizeof(bits));
-		if (!(fabs((double) weights[j]) <= LEP_MAX_NORM)) /* NaN too */
-		{
-			lep_fail(error, LEP_ERR_BYTES_VALUE, "neighbors", weights[j], -LEP_MAX_NORM, LEP_MAX_NORM);
-			error->row = j;
-			return error->status;
-		}
-	}
-	return LEP_OK;
+	return lep_precision_get(precision, bytes + len - stored.tail, stored.n, weights, "neighbors", error);
 }

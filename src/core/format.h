@@ -17,6 +17,7 @@
 #define LEP_FORMAT_H
 
 #include "core/env.h"
+#include "core/precision.h"
 #include "core/status.h"
 
 /* Most factors in a row. */
@@ -27,6 +28,10 @@ extern size_t lep_factors_size(int k);
 
 /* Encode k factors (the padding is not stored) into lep_factors_size(k) bytes. */
 extern void lep_factors_encode(const float *row, int k, uint8_t *bytes);
+
+/* The same in another precision than float32. */
+extern size_t lep_factors_size_as(LepPrecision precision, int k);
+extern void lep_factors_encode_as(LepPrecision precision, const float *row, int k, uint8_t *bytes);
 
 /*
  * How many factors these bytes hold, at most LEP_MAX_FACTORS; header and length
@@ -67,6 +72,8 @@ lep_seen_decode(const uint8_t *bytes, size_t len, int32_t n_items, int32_t *item
  */
 extern size_t lep_neighbors_max_size(int64_t n);
 extern size_t lep_neighbors_encode(const int32_t *items, const float *weights, int64_t n, uint8_t *bytes);
+extern size_t lep_neighbors_encode_as(LepPrecision precision, const int32_t *items, const float *weights,
+									  int64_t n, uint8_t *bytes);
 extern LepStatus lep_neighbors_count(const uint8_t *bytes, size_t len, int64_t *n, LepError *error);
 extern LepStatus lep_neighbors_decode(const uint8_t *bytes, size_t len, int32_t n_items, int32_t *items,
 									  float *weights, LepError *error);

@@ -18,6 +18,7 @@ static const char *const duplicates_words[] = { "auto", "last", "mean", "sum", "
 static const char *const unknown_words[] = { "bias", "null", "error", NULL };
 static const char *const implicit_words[] = { "both", "users", "items", "none", NULL };
 static const char *const confidence_words[] = { "linear", "log", "none", NULL };
+static const char *const storage_words[] = { "float32", "float16", "int8", NULL };
 static const char *const point_words[] = { "mean", "median", NULL };
 
 #define TAKEN_BY_SGD	   (1u << LEP_ALGORITHM_SGD)
@@ -71,8 +72,7 @@ static const LepOption option_table[] = {
 		"passes over the ratings, at most; sweeps of bayes"),
 	REAL(regularization, TAKEN_BY_FACTORS | TAKEN_BY_IALS | TAKEN_BY_SLIM, 0, 1e6, 0.08,
 		 "pull of factors, or of slim's weights, towards zero; unless given, sgd, als and ials adapt it to "
-		 "how many "
-		 "ratings there are"),
+		 "how many ratings there are"),
 	REAL(bias_regularization, TAKEN_BY_FACTORS | TAKEN_BY_BASELINE, 0, 1e6, 0.02,
 		 "pull of the biases towards zero"),
 	REAL(regularization_exponent, TAKEN_BY_IALS, 0, 2, 1,
@@ -113,8 +113,7 @@ static const LepOption option_table[] = {
 	  "an array of two objects of options, one of an algorithm with neighbors and one of ials" },
 	{ "weights", LEP_OPTION_PAIR, TAKEN_BY_BLEND, 0, 1e6, 1, "by validation", NULL,
 	  "how much each part counts, in their order; unless given, what is best on the validation part, without "
-	  "one 1 "
-	  "and 1" },
+	  "one 1 and 1" },
 	REAL(time_limit, 0, 0.001, 1e7, 60,
 		 "seconds of one core that auto and bayes may plan for, refit included, by stated formulas"),
 
@@ -132,8 +131,7 @@ static const LepOption option_table[] = {
 	REAL(test_fraction, 0, 0, 0.9, 0.1, "part of the ratings held out for the reported metrics"),
 	ENUM(validation_split, validation_words, LEP_VALIDATION_AUTO,
 		 "how the validation part is held out: as split (auto), or random, time, leave_last, or popular: at "
-		 "random, of "
-		 "popular items more"),
+		 "random, of popular items more"),
 	REAL(validation_fraction, 0, 0, 0.9, 0.1, "part of the rest that early stopping and auto look at"),
 	BOOL(refit, true, "train the published model on all rows once the epochs are known"),
 
@@ -145,6 +143,7 @@ static const LepOption option_table[] = {
 		 "(median)"),
 	BOOL(exclude_seen, true, "leave what the user has rated out of her lists, unless a call says otherwise"),
 
+	ENUM(storage, storage_words, 0, "bytes of factors and neighbors: float32 has 4, float16 2, int8 1"),
 	INT(keep, 0, 1, 1000000, 2, "versions of the model to keep, the new one included"),
 	BOOL(wait, true, "wait for another training of this model to end; false: fail at once"),
 };
@@ -197,6 +196,7 @@ static const size_t option_offsets[] = {
 	AT(unknown),
 	AT(point),
 	AT(exclude_seen),
+	AT(storage),
 	AT(keep),
 	AT(wait),
 };

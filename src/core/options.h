@@ -165,6 +165,7 @@ typedef struct LepOptions
 	bool exclude_seen;
 
 	/* the model table */
+	int storage;  /* LepPrecision */
 	int64_t keep; /* versions */
 	bool wait;	  /* for another training of this model */
 } LepOptions;

@@ -26,6 +26,7 @@
 #include "core/neighbors.h"
 #include "core/plan.h"
 #include "core/pool.h"
+#include "core/precision.h"
 #include "core/race.h"
 #include "core/split.h"
 #include "core/view.h"
@@ -588,6 +589,23 @@ count_parts(Training *training)
 	return status;
 }
 
+/*
+ * From here on the best model is as its stored rows will read, so that metrics,
+ * intervals and answers are of the same numbers.
+ */
+static LepStatus
+round_best(Training *training)
+{
+	Fit *best = &training->best;
+	bool sane = true;
+	LepStatus status =
+		lep_precision_round_model(training->env, (LepPrecision) best->options.storage, &best->model);
+
+	if (status == LEP_OK && best->options.storage != LEP_PRECISION_FLOAT32)
+		status = lep_model_check(training->env, &best->model, &sane);
+	return status == LEP_OK && !sane ? fail_diverged(training->env, best, best->epochs) : status;
+}
+
 static LepStatus
 split_ratings(Training *training)
 {
@@ -628,6 +646,8 @@ run_training(Training *training)
 	result->split_seconds = end - begin;
 	if (status == LEP_OK)
 		status = try_candidates(training);
+	if (status == LEP_OK)
+		status = round_best(training);
 	begin = wall_seconds();
 	result->fit_seconds = begin - end;
 	if (status == LEP_OK)
@@ -640,6 +660,8 @@ run_training(Training *training)
 		return status;
 	report_phase(training->env, LEP_PHASE_TEST);
 	status = refit_best(training);
+	if (status == LEP_OK && result->refitted)
+		status = round_best(training);
 	result->refit_seconds = wall_seconds() - end;
 	if (status == LEP_OK)
 		keep_result(training);
@@ -696,6 +718,8 @@ lep_train_presplit(LepArena *arena, LepRatings *ratings, const LepOptions *given
 		status = count_parts(&training);
 	if (status == LEP_OK)
 		status = try_candidates(&training);
+	if (status == LEP_OK)
+		status = round_best(&training);
 	if (status == LEP_OK)
 		keep_result(&training);
 	return status;

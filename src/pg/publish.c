@@ -290,6 +290,7 @@ typedef struct SideRows
 	int32 n_rows;
 	int n_factors;
 	int stride;
+	LepPrecision precision;
 	const float *bias;
 	const float *variance; /* NULL: not known */
 	const float *factors;
@@ -301,11 +302,12 @@ typedef struct SideRows
 static bytea *
 encode_factors(const SideRows *rows, int32 n)
 {
-	size_t size = lep_factors_size(rows->n_factors);
+	size_t size = lep_factors_size_as(rows->precision, rows->n_factors);
 	bytea *bytes = palloc(VARHDRSZ + size);
 
 	SET_VARSIZE(bytes, VARHDRSZ + size);
-	lep_factors_encode(rows->factors + (Size) n * rows->stride, rows->n_factors, (uint8_t *) VARDATA(bytes));
+	lep_factors_encode_as(rows->precision, rows->factors + (Size) n * rows->stride, rows->n_factors,
+						  (uint8_t *) VARDATA(bytes));
 	return bytes;
 }
 
@@ -322,13 +324,13 @@ encode_seen(const LepRatings *ratings, int32 user)
 }
 
 static bytea *
-encode_neighbors(const LepNeighbors *neighbors, int32 item)
+encode_neighbors(const LepNeighbors *neighbors, LepPrecision precision, int32 item)
 {
 	int64 first = neighbors->start[item];
 	int64 n = neighbors->start[item + 1] - first;
 	bytea *bytes = palloc_extended(VARHDRSZ + lep_neighbors_max_size(n), MCXT_ALLOC_HUGE);
-	size_t size = lep_neighbors_encode(neighbors->target + first, neighbors->weight + first, n,
-									   (uint8_t *) VARDATA(bytes));
+	size_t size = lep_neighbors_encode_as(precision, neighbors->target + first, neighbors->weight + first, n,
+										  (uint8_t *) VARDATA(bytes));
 
 	SET_VARSIZE(bytes, VARHDRSZ + size);
 	return bytes;
@@ -385,7 +387,7 @@ write_side(Relation table, int64 version, const SideRows *rows)
 		}
 		else if (rows->neighbors != NULL)
 		{
-			bytea *neighbors = encode_neighbors(rows->neighbors, n);
+			bytea *neighbors = encode_neighbors(rows->neighbors, rows->precision, n);
 
 			values[LPG_FACTORS_EXTRA - 1] = PointerGetDatum(neighbors);
 			nulls[LPG_FACTORS_EXTRA - 1] = false;
@@ -418,6 +420,7 @@ write_factors(const LpgPublication *p, Relation model, const LpgVersion *version
 					   .n_rows = m->n_users,
 					   .n_factors = m->n_factors,
 					   .stride = m->stride,
+					   .precision = (LepPrecision) p->result->options.storage,
 					   .bias = m->user_bias,
 					   .variance = m->user_variance,
 					   .factors = m->user_factors,
@@ -427,6 +430,7 @@ write_factors(const LpgPublication *p, Relation model, const LpgVersion *version
 					   .n_rows = m->n_items,
 					   .n_factors = m->n_factors,
 					   .stride = m->stride,
+					   .precision = (LepPrecision) p->result->options.storage,
 					   .bias = m->item_bias,
 					   .variance = m->item_variance,
 					   .factors = m->item_factors,

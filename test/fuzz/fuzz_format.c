@@ -49,9 +49,11 @@ try_factors(const uint8_t *data, size_t size)
 	row = allocate((size_t) lep_row_stride(k) * sizeof(float));
 	if (lep_factors_decode(data, size, k, row, &error) == LEP_OK)
 	{
-		require(lep_factors_size(k) == size);
+		LepPrecision precision = (LepPrecision) (data[5] - 1);
+
+		require(lep_factors_size_as(precision, k) == size);
 		again = allocate(size);
-		lep_factors_encode(row, k, again);
+		lep_factors_encode_as(precision, row, k, again);
 		require(memcmp(again, data, size) == 0);
 		free(again);
 	}
@@ -101,7 +103,7 @@ try_neighbors(const uint8_t *data, size_t size)
 		for (int64_t i = 0; i < n; i++)
 			require(items[i] >= 0 && items[i] < N_ITEMS && (i == 0 || items[i] > items[i - 1]));
 		again = allocate(lep_neighbors_max_size(n));
-		require(lep_neighbors_encode(items, weights, n, again) == size);
+		require(lep_neighbors_encode_as((LepPrecision) (data[5] - 1), items, weights, n, again) == size);
 		require(memcmp(again, data, size) == 0);
 		free(again);
 	}

@@ -6,6 +6,7 @@
 #include "sample.h"
 
 #include "core/kernels.h"
+#include "core/precision.h"
 #include "core/solver.h"
 #include "core/split.h"
 #include "core/train.h"
@@ -689,6 +690,47 @@ test_nothing_left_to_train_on(void)
 	CHECK(n_empty > 0);
 }
 
+/*
+ * The model that comes out is what its stored rows will read, and so is the one that
+ * was judged: without a refit both are the same.
+ */
+static void
+check_storage(const char *storage, LepPrecision precision)
+{
+	Case c;
+	LepErrorMetrics judged;
+	float *row;
+	int64_t n;
+
+	case_begin(&c, &medium);
+	set_text(&c, "algorithm", "als");
+	set_text(&c, "storage", storage);
+	set_number(&c, "factors", 5);
+	set_refit(&c, false);
+	CHECK_OK(train(&c));
+	CHECK_OK(lep_metrics_errors(&c.env, &c.result.model, c.ratings, LEP_PARTS_TEST, &judged));
+	CHECK(judged.rmse == c.result.test.rmse, "%.9g and %.9g", judged.rmse, c.result.test.rmse);
+	n = (int64_t) c.result.model.n_users * c.result.model.stride;
+	row = malloc((size_t) n * sizeof(float));
+	memcpy(row, c.result.model.user_factors, (size_t) n * sizeof(float));
+	CHECK_OK(lep_precision_round_model(&c.env, precision, &c.result.model));
+	CHECK_BYTES_EQ(c.result.model.user_factors, row, (size_t) n * sizeof(float));
+	/* and there was something to round */
+	CHECK_OK(lep_precision_round_model(
+		&c.env, precision == LEP_PRECISION_INT8 ? LEP_PRECISION_FLOAT16 : LEP_PRECISION_INT8,
+		&c.result.model));
+	CHECK(memcmp(c.result.model.user_factors, row, (size_t) n * sizeof(float)) != 0);
+	free(row);
+	case_end(&c);
+}
+
+static void
+test_storage_is_what_is_judged(void)
+{
+	check_storage("float16", LEP_PRECISION_FLOAT16);
+	check_storage("int8", LEP_PRECISION_INT8);
+}
+
 int
 main(void)
 {
@@ -713,5 +755,6 @@ main(void)
 	TEST(test_regularization_without_the_lone);
 	TEST(test_an_outlier_held_out_is_no_divergence);
 	TEST(test_nothing_left_to_train_on);
+	TEST(test_storage_is_what_is_judged);
 	return unit_done();
 }
