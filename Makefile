@@ -112,7 +112,8 @@ OBJS = \
 	src/pg/times.o \
 	src/pg/topn.o \
 	src/pg/train.o \
-	src/pg/tune.o
+	src/pg/tune.o \
+	src/pg/users.o
 
 # The install script's parts, in the order in which they build on each other.
 SQL_PARTS = $(addprefix src/sql/,types.sql options.sql inspect.sql train.sql predict.sql.in topn.sql topn.sql.in topn_for.sql.in similar.sql.in explain.sql.in models.sql evaluate.sql)
