@@ -102,6 +102,7 @@ OBJS = \
 	src/pg/models.o \
 	src/pg/optjson.o \
 	src/pg/pgenv.o \
+	src/pg/planner.o \
 	src/pg/predict.o \
 	src/pg/publish.o \
 	src/pg/registry.o \
@@ -117,7 +118,7 @@ OBJS = \
 	src/pg/users.o
 
 # The install script's parts, in the order in which they build on each other.
-SQL_PARTS = $(addprefix src/sql/,types.sql options.sql inspect.sql train.sql predict.sql.in topn.sql topn.sql.in topn_for.sql.in similar.sql.in explain.sql.in models.sql evaluate.sql)
+SQL_PARTS = $(addprefix src/sql/,types.sql options.sql inspect.sql train.sql planner.sql predict.sql.in topn.sql.in topn_for.sql.in similar.sql.in explain.sql.in models.sql evaluate.sql)
 
 # The version stands in lepton.control and nowhere else in the code.
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" lepton.control)

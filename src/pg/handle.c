@@ -46,6 +46,7 @@ static void
 on_relcache(Datum arg, Oid relid)
 {
 	validity_epoch++;
+	lpg_registry_forget_tie(relid);
 }
 
 static void
