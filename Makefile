@@ -94,6 +94,7 @@ OBJS = \
 	src/pg/folding.o \
 	src/pg/groups.o \
 	src/pg/handle.o \
+	src/pg/info.o \
 	src/pg/inspect.o \
 	src/pg/interval.o \
 	src/pg/jsonbuild.o \
@@ -104,6 +105,7 @@ OBJS = \
 	src/pg/models.o \
 	src/pg/optjson.o \
 	src/pg/pgenv.o \
+	src/pg/planner.o \
 	src/pg/predict.o \
 	src/pg/publish.o \
 	src/pg/ranked.o \
@@ -116,10 +118,11 @@ OBJS = \
 	src/pg/times.o \
 	src/pg/topn.o \
 	src/pg/train.o \
-	src/pg/tune.o
+	src/pg/tune.o \
+	src/pg/users.o
 
 # The install script's parts, in the order in which they build on each other.
-SQL_PARTS = $(addprefix src/sql/,types.sql options.sql inspect.sql train.sql predict.sql.in topn.sql topn.sql.in topn_for.sql.in ranked.sql.in similar.sql.in explain.sql.in models.sql evaluate.sql)
+SQL_PARTS = $(addprefix src/sql/,types.sql options.sql info.sql inspect.sql train.sql planner.sql predict.sql.in topn.sql.in topn_for.sql.in ranked.sql.in similar.sql.in explain.sql.in models.sql evaluate.sql)
 
 # The version stands in lepton.control and nowhere else in the code.
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" lepton.control)

@@ -50,6 +50,26 @@ SELECT count(*) FILTER (WHERE lepton_predict('predict', 7, id) > 3) = (SELECT co
 SELECT count(*), count(DISTINCT p) FROM (SELECT lepton_predict('predict', 7, 3) AS p FROM generate_series(1, 500)) x;
 SELECT count(*) FILTER (WHERE a <> b) AS differences FROM (SELECT lepton_predict('predict', user_id, item_id) AS a, lepton_predict('predict', user_id::text, item_id) AS b
 	FROM predict_ratings ORDER BY md5(user_id || ' ' || item_id)) x;
+-- users who were looked up are remembered, until a quarter of the cache is full of them: no difference, whatever they are known by
+CREATE TABLE predict_pairs AS SELECT u AS user_id, (u * 7 + i * 13) % 40 AS item_id, (1 + (u * i + u % 3) % 5)::real AS rating
+FROM generate_series(1, 2500) u, generate_series(1, 4) i;
+SELECT version FROM lepton_train('predict_many', 'predict_pairs', '{"algorithm": "als", "factors": 16}');
+SELECT version FROM lepton_train('predict_many_text', 'SELECT ''u'' || user_id AS user_id, item_id, rating FROM predict_pairs', '{"algorithm": "als", "factors": 16}');
+SELECT version FROM lepton_train('predict_many_uuid', 'SELECT md5(user_id::text)::uuid AS user_id, item_id, rating FROM predict_pairs', '{"algorithm": "als", "factors": 16}');
+SELECT version FROM lepton_train('predict_many_walk', 'SELECT user_id, item_id FROM predict_pairs', '{"algorithm": "walk"}');
+SET lepton.cache_size = '1MB';
+CREATE TABLE predict_lists AS
+SELECT p.user_id, p.item_id, a.score AS a, b.score AS b, c.score AS c, d.score AS d FROM predict_pairs p,
+	lepton_topn('predict_many', p.user_id, 1, ARRAY[p.item_id], false) a, lepton_topn('predict_many_text', 'u' || p.user_id, 1, ARRAY[p.item_id], false) b,
+	lepton_topn('predict_many_uuid', md5(p.user_id::text)::uuid, 1, ARRAY[p.item_id], false) c, lepton_topn('predict_many_walk', p.user_id, 1, ARRAY[p.item_id], false) d;
+SELECT count(*), count(DISTINCT a) > 100 AS differ, count(*) FILTER (WHERE a <> pa) AS bigint, count(*) FILTER (WHERE b <> pb) AS text, count(*) FILTER (WHERE c <> pc) AS uuid,
+	count(*) FILTER (WHERE d <> pd) AS neighbors
+FROM (SELECT a, b, c, d, lepton_predict('predict_many', user_id, item_id) AS pa, lepton_predict('predict_many_text', 'u' || user_id, item_id) AS pb,
+		lepton_predict('predict_many_uuid', md5(user_id::text)::uuid, item_id) AS pc, lepton_predict('predict_many_walk', user_id, item_id) AS pd
+	FROM predict_lists ORDER BY md5(user_id || ' ' || item_id)) x;
+RESET lepton.cache_size;
+DROP TABLE predict_many, predict_many_text, predict_many_uuid, predict_many_walk, predict_lists, predict_pairs;
+
 -- a model's name that changes from row to row
 SELECT version FROM lepton_train('predict_b', 'predict_ratings', '{"algorithm": "baseline"}');
 SELECT m, count(DISTINCT p) FROM (SELECT m, lepton_predict(m, 7, 3) AS p FROM generate_series(1, 20) g, (VALUES ('predict'), ('predict_b')) v(m) ORDER BY g) x GROUP BY m ORDER BY m;

@@ -46,6 +46,7 @@ static void
 on_relcache(Datum arg, Oid relid)
 {
 	validity_epoch++;
+	lpg_registry_forget_tie(relid);
 }
 
 static void
@@ -99,7 +100,6 @@ get_validity(LpgValidity *validity)
 {
 	Snapshot snapshot = GetActiveSnapshot();
 
-	memset(validity, 0, sizeof(*validity));
 	validity->user = GetUserId();
 	validity->xmin = snapshot->xmin;
 	validity->xmax = snapshot->xmax;
@@ -109,10 +109,23 @@ get_validity(LpgValidity *validity)
 	validity->epoch = validity_epoch;
 }
 
+/* Asked once per row of a query. */
 static bool
-same_name(const char *a, const text *b)
+is_valid(const LpgValidity *validity)
 {
-	return a != NULL && strlen(a) == VARSIZE_ANY_EXHDR(b) && memcmp(a, VARDATA_ANY(b), strlen(a)) == 0;
+	LpgValidity now;
+
+	get_validity(&now);
+	return now.epoch == validity->epoch && now.curcid == validity->curcid && now.xmin == validity->xmin &&
+		   now.xmax == validity->xmax && now.xcnt == validity->xcnt && now.subxcnt == validity->subxcnt &&
+		   now.user == validity->user;
+}
+
+static bool
+has_name(const LpgHandle *handle, const text *name)
+{
+	return handle->name != NULL && handle->name_length == VARSIZE_ANY_EXHDR(name) &&
+		   memcmp(handle->name, VARDATA_ANY(name), handle->name_length) == 0;
 }
 
 static void
@@ -145,12 +158,10 @@ resolve(LpgHandle *handle, const char *name)
 bool
 lpg_handle_refresh(LpgHandle *handle, text *name)
 {
-	LpgValidity validity;
 	MemoryContext old;
 	char *name_copy;
 
-	get_validity(&validity);
-	if (same_name(handle->name, name) && memcmp(&validity, &handle->validity, sizeof(validity)) == 0)
+	if (has_name(handle, name) && is_valid(&handle->validity))
 		return false;
 
 	handle->n_refreshed++;
@@ -168,6 +179,7 @@ lpg_handle_refresh(LpgHandle *handle, text *name)
 	/* locks taken above may have brought in catalog changes: those are seen */
 	get_validity(&handle->validity);
 	handle->name = name_copy;
+	handle->name_length = strlen(name_copy);
 	return true;
 }
 

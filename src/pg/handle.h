@@ -49,6 +49,7 @@ typedef struct LpgHandle
 	LpgValidity validity;
 	uint64 n_refreshed; /* how often anything was looked up anew */
 	char *name;			/* as given; NULL: nothing resolved */
+	Size name_length;
 	Oid model;
 	LpgVersion version;
 	LpgHandleSide sides[2]; /* by LpgSide */

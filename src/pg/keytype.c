@@ -142,6 +142,9 @@ lpg_keytype_from_argument(Datum datum, Oid type, LepIdKind kind, const char *wha
 {
 	LepIdKind given;
 
+	/* looked at first, since a domain's base type is looked up in the catalog, and this asked per row */
+	if (type == key_types[kind].type)
+		return lpg_keytype_from_datum(datum, type);
 	if (!lpg_keytype_kind(type, &given))
 		elog(ERROR, "type %u cannot be an id", type);
 	if (given == kind)

@@ -3,12 +3,12 @@
  *		lepton_predict(model, user_id, item_id [, at]) -> real, and
  *		lepton_predict_interval(model, user_id, item_id, level).
  *
- * Two index lookups per call.  Within a query the last user is remembered, and
- * once so many items were looked up that loading them all would have paid, they
- * are loaded (if the cache can hold them): ORDER BY lepton_predict over a
- * catalogue then costs a hash probe and a dot product per row.  Intervals always
- * look up: what is loaded has no variances.  A model with item neighbours is always
- * loaded.
+ * Two index lookups per call.  Within a query the users who were looked up are
+ * remembered (users.h), and once so many items were looked up that loading them all
+ * would have paid, they are loaded (if the cache can hold them): a query over many
+ * pairs then costs two hash probes and a dot product per row.  Intervals always
+ * look items up: what is loaded has no variances.  A model with item neighbours is
+ * always loaded.
  */
 #include "postgres.h"
 
@@ -26,25 +26,27 @@
 #include "pg/compat.h"
 #include "pg/handle.h"
 #include "pg/keytype.h"
+#include "pg/users.h"
 
-/* One side of a prediction. */
-typedef struct Side
+/* The item of a prediction. */
+typedef struct PairItem
 {
 	bool known;
 	float bias;
 	float variance;
 	const float *factors; /* padded, or NULL */
 	int32 n;			  /* number of a known one */
-	LepBasket basket;	  /* of a user, for a model with neighbours */
-} Side;
+} PairItem;
 
-static const Side nobody;
+static const LpgUser no_user;
+static const PairItem no_item;
 
-/* Both, and what the model says of them. */
+/* Both sides, and what the model says of them. */
 typedef struct Pair
 {
-	Side user;
-	Side item;
+	const LpgUser *user; /* as kept, or moved */
+	PairItem item;
+	LpgUser moved;
 	float score;
 } Pair;
 
@@ -59,14 +61,9 @@ typedef struct PredictState
 
 	MemoryContext call_context; /* reset by each call */
 	MemoryContext context;		/* of the buffers; reset with the version */
-	float *user_factors;		/* buffers of one row */
-	float *item_factors;
-	float *moved_factors; /* the user's at another time */
-	bool has_user;		  /* user and user_id hold the last one asked for */
-	Side user;
-	LepId user_id;
-	MemoryContext basket_context; /* of the last user's items */
-	char *user_text;			  /* its bytes, for text ids */
+	float *item_factors;		/* buffers of one row */
+	float *moved_factors;		/* the user's at another time */
+	LpgUsers *users;			/* who were looked up */
 	int64 n_item_lookups;
 } PredictState;
 
@@ -81,7 +78,7 @@ create_state(FunctionCallInfo fcinfo)
 	state->item_type = lpg_argument_type(fcinfo, 2);
 	state->call_context = AllocSetContextCreate(mcxt, "lepton predict call", ALLOCSET_SMALL_SIZES);
 	state->context = AllocSetContextCreate(mcxt, "lepton predict", ALLOCSET_SMALL_SIZES);
-	state->basket_context = AllocSetContextCreate(mcxt, "lepton predict items", ALLOCSET_SMALL_SIZES);
+	state->users = lpg_users_create(mcxt);
 	return state;
 }
 
@@ -100,71 +97,20 @@ reset_state(PredictState *state)
 	int n_factors = state->handle->version.n_factors;
 
 	MemoryContextReset(state->context);
-	state->user_factors = alloc_row(state->context, n_factors);
+	lpg_users_forget(state->users, state->handle);
 	state->item_factors = alloc_row(state->context, n_factors);
 	state->moved_factors = alloc_row(state->context, n_factors);
-	state->user_text = NULL;
-	state->has_user = false;
 	state->n_item_lookups = 0;
 }
 
-static void
-remember_user(PredictState *state, const LepId *id, LepIdKind kind)
-{
-	state->user_id = *id;
-	if (kind == LEP_ID_TEXT)
-	{
-		if (state->user_text == NULL)
-			state->user_text = MemoryContextAlloc(state->context, LEP_MAX_TEXT_ID);
-		state->has_user = id->v.text.len <= LEP_MAX_TEXT_ID;
-		if (state->has_user)
-			memcpy(state->user_text, id->v.text.data, id->v.text.len);
-		state->user_id.v.text.data = state->user_text;
-	}
-	else
-		state->has_user = true;
-}
-
-/* A user with her items, which are kept as long as she is. */
-static LpgFound
-look_up_basket(PredictState *state, const LepId *id)
-{
-	MemoryContext old;
-	LpgFound found;
-	int32 *seen = NULL;
-	int64 n_seen = 0;
-
-	MemoryContextReset(state->basket_context);
-	old = MemoryContextSwitchTo(state->basket_context);
-	found = lpg_handle_lookup(state->handle, LPG_USERS, id, state->user_factors, &seen, &n_seen);
-	MemoryContextSwitchTo(old);
-	state->user.basket.rows = seen;
-	state->user.basket.n = n_seen;
-	return found;
-}
-
-static Side
+static const LpgUser *
 find_user(PredictState *state, Datum argument)
 {
 	LpgHandle *handle = state->handle;
-	LepIdKind kind = handle->sides[LPG_USERS].kind;
-	LepId id = lpg_keytype_from_argument(argument, state->user_type, kind, "user", handle->name);
-	LpgFound found;
+	LepId id = lpg_keytype_from_argument(argument, state->user_type, handle->sides[LPG_USERS].kind, "user",
+										 handle->name);
 
-	if (state->has_user && lep_id_compare(kind, &id, &state->user_id) == 0)
-		return state->user;
-	state->has_user = false;
-	state->user.basket.n = 0;
-	if (handle->version.has_neighbors)
-		found = look_up_basket(state, &id);
-	else
-		found = lpg_handle_lookup(handle, LPG_USERS, &id, state->user_factors, NULL, NULL);
-	state->user.known = found.known;
-	state->user.bias = found.bias;
-	state->user.variance = found.variance;
-	state->user.factors = found.factors;
-	remember_user(state, &id, kind);
-	return state->user;
+	return lpg_users_find(state->users, &id);
 }
 
 /* Would loading all items by now have cost no more than the lookups did? */
@@ -177,46 +123,55 @@ loading_pays(const PredictState *state)
 	return state->n_item_lookups > version->n_items / 8 + 16 && lpg_cache_fits(version);
 }
 
-static Side
-find_cached_item(LpgItems *items, const LepId *id, int n_factors)
+static void
+find_cached_item(LpgItems *items, const LepId *id, int n_factors, PairItem *item)
 {
 	int32 n = lep_idmap_find(items->ids, id);
-	Side side = nobody;
 
-	side.n = n;
-	if (n >= 0)
-	{
-		side.known = true;
-		side.bias = lep_items_bias(items->items, n);
-		side.factors = n_factors > 0 ? lep_items_row(items->items, n) : NULL;
-	}
-	return side;
+	if (n < 0)
+		return;
+	item->known = true;
+	item->n = n;
+	item->bias = lep_items_bias(items->items, n);
+	item->factors = n_factors > 0 ? lep_items_row(items->items, n) : NULL;
 }
 
-static Side
-find_item(PredictState *state, Datum argument)
+/* What her items say of an item is in their rows: no look-up by the item finds that. */
+static LpgItems *
+find_items(PredictState *state)
+{
+	LpgHandle *handle = state->handle;
+
+	if (handle->version.has_neighbors)
+		return lpg_handle_items(handle);
+	if (state->wants_variance)
+		return NULL;
+	if (handle->items != NULL)
+		return handle->items;
+	return loading_pays(state) ? lpg_handle_items(handle) : lpg_handle_items_if_cached(handle);
+}
+
+/* Into *item, which is no_item. */
+static void
+find_item(PredictState *state, Datum argument, PairItem *item)
 {
 	LpgHandle *handle = state->handle;
 	LepId id = lpg_keytype_from_argument(argument, state->item_type, handle->sides[LPG_ITEMS].kind, "item",
 										 handle->name);
-	LpgItems *items = NULL;
+	LpgItems *items = find_items(state);
 	LpgFound found;
-	Side side = nobody;
 
-	/* what her items say of it is in their rows: no look-up by the item finds that */
-	if (handle->version.has_neighbors)
-		items = lpg_handle_items(handle);
-	else if (!state->wants_variance)
-		items = loading_pays(state) ? lpg_handle_items(handle) : lpg_handle_items_if_cached(handle);
 	if (items != NULL)
-		return find_cached_item(items, &id, handle->version.n_factors);
+	{
+		find_cached_item(items, &id, handle->version.n_factors, item);
+		return;
+	}
 	state->n_item_lookups++;
 	found = lpg_handle_lookup(handle, LPG_ITEMS, &id, state->item_factors, NULL, NULL);
-	side.known = found.known;
-	side.bias = found.bias;
-	side.variance = found.variance;
-	side.factors = found.factors;
-	return side;
+	item->known = found.known;
+	item->bias = found.bias;
+	item->variance = found.variance;
+	item->factors = found.factors;
 }
 
 static void
@@ -239,13 +194,13 @@ fail_unknown(const char *what, Datum argument, bool isnull, Oid type, const char
 
 /* Apply option unknown; true if the answer is NULL. */
 static bool
-unknown_is_null(FunctionCallInfo fcinfo, const PredictState *state, const Side *user, const Side *item)
+unknown_is_null(FunctionCallInfo fcinfo, const PredictState *state, const Pair *pair)
 {
 	const LpgHandle *handle = state->handle;
 
-	if (user->known && item->known)
+	if (pair->user->known && pair->item.known)
 		return false;
-	if (handle->version.unknown == LEP_UNKNOWN_ERROR && !user->known)
+	if (handle->version.unknown == LEP_UNKNOWN_ERROR && !pair->user->known)
 		fail_unknown("user", PG_GETARG_DATUM(1), PG_ARGISNULL(1), state->user_type, handle->name);
 	if (handle->version.unknown == LEP_UNKNOWN_ERROR)
 		fail_unknown("item", PG_GETARG_DATUM(2), PG_ARGISNULL(2), state->item_type, handle->name);
@@ -262,27 +217,30 @@ begin_call(FunctionCallInfo fcinfo)
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the model's name is NULL")));
 	if (state == NULL)
 		state = fcinfo->flinfo->fn_extra = create_state(fcinfo);
-	if (lpg_handle_refresh(state->handle, PG_GETARG_TEXT_PP(0)) || state->user_factors == NULL)
+	if (lpg_handle_refresh(state->handle, PG_GETARG_TEXT_PP(0)) || state->item_factors == NULL)
 		reset_state(state);
 	return state;
 }
 
 /* The user as she was at an instant. */
 static void
-move_user(PredictState *state, Side *user, TimestampTz at)
+move_user(PredictState *state, Pair *pair, TimestampTz at)
 {
 	const LpgTimes *times = lpg_handle_times(state->handle);
 	int bin = lpg_times_bin(times, at);
+	const LpgUser *user = pair->user;
 
 	if (bin < 0)
 		return;
-	user->bias = lep_times_move(&times->times, bin, user->bias, user->factors,
-								lep_row_stride(state->handle->version.n_factors), state->moved_factors);
-	user->factors = state->handle->version.n_factors > 0 ? state->moved_factors : NULL;
+	pair->moved = *user;
+	pair->moved.bias = lep_times_move(&times->times, bin, user->bias, user->factors,
+									  lep_row_stride(state->handle->version.n_factors), state->moved_factors);
+	pair->moved.factors = state->handle->version.n_factors > 0 ? state->moved_factors : NULL;
+	pair->user = &pair->moved;
 }
 
 static float
-score_sides(LpgHandle *handle, const Side *user, const Side *item)
+score_sides(LpgHandle *handle, const LpgUser *user, const PairItem *item)
 {
 	const LpgVersion *version = &handle->version;
 	LepServedUser who = { user->known, user->bias, user->factors, user->basket };
@@ -303,12 +261,14 @@ score_pair(FunctionCallInfo fcinfo, PredictState *state, const TimestampTz *at, 
 	MemoryContext old = MemoryContextSwitchTo(state->call_context);
 	bool isnull;
 
-	pair->user = PG_ARGISNULL(1) ? nobody : find_user(state, PG_GETARG_DATUM(1));
-	pair->item = PG_ARGISNULL(2) ? nobody : find_item(state, PG_GETARG_DATUM(2));
-	isnull = unknown_is_null(fcinfo, state, &pair->user, &pair->item);
+	pair->user = PG_ARGISNULL(1) ? &no_user : find_user(state, PG_GETARG_DATUM(1));
+	pair->item = no_item;
+	if (!PG_ARGISNULL(2))
+		find_item(state, PG_GETARG_DATUM(2), &pair->item);
+	isnull = unknown_is_null(fcinfo, state, pair);
 	if (at != NULL)
-		move_user(state, &pair->user, *at);
-	pair->score = score_sides(state->handle, &pair->user, &pair->item);
+		move_user(state, pair, *at);
+	pair->score = score_sides(state->handle, pair->user, &pair->item);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(state->call_context);
 	return !isnull;
@@ -361,7 +321,7 @@ form_interval(PredictState *state, const Pair *pair, double level)
 	const LpgVersion *version = &state->handle->version;
 	const LpgInterval *interval = lpg_handle_interval(state->handle);
 	const LepIntervals *intervals = &interval->intervals;
-	double variance = interval->noise + (pair->user.known ? pair->user.variance : intervals->user_prior) +
+	double variance = interval->noise + (pair->user->known ? pair->user->variance : intervals->user_prior) +
 					  (pair->item.known ? pair->item.variance : intervals->item_prior);
 	double half = lep_interval_width(intervals, level) * sqrt(variance);
 	float center = lep_clip(pair->score, version->min_score, version->max_score);

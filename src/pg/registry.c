@@ -6,7 +6,6 @@
 
 #include <float.h>
 
-#include "access/detoast.h"
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
@@ -147,6 +146,22 @@ lpg_registry_find(const char *name, Oid model_type)
 	/* rights may have gone while we waited for the lock */
 	check_readable(rangevar, relid, InvalidOid, &model_type);
 	return relid;
+}
+
+Oid
+lpg_registry_lock_readable(const char *name, Oid model_type)
+{
+	Oid relid = RangeVarGetRelid(lpg_registry_parse_name(name), NoLock, true);
+
+	if (!OidIsValid(relid) || !is_model(relid, model_type) ||
+		pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK ||
+		!ConditionalLockRelationOid(relid, AccessShareLock))
+		return InvalidOid;
+	/* it may have been dropped or changed before we had the lock */
+	if (is_model(relid, model_type) && pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK)
+		return relid;
+	UnlockRelationOid(relid, AccessShareLock);
+	return InvalidOid;
 }
 
 LpgTarget
@@ -359,6 +374,43 @@ lpg_registry_recorded_model(Oid table)
 }
 
 /*
+ * Tables that were seen to be tied to a model, since each query asks for two: a
+ * tie lasts as long as the table.  That a table is tied to none is not kept: the
+ * next training ties it.
+ */
+#define N_TIES 16
+
+typedef struct Tie
+{
+	Oid table; /* InvalidOid: none */
+	Oid model;
+} Tie;
+
+static Tie ties[N_TIES];
+static int next_tie = 0;
+
+static bool
+is_known_tie(Oid table, Oid model)
+{
+	for (int i = 0; i < N_TIES; i++)
+	{
+		if (ties[i].table == table && ties[i].model == model)
+			return true;
+	}
+	return false;
+}
+
+void
+lpg_registry_forget_tie(Oid relid)
+{
+	for (int i = 0; i < N_TIES; i++)
+	{
+		if (!OidIsValid(relid) || ties[i].table == relid || ties[i].model == relid)
+			ties[i].table = InvalidOid;
+	}
+}
+
+/*
  * Whoever may write into one model of an owner must not open his others with a
  * row of it: a table that a training has tied to another model is refused.  After
  * a restore none is tied, until the next training.
@@ -370,6 +422,11 @@ check_recorded_model(Relation model, Relation table)
 
 	if (OidIsValid(recorded) && recorded != RelationGetRelid(model))
 		fail_factors(model, table, "It belongs to another model.");
+	if (OidIsValid(recorded))
+	{
+		ties[next_tie] = (Tie){ RelationGetRelid(table), recorded };
+		next_tie = (next_tie + 1) % N_TIES;
+	}
 }
 
 void
@@ -385,7 +442,8 @@ lpg_registry_check_factors(Relation model, Relation table, LpgSide side, LepIdKi
 						errdetail("Factors are read with the rights of the model's owner."),
 						errhint("Change the owner of all three tables with lepton_set_owner('%s', owner).",
 								lpg_registry_qualified_name(RelationGetRelid(model)))));
-	check_recorded_model(model, table);
+	if (!is_known_tie(RelationGetRelid(table), RelationGetRelid(model)))
+		check_recorded_model(model, table);
 	check_columns(model, table, side, kind);
 	check_no_code(model, table);
 }
@@ -468,8 +526,9 @@ read_levels(Relation model, Jsonb *details, LepLevels *levels)
 }
 
 /*
- * What was read last of details -> 'serving', by where the details are stored:
- * a stored value never changes, and a new one gets a new number.  Details with
+ * What was read last of details -> 'serving', by the bytes that the details are
+ * stored as: a few kB, compressed, or where they are stored; a value that is
+ * stored by itself never changes, and a new one gets a new number.  Details with
  * bins of time are some 20 kB, and would else be fetched and decompressed by each
  * query that asks for one prediction, at more than the cost of all the rest.
  */
@@ -480,23 +539,40 @@ read_levels(Relation model, Jsonb *details, LepLevels *levels)
 
 typedef struct Remembered
 {
-	struct varatt_external place; /* va_valueid is InvalidOid where there is nothing */
-	LpgVersion serving;			  /* with the fields of 'serving' */
+	char *bytes; /* NULL: nothing */
+	Size n_bytes;
+	LpgVersion serving; /* with the fields of 'serving' */
 } Remembered;
 
 static Remembered remembered[N_REMEMBERED];
 static int next_remembered = 0;
 
-/* The entry of details that are stored here, or NULL. */
+/* The entry of details that are stored like this, or NULL. */
 static const Remembered *
-find_remembered(const struct varatt_external *place)
+find_remembered(const char *bytes, Size n_bytes)
 {
 	for (int i = 0; i < N_REMEMBERED; i++)
 	{
-		if (memcmp(&remembered[i].place, place, sizeof(*place)) == 0)
+		if (remembered[i].bytes != NULL && remembered[i].n_bytes == n_bytes &&
+			memcmp(remembered[i].bytes, bytes, n_bytes) == 0)
 			return &remembered[i];
 	}
 	return NULL;
+}
+
+static void
+remember(const char *bytes, Size n_bytes, const LpgVersion *serving)
+{
+	Remembered *place = &remembered[next_remembered];
+	char *copy = MemoryContextAlloc(TopMemoryContext, n_bytes);
+
+	memcpy(copy, bytes, n_bytes);
+	if (place->bytes != NULL)
+		pfree(place->bytes);
+	place->bytes = copy;
+	place->n_bytes = n_bytes;
+	place->serving = *serving;
+	next_remembered = (next_remembered + 1) % N_REMEMBERED;
 }
 
 /* How many item neighbours there are in all; absent where there can be none. */
@@ -540,30 +616,21 @@ read_serving_part(Relation model, Datum datum, LpgVersion *version)
 	read_levels(model, details, &version->levels);
 }
 
-/* The same, remembered for details that are stored by themselves; other fields of version are void. */
+/* The same, remembered; other fields of version are void. */
 static void
 recall_serving_part(Relation model, Datum datum, LpgVersion *version)
 {
-	struct varlena *bytes = (struct varlena *) DatumGetPointer(datum);
-	struct varatt_external place;
-	const Remembered *known;
+	const char *bytes = DatumGetPointer(datum);
+	Size n_bytes = VARSIZE_ANY(bytes);
+	const Remembered *known = find_remembered(bytes, n_bytes);
 
-	if (!VARATT_IS_EXTERNAL_ONDISK(bytes))
-	{
-		read_serving_part(model, datum, version);
-		return;
-	}
-	VARATT_EXTERNAL_GET_POINTER(place, bytes);
-	known = find_remembered(&place);
 	if (known != NULL)
 	{
 		*version = known->serving;
 		return;
 	}
 	read_serving_part(model, datum, version);
-	remembered[next_remembered].place = place;
-	remembered[next_remembered].serving = *version;
-	next_remembered = (next_remembered + 1) % N_REMEMBERED;
+	remember(bytes, n_bytes, version);
 }
 
 void

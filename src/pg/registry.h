@@ -121,6 +121,12 @@ extern LpgTarget lpg_registry_find_target(const char *name, Oid model_type);
 extern Oid lpg_registry_find_unlocked(const char *name, Oid model_type);
 
 /*
+ * The model of that name, AccessShareLock held; InvalidOid where there is none, the
+ * user may not read it, or the lock cannot be had at once.
+ */
+extern Oid lpg_registry_lock_readable(const char *name, Oid model_type);
+
+/*
  * Open a model with this lock; ERROR unless it is there and is what a model must
  * be: plain, permanent, of our type, without row security.  Every scan of a
  * model begins here.  Closed by table_close(rel, NoLock).
@@ -129,6 +135,9 @@ extern Relation lpg_registry_open_model(Oid relid, Oid model_type, LOCKMODE lock
 
 /* The model that a training has tied the table to, or InvalidOid. */
 extern Oid lpg_registry_recorded_model(Oid table);
+
+/* Told when the catalogs say something else of this relation; InvalidOid: of any. */
+extern void lpg_registry_forget_tie(Oid relid);
 
 /* ERROR unless the current user owns the model. */
 extern void lpg_registry_check_owner(Oid model);

@@ -93,9 +93,8 @@ lpg_settings_init(void)
 	MarkGUCPrefixReserved("lepton");
 }
 
-/* Cores that this process may run on. */
-static int
-available_cores(void)
+int
+lpg_settings_cores(void)
 {
 	cpu_set_t set;
 
@@ -107,7 +106,7 @@ available_cores(void)
 int
 lpg_settings_threads(void)
 {
-	int cores = available_cores();
+	int cores = lpg_settings_cores();
 
 	if (lpg_threads > 0)
 		return Min(lpg_threads, cores);

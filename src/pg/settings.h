@@ -15,6 +15,9 @@ extern bool lpg_log_progress;
 /* Define all of them; called once, by _PG_init. */
 extern void lpg_settings_init(void);
 
+/* Cores that this process may run on. */
+extern int lpg_settings_cores(void);
+
 /* Threads that a training may use now, the backend itself included. */
 extern int lpg_settings_threads(void);
 

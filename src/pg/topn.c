@@ -13,11 +13,7 @@
 
 #include <math.h>
 
-#include "catalog/pg_type.h"
 #include "fmgr.h"
-#include "nodes/nodeFuncs.h"
-#include "nodes/supportnodes.h"
-#include "optimizer/optimizer.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -492,45 +488,4 @@ lepton_topn_for_weights(PG_FUNCTION_ARGS)
 	TopnArguments arguments = { -1, 3, -1, 4, 5, true, 2, -1 };
 
 	return topn(fcinfo, arguments);
-}
-
-/* The argument n of a call: the first bigint after the user. */
-static Node *
-find_n(List *args)
-{
-	for (int i = 2; i < list_length(args); i++)
-	{
-		if (exprType(list_nth(args, i)) == INT8OID)
-			return list_nth(args, i);
-	}
-	return NULL;
-}
-
-PG_FUNCTION_INFO_V1(lepton_topn_support);
-
-/*
- * Planner support: as many rows as the argument n says, where it is known.
- */
-Datum
-lepton_topn_support(PG_FUNCTION_ARGS)
-{
-	Node *request = (Node *) PG_GETARG_POINTER(0);
-	SupportRequestRows *rows;
-	List *args;
-	Node *n;
-
-	if (!IsA(request, SupportRequestRows))
-		PG_RETURN_POINTER(NULL);
-	rows = (SupportRequestRows *) request;
-	if (!is_funcclause(rows->node))
-		PG_RETURN_POINTER(NULL);
-	args = ((FuncExpr *) rows->node)->args;
-	n = find_n(args);
-	if (n == NULL)
-		PG_RETURN_POINTER(NULL);
-	n = estimate_expression_value(rows->root, n);
-	if (!IsA(n, Const) || ((Const *) n)->constisnull)
-		PG_RETURN_POINTER(NULL);
-	rows->rows = Max(1.0, (double) DatumGetInt64(((Const *) n)->constvalue));
-	PG_RETURN_POINTER(rows);
 }

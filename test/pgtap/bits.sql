@@ -2,7 +2,7 @@
 -- bits whatever the order of rows, the plan, the number of threads, the kernels.
 BEGIN;
 SET LOCAL client_min_messages = warning;
-SELECT plan(16);
+SELECT plan(24);
 
 CREATE TABLE bits_ratings AS
 SELECT u AS user_id, i AS item_id, (1 + (u * 3 + i * 5 + (u % 7) * (i % 11)) % 9) / 2.0 AS rating
@@ -50,6 +50,29 @@ SELECT is(bits_of(algorithm, 'bits_ratings'), bits, algorithm || ': two threads'
 SET LOCAL lepton.kernel = 'portable';
 SELECT is(bits_of(algorithm, 'bits_ratings'), bits, algorithm || ': portable kernels') FROM bits_expected ORDER BY algorithm;
 SELECT is((SELECT details ->> 'kernel' FROM bits_model WHERE is_current), 'portable', 'the row says which kernels');
+RESET lepton.kernel;
+
+-- predictions and lists, of each kind of model and under each level that runs here
+SET LOCAL lepton.threads = 0;
+SELECT lives_ok(format('SELECT version FROM lepton_train(''bits_%s'', %L, %L)', algorithm, source, jsonb_strip_nulls(jsonb_build_object('algorithm', algorithm, 'factors', factors))), 'train ' || algorithm) FROM (VALUES
+	('sgd', 'bits_ratings', 33), ('als', 'bits_ratings', 8), ('ials', 'SELECT user_id, item_id FROM bits_ratings', 24),
+	('walk', 'SELECT user_id, item_id FROM bits_ratings', NULL)) v(algorithm, source, factors);
+
+CREATE FUNCTION answers_of(model text, level text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	lists text;
+	predictions text;
+BEGIN
+	PERFORM set_config('lepton.kernel', level, true);
+	SELECT md5(string_agg(u || ' ' || rank || ' ' || item_id || ' ' || float4send(score)::text, ',' ORDER BY u, rank)) INTO lists
+	FROM generate_series(1, 400) u, LATERAL lepton_topn(model, u, 25, exclude_seen => u % 2 = 0);
+	SELECT md5(string_agg(float4send(lepton_predict(model, user_id, item_id))::text, ',' ORDER BY user_id, item_id)) INTO predictions FROM bits_ratings;
+	RETURN lists || predictions;
+END $$;
+SELECT is(count(DISTINCT answers_of(m, level)) || ' of ' || count(*), '1 of ' || count(DISTINCT level), m || ': answers under each level of kernels')
+FROM unnest(ARRAY['bits_als', 'bits_ials', 'bits_sgd', 'bits_walk']) m,
+	lepton_info() i, unnest(string_to_array(i.value, ', ')) level
+WHERE i.topic = 'kernels that run here' GROUP BY m ORDER BY m;
 RESET lepton.kernel;
 
 SELECT is((SELECT count(*) FROM bits_model), 2::bigint, 'two versions are kept of many');
