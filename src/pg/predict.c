@@ -23,6 +23,7 @@
 
 #include "core/kernels.h"
 #include "core/model.h"
+#include "pg/basket.h"
 #include "pg/compat.h"
 #include "pg/handle.h"
 #include "pg/keytype.h"
@@ -85,24 +86,19 @@ create_state(FunctionCallInfo fcinfo)
 	return state;
 }
 
-static float *
-alloc_row(MemoryContext context, int n_factors)
-{
-	Size size = (Size) lep_row_stride(n_factors) * sizeof(float) + LEP_ALIGNMENT;
-
-	return (float *) TYPEALIGN(LEP_ALIGNMENT, MemoryContextAllocZero(context, size));
-}
-
 /* Forget what belonged to another version. */
 static void
 reset_state(PredictState *state)
 {
 	int n_factors = state->handle->version.n_factors;
+	MemoryContext old;
 
 	MemoryContextReset(state->context);
-	state->user_factors = alloc_row(state->context, n_factors);
-	state->item_factors = alloc_row(state->context, n_factors);
-	state->moved_factors = alloc_row(state->context, n_factors);
+	old = MemoryContextSwitchTo(state->context);
+	state->user_factors = lpg_basket_alloc_row(n_factors);
+	state->item_factors = lpg_basket_alloc_row(n_factors);
+	state->moved_factors = lpg_basket_alloc_row(n_factors);
+	MemoryContextSwitchTo(old);
 	state->user_text = NULL;
 	state->has_user = false;
 	state->n_item_lookups = 0;
