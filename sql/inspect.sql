@@ -108,7 +108,7 @@ SELECT topic, value, advice FROM inspect_rows('inspect_outliers') WHERE topic ~ 
 SELECT topic, value, advice FROM inspect_rows('SELECT u AS user_id, CASE WHEN u % 3 > 0 THEN 0 ELSE u END AS item_id, u % 5 AS rating FROM generate_series(1, 90) u') WHERE topic IN ('popularity', 'density');
 
 -- times: of the future, of one instant, of one instant each, unknown ones, in every unit
-SELECT topic, value, advice FROM inspect_rows('SELECT user_id, item_id, rating, CASE WHEN user_id + item_id < 5 THEN ''infinity'' WHEN user_id = 7 THEN ''2999-12-31 23:59:59.5'' ELSE rated_at END::timestamp AS rated_at FROM inspect_clean') WHERE topic IN ('times', 'times in the future');
+SELECT topic, value, advice FROM inspect_rows('SELECT user_id, item_id, rating, CASE WHEN user_id + item_id < 5 THEN ''infinity'' WHEN user_id = 7 THEN ''2999-12-31 23:59:59.5'' ELSE rated_at END::timestamp AS rated_at FROM inspect_clean') WHERE topic IN ('impossible values', 'times', 'times in the future');
 SELECT topic, value, advice FROM inspect_rows('SELECT user_id, item_id, rating, date ''2020-02-29'' AS rated_at FROM inspect_clean') WHERE topic ~ 'time|split';
 SELECT topic, value, advice FROM inspect_rows('SELECT user_id, item_id, rating, date ''2020-02-29'' + user_id AS rated_at FROM inspect_clean') WHERE topic ~ 'time|split';
 SELECT topic, value, advice FROM inspect_rows('SELECT user_id, item_id, rating, CASE WHEN item_id = 1 THEN 0 ELSE 1500000000 + user_id * 100 + item_id END AS rated_at FROM inspect_clean') WHERE topic ~ 'time|split';

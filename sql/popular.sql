@@ -23,6 +23,11 @@ SELECT popular_list('{"window": 2}', 'SELECT user_id, item_id, rated_at::timesta
 SELECT popular_list('{"window": 2}', 'SELECT user_id, item_id, extract(epoch FROM rated_at)::bigint AS rated_at FROM popular_views');
 SELECT popular_list('{"window": 2}', 'SELECT user_id, item_id, extract(epoch FROM rated_at)::float8 AS rated_at FROM popular_views');
 SELECT popular_list('{"window": 0.001}'), popular_list('{"window": 1000}');
+-- a time without end would be the newest of all and empty the window for everybody
+SELECT popular_list('{"window": 2}', 'SELECT * FROM popular_views UNION ALL SELECT 9, 3, ''infinity'' ');
+SELECT popular_list('{"window": 2}', 'SELECT user_id, item_id, CASE item_id WHEN 4 THEN ''-infinity'' ELSE rated_at::date END::date AS rated_at FROM popular_views');
+SELECT popular_list('{}', 'SELECT user_id, item_id, ''Infinity''::float8 AS rated_at FROM popular_views');
+SELECT popular_list('{}', 'SELECT user_id, item_id, ''-Infinity''::numeric AS rated_at FROM popular_views');
 -- auto takes what takes the option
 SELECT algorithm FROM lepton_train('popular_m', 'popular_views', '{"window": 30}');
 SELECT lepton_train('popular_m', 'SELECT user_id, item_id FROM popular_views', '{"window": 30}');

@@ -22,7 +22,7 @@ typedef enum LepStatus
 	LEP_ERR_STOPPED,	  /* should_stop() said so */
 
 	/* data */
-	LEP_ERR_NOT_FINITE,	  /* what: "rating" or "rated_at", value */
+	LEP_ERR_NOT_FINITE,	  /* what: "rating" or the column of times, value */
 	LEP_ERR_RATING_RANGE, /* value is beyond what is taken; max */
 	LEP_ERR_TOO_MANY,	  /* what: "users", "items", "ratings"; max */
 	LEP_ERR_ID_TOO_LONG,  /* what: "user", "item"; value: bytes, max */

@@ -99,8 +99,6 @@ timestamp_text(Timestamp timestamp, ZoneText zone)
 	fsec_t fsec;
 	char text[MAXDATELEN + 1];
 
-	if (TIMESTAMP_NOT_FINITE(timestamp))
-		return pstrdup(TIMESTAMP_IS_NOBEGIN(timestamp) ? "-infinity" : "infinity");
 	if (timestamp2tm(timestamp, NULL, &tm, &fsec, NULL, NULL) != 0)
 		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range")));
 	/* the zone goes before " BC", so it cannot be put behind it all */
@@ -115,8 +113,6 @@ date_text(DateADT date)
 	struct pg_tm tm;
 	char text[MAXDATELEN + 1];
 
-	if (DATE_NOT_FINITE(date))
-		return pstrdup(DATE_IS_NOBEGIN(date) ? "-infinity" : "infinity");
 	j2date(date + POSTGRES_EPOCH_JDATE, &tm.tm_year, &tm.tm_mon, &tm.tm_mday);
 	EncodeDateOnly(&tm, USE_ISO_DATES, text);
 	return pstrdup(text);

@@ -155,7 +155,7 @@ put_refused(Inspection *x)
 		const char *what;
 	} kinds[] = {
 		{ s->n_bad_rating, psprintf("with a rating that is NaN, infinite or beyond %g", LEP_MAX_RATING) },
-		{ s->n_bad_time, "with a time that is NaN" },
+		{ s->n_bad_time, "with a time that is NaN or infinite" },
 		{ s->n_long_id, psprintf("with an id of more than %d bytes", LEP_MAX_TEXT_ID) },
 	};
 	StringInfoData value;

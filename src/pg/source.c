@@ -235,16 +235,26 @@ get_number(Datum datum, Oid type)
 	}
 }
 
+/* *refused: the infinity that a time is; 0 if it is none. */
+static void
+find_infinity(bool is_begin, bool is_end, double *refused)
+{
+	if (is_begin || is_end)
+		*refused = is_end ? INFINITY : -INFINITY;
+}
+
 /*
  * A time as an integer of the same order.  Numbers are kept to a millionth, as
- * timestamps are.
+ * timestamps are.  *refused: 0, or the NaN or the infinity that it is: no point
+ * in time, and as the newest of all it would empty windows and splits.
  */
 static int64
-get_time(const SourceReceiver *r, Datum datum)
+get_time(const SourceColumn *column, Datum datum, double *refused)
 {
 	double value;
 
-	switch (r->time.type)
+	*refused = 0;
+	switch (column->type)
 	{
 		case INT2OID:
 			return DatumGetInt16(datum);
@@ -254,21 +264,46 @@ get_time(const SourceReceiver *r, Datum datum)
 			return DatumGetInt64(datum);
 		case TIMESTAMPTZOID:
 		case TIMESTAMPOID:
+			find_infinity(TIMESTAMP_IS_NOBEGIN(DatumGetTimestamp(datum)),
+						  TIMESTAMP_IS_NOEND(DatumGetTimestamp(datum)), refused);
 			return DatumGetTimestamp(datum);
 		case DATEOID:
+			find_infinity(DATE_IS_NOBEGIN(DatumGetDateADT(datum)), DATE_IS_NOEND(DatumGetDateADT(datum)),
+						  refused);
 			return DatumGetDateADT(datum);
 		default:
 			break;
 	}
-	value = get_number(datum, r->time.type) * 1e6;
-	if (isnan(value))
-		ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-						errmsg("\"%s\" of row " INT64_FORMAT " is NaN", r->time.name, r->source->n_rows)));
+	value = get_number(datum, column->type);
+	if (!isfinite(value))
+	{
+		*refused = value;
+		return 0;
+	}
+	value *= 1e6;
 	if (value >= 9.2e18)
 		return PG_INT64_MAX;
 	if (value <= -9.2e18)
 		return PG_INT64_MIN;
 	return (int64) rint(value);
+}
+
+/* The time of the row that is being read; ERROR unless it is one. */
+static int64
+require_finite_time(const SourceReceiver *r, Datum datum)
+{
+	double refused;
+	int64 time = get_time(&r->time, datum, &refused);
+
+	if (unlikely(refused != 0))
+	{
+		LepError *error = &r->arena->env->error;
+
+		lep_fail(error, LEP_ERR_NOT_FINITE, psprintf("\"%s\"", r->time.name), refused, 0, 0);
+		error->row = r->source->n_rows;
+		lpg_error(error);
+	}
+	return time;
 }
 
 /* The id of a column; text is copied, since the slot's memory goes with its row. */
@@ -354,8 +389,10 @@ is_long_id(const SourceColumn *column, Datum datum)
 static bool
 is_bad_time(const SourceColumn *column, Datum datum)
 {
-	return (column->type == FLOAT4OID || column->type == FLOAT8OID || column->type == NUMERICOID) &&
-		   isnan(get_number(datum, column->type));
+	double refused;
+
+	(void) get_time(column, datum, &refused);
+	return refused != 0;
 }
 
 /*
@@ -411,7 +448,7 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 	if (r->rating.attno != 0)
 		r->ratings[r->n] = get_number(slot->tts_values[r->rating.attno - 1], r->rating.type);
 	if (r->time.attno != 0)
-		r->times[r->n] = get_time(r, slot->tts_values[r->time.attno - 1]);
+		r->times[r->n] = require_finite_time(r, slot->tts_values[r->time.attno - 1]);
 	MemoryContextSwitchTo(old);
 	r->row_numbers[r->n] = r->source->n_rows;
 	if (++r->n == LEP_ID_BATCH)

@@ -33,7 +33,7 @@ typedef struct LpgSource
 
 	/* by lpg_source_survey: rows that a training would refuse, each counted once */
 	int64 n_bad_rating;	 /* NaN, infinite, or beyond LEP_MAX_RATING */
-	int64 n_bad_time;	 /* NaN */
+	int64 n_bad_time;	 /* NaN or infinite */
 	int64 n_long_id;	 /* text of more than LEP_MAX_TEXT_ID bytes */
 	int64 first_refused; /* its number among the rows; 0: none */
 } LpgSource;

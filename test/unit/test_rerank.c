@@ -3,12 +3,11 @@
  *		Lists by popularity penalty, groups and diversity, against scans, sorts and
  *		a maximal marginal relevance written out here, and against one worked by hand.
  */
-#include "unit.h"
+#include "neighbors_sample.h"
 
 #include "core/best.h"
 #include "core/model.h"
 #include "core/rerank.h"
-#include "core/rng.h"
 
 #define N_ITEMS	 700
 #define K		 5
@@ -37,37 +36,6 @@ typedef struct Fixture
 	int64_t n_found;
 } Fixture;
 
-static float
-draw(LepRng *rng)
-{
-	return (float) (2 * lep_rng_uniform(rng) - 1);
-}
-
-/* Item i + 1, i + 4, i + 9 ..., none for every tenth item. */
-static void
-make_neighbors(Fixture *f, LepRng *rng)
-{
-	LepNeighbors *n = &f->neighbors;
-
-	n->n_rows = N_ITEMS;
-	n->n_items = N_ITEMS;
-	n->room = N_ITEMS * 20;
-	n->start = lep_arena_calloc(&f->arena, N_ITEMS + 1, sizeof(int64_t));
-	n->target = lep_arena_alloc(&f->arena, n->room, sizeof(int32_t));
-	n->weight = lep_arena_alloc(&f->arena, n->room, sizeof(float));
-	for (int32_t i = 0; i < N_ITEMS; i++)
-	{
-		int64_t e = n->start[i];
-
-		for (int32_t s = 1; s <= 20 && i + s * s < N_ITEMS && i % 10 != 0; s++)
-		{
-			n->target[e] = i + s * s;
-			n->weight[e++] = draw(rng);
-		}
-		n->start[i + 1] = e;
-	}
-}
-
 /* A user of this row and of nine items; the model has factors, neighbours or both. */
 static void
 begin(Fixture *f, bool has_factors, bool has_neighbors)
@@ -81,13 +49,13 @@ begin(Fixture *f, bool has_factors, bool has_neighbors)
 	f->factors = lep_arena_calloc(&f->arena, N_ITEMS * STRIDE, sizeof(float));
 	for (int32_t i = 0; i < N_ITEMS; i++)
 	{
-		f->bias[i] = draw(&rng) / 16;
+		f->bias[i] = sample_draw(&rng) / 16;
 		f->n_ratings[i] = (int32_t) (1000 / (1 + (i * 37) % N_ITEMS));
 		f->group[i] = (i * 7) % (N_GROUPS + 3) < N_GROUPS ? (i * 7) % (N_GROUPS + 3) : -1;
 		for (int k = 0; k < K && i % 50 != 7; k++)
-			f->factors[i * STRIDE + k] = draw(&rng);
+			f->factors[i * STRIDE + k] = sample_draw(&rng);
 	}
-	make_neighbors(f, &rng);
+	sample_neighbors(&f->arena, N_ITEMS, 20, &rng, &f->neighbors);
 	for (int b = 0; b < 9; b++)
 		f->basket[b] = b * b * 7 + b;
 	f->served.mean = 0.25;

@@ -3,13 +3,12 @@
  *		Lists, similar items, fold-in and explanations of served models, against
  *		scans and systems written out here.
  */
-#include "unit.h"
+#include "neighbors_sample.h"
 
 #include "core/best.h"
 #include "core/implicit.h"
 #include "core/kernels.h"
 #include "core/model.h"
-#include "core/rng.h"
 #include "core/serve.h"
 #include "core/similar.h"
 
@@ -32,37 +31,6 @@ typedef struct Fixture
 	int64_t n_found;
 } Fixture;
 
-static float
-draw(LepRng *rng)
-{
-	return (float) (2 * lep_rng_uniform(rng) - 1);
-}
-
-/* Item i + 1, i + 4, i + 9 ... up to 20 ahead, none for every tenth item. */
-static void
-make_neighbors(Fixture *f, LepRng *rng)
-{
-	LepNeighbors *n = &f->neighbors;
-
-	n->n_rows = N_ITEMS;
-	n->n_items = N_ITEMS;
-	n->room = N_ITEMS * 4;
-	n->start = lep_arena_calloc(&f->arena, N_ITEMS + 1, sizeof(int64_t));
-	n->target = lep_arena_alloc(&f->arena, n->room, sizeof(int32_t));
-	n->weight = lep_arena_alloc(&f->arena, n->room, sizeof(float));
-	for (int32_t i = 0; i < N_ITEMS; i++)
-	{
-		int64_t e = n->start[i];
-
-		for (int32_t s = 1; s <= 4 && i + s * s < N_ITEMS && i % 10 != 0; s++)
-		{
-			n->target[e] = i + s * s;
-			n->weight[e++] = draw(rng);
-		}
-		n->start[i + 1] = e;
-	}
-}
-
 static void
 begin(Fixture *f)
 {
@@ -75,11 +43,12 @@ begin(Fixture *f)
 	f->factors = lep_arena_calloc(&f->arena, N_ITEMS * STRIDE, sizeof(float));
 	for (int32_t i = 0; i < N_ITEMS; i++)
 	{
-		f->bias[i] = draw(&rng) / 16;
+		f->bias[i] = sample_draw(&rng) / 16;
 		for (int k = 0; k < K && i % 50 != 7; k++)
-			f->factors[i * STRIDE + k] = i % 3 == 1 && i > 3 ? f->factors[(i - 3) * STRIDE + k] : draw(&rng);
+			f->factors[i * STRIDE + k] =
+				i % 3 == 1 && i > 3 ? f->factors[(i - 3) * STRIDE + k] : sample_draw(&rng);
 	}
-	make_neighbors(f, &rng);
+	sample_neighbors(&f->arena, N_ITEMS, 4, &rng, &f->neighbors);
 	f->served.mean = 0.25;
 	f->served.items = lep_items_create(&f->arena, N_ITEMS, K, 0.25, f->bias, f->factors);
 	f->served.popularity = f->bias;
@@ -130,7 +99,7 @@ test_best_keeps_what_a_sort_has_first(void)
 		for (int32_t i = 0; i < 500; i++)
 		{
 			/* scores repeat, so that items decide */
-			all[i] = (LepTopnEntry){ (i * 7) % 500, floorf(10 * draw(&rng)) };
+			all[i] = (LepTopnEntry){ (i * 7) % 500, floorf(10 * sample_draw(&rng)) };
 			lep_best_offer(&best, all[i]);
 		}
 		CHECK_OK(lep_best_sort(&env, &best));
