@@ -40,6 +40,7 @@ OBJS = \
 	src/core/implicit.o \
 	src/core/inspect.o \
 	src/core/interval.o \
+	src/core/items.o \
 	src/core/judge.o \
 	src/core/kernels.o \
 	src/core/kernels_avx2.o \

@@ -43,6 +43,9 @@ lep_kernel_level_name(LepKernelLevel level)
 #define AVX512BW (1u << 30)
 #define AVX512VL (1u << 31)
 
+/* cpuid 7.0, ecx */
+#define AVX512VNNI (1u << 11)
+
 /* XCR0: the state components that the operating system saves */
 #define XCR0_YMM 0x06u /* SSE and AVX */
 #define XCR0_ZMM 0xE6u /* and opmask, upper halves, upper registers */
@@ -88,6 +91,18 @@ bool
 lep_cpu_supports(LepKernelLevel level)
 {
 	return level == LEP_KERNELS_PORTABLE || x86_supports(level);
+}
+
+bool
+lep_cpu_has_vnni(void)
+{
+	unsigned eax;
+	unsigned ebx;
+	unsigned ecx;
+	unsigned edx;
+
+	return x86_supports(LEP_KERNELS_AVX512) && __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) &&
+		   has_all(ecx, AVX512VNNI);
 }
 
 #elif defined(__aarch64__)

@@ -20,6 +20,11 @@ typedef enum LepKernelLevel
 /* Can kernels of this level run here?  Operating system support included. */
 extern bool lep_cpu_supports(LepKernelLevel level);
 
+#if defined(__x86_64__) || defined(__i386__)
+/* AVX512_VNNI, besides the level AVX-512. */
+extern bool lep_cpu_has_vnni(void);
+#endif
+
 /* "portable", "neon", "avx2", "avx512" */
 extern const char *lep_kernel_level_name(LepKernelLevel level);
 

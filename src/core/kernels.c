@@ -22,6 +22,11 @@ const LepKernels *lep_kernels = &lep_kernels_portable;
 const LepKernels *
 lep_kernels_of(LepKernelLevel level)
 {
+#ifdef LEP_HAVE_X86
+	/* the same level, as most of its machines can do it */
+	if (level == LEP_KERNELS_AVX512 && lep_cpu_has_vnni())
+		return &lep_kernels_avx512_vnni;
+#endif
 	return (unsigned) level < LEP_N_KERNEL_LEVELS ? levels[level] : NULL;
 }
 

@@ -71,6 +71,32 @@ typedef struct LepSgdBlock
 	double loss; /* out: sum of squared errors before each update */
 } LepSgdBlock;
 
+/*
+ * Codes of factors in 8 bits, for LEP_BLOCK_ITEMS items at a time: a code z of -127
+ * to 127 is stored as z + LEP_CODE_ZERO.  Factors are taken by groups: group g
+ * of item i is the LEP_CODE_GROUP bytes from (g * LEP_BLOCK_ITEMS + i) *
+ * LEP_CODE_GROUP on, of the factors from g * LEP_CODE_GROUP on.  So that the
+ * sums of many items grow side by side, and none must be added up across a
+ * register.
+ */
+#define LEP_BLOCK_ITEMS 64
+#define LEP_CODE_GROUP	4
+#define LEP_CODE_ZERO	128
+#define LEP_MAX_CODE	127
+
+/* A block of items and a user's codes. */
+typedef struct LepCodeScan
+{
+	int n_groups;
+	const uint8_t *codes; /* [n_groups * LEP_BLOCK_ITEMS * LEP_CODE_GROUP], 64-byte aligned */
+	const float *scale;	  /* [LEP_BLOCK_ITEMS], 64-byte aligned */
+	const float *bias;	  /* likewise */
+	const int8_t *query;  /* [n_groups * LEP_CODE_GROUP], 4-byte aligned, -127 to 127 */
+	int32_t query_sum;	  /* of the query's codes */
+	float query_scale;
+	float cut;
+} LepCodeScan;
+
 typedef struct LepKernels
 {
 	LepKernelLevel level;
@@ -115,6 +141,21 @@ typedef struct LepKernels
 	 * Each element sums over j in order: c[a][b] = fma(w x[a], x[b], c[a][b]).
 	 */
 	void (*syrk_f32)(float *c, int ld, const float *x, int stride, const float *w, int n);
+
+	/*
+	 * A padded row as codes of -127 to 127 and the scale of a code of 1, which is
+	 * max |row[f]| / 127; rest[f] = fma(-scale, codes[f], row[f]), what is left.
+	 * Where the scale is rounded to zero all codes are 0.
+	 */
+	float (*encode_f32)(const float *row, int stride, int8_t *codes, float *rest);
+
+	/*
+	 * Bit i for item i of the block, unless
+	 *	fma(scale[i], query_scale * (float) dot, bias[i]) < cut
+	 * where dot is the product of its codes with the query's, exact: at most
+	 * 1024 products of 127 * 127 each, less than 2^24.
+	 */
+	uint64_t (*codes_above)(const LepCodeScan *scan);
 
 	/* One pass of stochastic gradient descent over a block; see above. */
 	void (*sgd_block)(LepSgdBlock *block);

@@ -7,6 +7,8 @@
 #ifdef LEP_HAVE_X86
 
 #include <immintrin.h>
+#include <math.h>
+#include <string.h>
 
 #ifdef __clang__
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
@@ -154,6 +156,64 @@ static inline float
 scalar_fma(float a, float b, float c)
 {
 	return _mm_cvtss_f32(_mm_fmadd_ss(_mm_set_ss(a), _mm_set_ss(b), _mm_set_ss(c)));
+}
+
+/*
+ * sums += codes times query, of 8 items.  By 16 bits, even and odd factors
+ * apart: pairs of 8-bit products, which one instruction would add, do not fit
+ * 16 bits.
+ */
+static inline __m256i
+add_codes(__m256i sums, const uint8_t *codes, __m256i even_query, __m256i odd_query)
+{
+	__m256i v = _mm256_load_si256((const __m256i *) codes);
+	__m256i even = _mm256_and_si256(v, _mm256_set1_epi16(0xFF));
+	__m256i odd = _mm256_srli_epi16(v, 8);
+
+	sums = _mm256_add_epi32(sums, _mm256_madd_epi16(even, even_query));
+	return _mm256_add_epi32(sums, _mm256_madd_epi16(odd, odd_query));
+}
+
+/* The items of 8 whose score is not below the cut. */
+static inline uint64_t
+sums_above(const LepCodeScan *scan, __m256i sums, int first)
+{
+	__m256i dot = _mm256_sub_epi32(sums, _mm256_set1_epi32(LEP_CODE_ZERO * scan->query_sum));
+	__m256 product = _mm256_mul_ps(_mm256_set1_ps(scan->query_scale), _mm256_cvtepi32_ps(dot));
+	__m256 score =
+		_mm256_fmadd_ps(_mm256_load_ps(scan->scale + first), product, _mm256_load_ps(scan->bias + first));
+
+	return (uint64_t) _mm256_movemask_ps(_mm256_cmp_ps(score, _mm256_set1_ps(scan->cut), _CMP_NLT_UQ));
+}
+
+/* 32 items at a time, whose sums are four registers. */
+static uint64_t
+codes_above_avx2(const LepCodeScan *scan)
+{
+	uint64_t above = 0;
+
+	for (int half = 0; half < LEP_BLOCK_ITEMS; half += 32)
+	{
+		const uint8_t *codes = scan->codes + half * LEP_CODE_GROUP;
+		__m256i sums[4] = { _mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(),
+							_mm256_setzero_si256() };
+
+		for (int g = 0; g < scan->n_groups; g++, codes += LEP_BLOCK_ITEMS * LEP_CODE_GROUP)
+		{
+			int32_t group;
+			__m256i query;
+			__m256i even;
+
+			memcpy(&group, scan->query + g * LEP_CODE_GROUP, sizeof(group));
+			query = _mm256_set1_epi32(group);
+			even = _mm256_srai_epi16(_mm256_slli_epi16(query, 8), 8);
+			query = _mm256_srai_epi16(query, 8);
+			UNROLL for (int i = 0; i < 4; i++) sums[i] = add_codes(sums[i], codes + 32 * i, even, query);
+		}
+		for (int i = 0; i < 4; i++)
+			above |= sums_above(scan, sums[i], half + 8 * i) << (half + 8 * i);
+	}
+	return above;
 }
 
 #include "core/kernels_impl.h"

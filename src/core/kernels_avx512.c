@@ -7,6 +7,8 @@
 #ifdef LEP_HAVE_X86
 
 #include <immintrin.h>
+#include <math.h>
+#include <string.h>
 
 #ifdef __clang__
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))),         \
@@ -130,7 +132,102 @@ scalar_fma(float a, float b, float c)
 	return _mm_cvtss_f32(_mm_fmadd_ss(_mm_set_ss(a), _mm_set_ss(b), _mm_set_ss(c)));
 }
 
+/* The items of 16 whose score is not below the cut. */
+static inline uint64_t
+sums_above(const LepCodeScan *scan, __m512i sums, int first)
+{
+	__m512i dot = _mm512_sub_epi32(sums, _mm512_set1_epi32(LEP_CODE_ZERO * scan->query_sum));
+	__m512 product = _mm512_mul_ps(_mm512_set1_ps(scan->query_scale), _mm512_cvtepi32_ps(dot));
+	__m512 score =
+		_mm512_fmadd_ps(_mm512_load_ps(scan->scale + first), product, _mm512_load_ps(scan->bias + first));
+
+	return (uint64_t) _mm512_cmp_ps_mask(score, _mm512_set1_ps(scan->cut), _CMP_NLT_UQ) << first;
+}
+
+static inline __m512i
+load_group(const int8_t *query)
+{
+	int32_t group;
+
+	memcpy(&group, query, sizeof(group));
+	return _mm512_set1_epi32(group);
+}
+
+/*
+ * sums += codes times query, of 16 items.  By 16 bits, even and odd factors
+ * apart: pairs of 8-bit products, which one instruction would add, do not fit
+ * 16 bits.
+ */
+static inline __m512i
+add_codes(__m512i sums, const uint8_t *codes, __m512i even_query, __m512i odd_query)
+{
+	__m512i v = _mm512_load_si512(codes);
+	__m512i even = _mm512_and_si512(v, _mm512_set1_epi16(0xFF));
+	__m512i odd = _mm512_srli_epi16(v, 8);
+
+	sums = _mm512_add_epi32(sums, _mm512_madd_epi16(even, even_query));
+	return _mm512_add_epi32(sums, _mm512_madd_epi16(odd, odd_query));
+}
+
+static uint64_t
+codes_above_avx512(const LepCodeScan *scan)
+{
+	const uint8_t *codes = scan->codes;
+	__m512i sums[4] = { _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(),
+						_mm512_setzero_si512() };
+
+	for (int g = 0; g < scan->n_groups; g++, codes += LEP_BLOCK_ITEMS * LEP_CODE_GROUP)
+	{
+		__m512i query = load_group(scan->query + g * LEP_CODE_GROUP);
+		__m512i even = _mm512_srai_epi16(_mm512_slli_epi16(query, 8), 8);
+		__m512i odd = _mm512_srai_epi16(query, 8);
+
+		UNROLL for (int i = 0; i < 4; i++) sums[i] = add_codes(sums[i], codes + 64 * i, even, odd);
+	}
+	return sums_above(scan, sums[0], 0) | sums_above(scan, sums[1], 16) | sums_above(scan, sums[2], 32) |
+		   sums_above(scan, sums[3], 48);
+}
+
 #include "core/kernels_impl.h"
+
+/*
+ * ------------------------------------------------------------------ VNNI
+ *
+ * One instruction multiplies four pairs of codes and adds them up in 32 bits.
+ */
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx512vnni"))), apply_to = function)
+#else
+#pragma GCC target("avx512vnni")
+#endif
+
+static uint64_t
+codes_above_vnni(const LepCodeScan *scan)
+{
+	const uint8_t *codes = scan->codes;
+	__m512i sum0 = _mm512_setzero_si512();
+	__m512i sum16 = _mm512_setzero_si512();
+	__m512i sum32 = _mm512_setzero_si512();
+	__m512i sum48 = _mm512_setzero_si512();
+
+	for (int g = 0; g < scan->n_groups; g++, codes += LEP_BLOCK_ITEMS * LEP_CODE_GROUP)
+	{
+		__m512i query = load_group(scan->query + g * LEP_CODE_GROUP);
+
+		sum0 = _mm512_dpbusd_epi32(sum0, _mm512_load_si512(codes), query);
+		sum16 = _mm512_dpbusd_epi32(sum16, _mm512_load_si512(codes + 64), query);
+		sum32 = _mm512_dpbusd_epi32(sum32, _mm512_load_si512(codes + 128), query);
+		sum48 = _mm512_dpbusd_epi32(sum48, _mm512_load_si512(codes + 192), query);
+	}
+	return sums_above(scan, sum0, 0) | sums_above(scan, sum16, 16) | sums_above(scan, sum32, 32) |
+		   sums_above(scan, sum48, 48);
+}
+
+const LepKernels lep_kernels_avx512_vnni = { LEP_KERNEL_TABLE, .codes_above = codes_above_vnni };
+
+#ifdef __clang__
+#pragma clang attribute pop
+#endif
 
 #ifdef __clang__
 #pragma clang attribute pop

@@ -17,20 +17,14 @@
  * loaded as 0 and left alone), lanes_set1, lanes_mul, lanes_fma (a * b + c,
  * fused), lanes_sum (the tree of kernels.h), lanes_sum4 (of four, into
  * out[0..3]); the type Lanes64, 16 doubles, and lanes64_zero, lanes64_fma
- * (c + a * b of two Lanes), lanes64_sum; scalar_fma.
+ * (c + a * b of two Lanes), lanes64_sum; scalar_fma; and codes_above of
+ * kernels.h, under its name with the level's suffix.
  *
  * There is no product that is added to something but by a fused operation, so
  * even -ffp-contract=fast finds nothing to contract.
  */
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
-
-/* gcc does not unroll at -O2 unless told; clang does. */
-#ifdef __clang__
-#define UNROLL
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
 
 /* Rows of x that a syrk tile sums before it goes back to memory. */
 #define SYRK_BLOCK 64
@@ -419,15 +413,63 @@ LEP_KERNEL(sgd_block)(LepSgdBlock *block)
 	}
 }
 
-const LepKernels LEP_KERNEL(lep_kernels) = {
-	.level = LEP_LEVEL,
-	.dot_f32 = LEP_KERNEL(dot_f32),
-	.dot_f64 = LEP_KERNEL(dot_f64),
-	.axpy_f32 = LEP_KERNEL(axpy_f32),
-	.mul_f32 = LEP_KERNEL(mul_f32),
-	.dot_rows_f32 = LEP_KERNEL(dot_rows_f32),
-	.gram_f32 = LEP_KERNEL(gram_f32),
-	.axpy_rows_f32 = LEP_KERNEL(axpy_rows_f32),
-	.syrk_f32 = LEP_KERNEL(syrk_f32),
-	.sgd_block = LEP_KERNEL(sgd_block),
-};
+/* The largest magnitude in a padded row. */
+static inline float
+largest_of(const float *restrict row, int stride)
+{
+	float largest[LEP_LANES] = { 0 };
+	float all = 0;
+
+	for (int c = 0; c < stride; c += LEP_LANES)
+	{
+		for (int l = 0; l < LEP_LANES; l++)
+		{
+			float size = fabsf(row[c + l]);
+
+			largest[l] = size > largest[l] ? size : largest[l];
+		}
+	}
+	for (int l = 0; l < LEP_LANES; l++)
+		all = largest[l] > all ? largest[l] : all;
+	return all;
+}
+
+/* Half away from zero; a scale that was rounded down, being denormal, can ask for more than 127. */
+static inline float
+code_of(float value, float inverse)
+{
+	float code = value * inverse;
+
+	code = code < LEP_MAX_CODE ? code : LEP_MAX_CODE;
+	code = code > -LEP_MAX_CODE ? code : -LEP_MAX_CODE;
+	return (float) (int) (code + copysignf(0.5f, code));
+}
+
+static float
+LEP_KERNEL(encode_f32)(const float *restrict row, int stride, int8_t *restrict codes, float *restrict rest)
+{
+	float scale = largest_of(row, stride) / LEP_MAX_CODE;
+	float inverse = scale >= 0x1p-126f ? 1 / scale : scale > 0 ? 0x1p126f : 0;
+
+	for (int c = 0; c < stride; c += LEP_LANES)
+	{
+		float code[LEP_LANES];
+
+		for (int l = 0; l < LEP_LANES; l++)
+			code[l] = code_of(row[c + l], inverse);
+		lanes_store(rest + c, lanes_fma(lanes_set1(-scale), lanes_load(code), lanes_load(row + c)));
+		for (int l = 0; l < LEP_LANES; l++)
+			codes[c + l] = (int8_t) (int) code[l];
+	}
+	return scale;
+}
+
+/* All but codes_above, of which a level may have several. */
+#define LEP_KERNEL_TABLE                                                                                     \
+	.level = LEP_LEVEL, .dot_f32 = LEP_KERNEL(dot_f32), .dot_f64 = LEP_KERNEL(dot_f64),                      \
+	.axpy_f32 = LEP_KERNEL(axpy_f32), .mul_f32 = LEP_KERNEL(mul_f32),                                        \
+	.dot_rows_f32 = LEP_KERNEL(dot_rows_f32), .gram_f32 = LEP_KERNEL(gram_f32),                              \
+	.axpy_rows_f32 = LEP_KERNEL(axpy_rows_f32), .syrk_f32 = LEP_KERNEL(syrk_f32),                            \
+	.encode_f32 = LEP_KERNEL(encode_f32), .sgd_block = LEP_KERNEL(sgd_block)
+
+const LepKernels LEP_KERNEL(lep_kernels) = { LEP_KERNEL_TABLE, .codes_above = LEP_KERNEL(codes_above) };

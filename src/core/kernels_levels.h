@@ -17,6 +17,13 @@
 #define LEP_HAVE_NEON
 #endif
 
+/* gcc does not unroll at -O2 unless told; clang does. */
+#ifdef __clang__
+#define UNROLL
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
 extern const LepKernels lep_kernels_portable;
 #ifdef LEP_HAVE_NEON
 extern const LepKernels lep_kernels_neon;
@@ -24,6 +31,7 @@ extern const LepKernels lep_kernels_neon;
 #ifdef LEP_HAVE_X86
 extern const LepKernels lep_kernels_avx2;
 extern const LepKernels lep_kernels_avx512;
+extern const LepKernels lep_kernels_avx512_vnni;
 #endif
 
 #endif /* LEP_KERNELS_LEVELS_H */

@@ -150,6 +150,58 @@ scalar_fma(float a, float b, float c)
 	return fmaf(a, b, c);
 }
 
+/* A query's group, for each of two items. */
+static inline int8x8_t
+load_group(const int8_t *query)
+{
+	int32_t group;
+
+	memcpy(&group, query, sizeof(group));
+	return vreinterpret_s8_s32(vdup_n_s32(group));
+}
+
+/* Products of the codes of four items with a group, added up by item. */
+static inline int32x4_t
+add_codes(int32x4_t sums, const uint8_t *codes, int8x8_t group)
+{
+	int8x16_t v = vreinterpretq_s8_u8(veorq_u8(vld1q_u8(codes), vdupq_n_u8(LEP_CODE_ZERO)));
+	int32x4_t low = vpaddlq_s16(vmull_s8(vget_low_s8(v), group));
+	int32x4_t high = vpaddlq_s16(vmull_s8(vget_high_s8(v), group));
+
+	return vaddq_s32(sums, vpaddq_s32(low, high));
+}
+
+/* Without the zero of codes: they are signed again when they are multiplied. */
+static uint64_t
+codes_above_neon(const LepCodeScan *scan)
+{
+	static const uint32_t bit[4] = { 1, 2, 4, 8 };
+	uint64_t above = 0;
+
+	for (int first = 0; first < LEP_BLOCK_ITEMS; first += 16)
+	{
+		const uint8_t *codes = scan->codes + first * LEP_CODE_GROUP;
+		int32x4_t sums[4] = { vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0) };
+
+		for (int g = 0; g < scan->n_groups; g++, codes += LEP_BLOCK_ITEMS * LEP_CODE_GROUP)
+		{
+			int8x8_t group = load_group(scan->query + g * LEP_CODE_GROUP);
+
+			UNROLL for (int i = 0; i < 4; i++) sums[i] = add_codes(sums[i], codes + 16 * i, group);
+		}
+		for (int i = 0; i < 4; i++)
+		{
+			int at = first + 4 * i;
+			float32x4_t product = vmulq_n_f32(vcvtq_f32_s32(sums[i]), scan->query_scale);
+			float32x4_t score = vfmaq_f32(vld1q_f32(scan->bias + at), vld1q_f32(scan->scale + at), product);
+			uint32x4_t not_below = vmvnq_u32(vcltq_f32(score, vdupq_n_f32(scan->cut)));
+
+			above |= (uint64_t) vaddvq_u32(vandq_u32(not_below, vld1q_u32(bit))) << at;
+		}
+	}
+	return above;
+}
+
 #include "core/kernels_impl.h"
 
 #endif /* LEP_HAVE_NEON */

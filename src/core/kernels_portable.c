@@ -156,4 +156,28 @@ lanes64_sum(Lanes64 v)
 	return v.x[0];
 }
 
+static uint64_t
+codes_above_portable(const LepCodeScan *scan)
+{
+	int32_t sums[LEP_BLOCK_ITEMS] = { 0 };
+	const uint8_t *codes = scan->codes;
+	uint64_t above = 0;
+
+	for (int g = 0; g < scan->n_groups; g++)
+	{
+		const int8_t *query = scan->query + g * LEP_CODE_GROUP;
+
+		for (int i = 0; i < LEP_BLOCK_ITEMS; i++, codes += LEP_CODE_GROUP)
+			sums[i] += codes[0] * query[0] + codes[1] * query[1] + codes[2] * query[2] + codes[3] * query[3];
+	}
+	for (int i = 0; i < LEP_BLOCK_ITEMS; i++)
+	{
+		float dot = (float) (sums[i] - LEP_CODE_ZERO * scan->query_sum);
+		float score = scalar_fma(scan->scale[i], scan->query_scale * dot, scan->bias[i]);
+
+		above |= (uint64_t) !(score < scan->cut) << i;
+	}
+	return above;
+}
+
 #include "core/kernels_impl.h"

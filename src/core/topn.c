@@ -1,10 +1,6 @@
 /*
  * topn.c
- *		Exact top-N: layout by bound, float32 pass, exact rescoring, bounded heap.
- *
- * Layout.  One block of memory: the struct, the rows (64 items to a block, in
- * order of bound), the bounds of each block, biases and item numbers in the
- * rows' order, and where each item's row is.
+ *		Exact top-N: bound, scores in 8 bits, exact rescoring, bounded heap.
  *
  * Why the answer is exact.  Let D(i) be the double that lep_score rounds to
  * float, T the smallest double that can round to the score of the list's last
@@ -19,17 +15,14 @@
  *     most 1024 / 16 + 4 roundings of 2^-53 in lep_score's dot product, a few
  *     more around it and in the bound itself.
  *
- * (2) Float32 score.  dot_f32 adds stride / 16 fused products in each of 16
- *     lanes, and the lanes in 4 steps: each product passes through m = stride /
- *     16 + 4 roundings at most, so (Higham, Accuracy and Stability of Numerical
- *     Algorithms, 2nd ed., section 3.1) the error is within
- *     m u / (1 - m u) * sum |p_f q_f| <= (m + 1) u P Q, as m (m + 1) u <= 1.  Where
- *     a fused product is denormal it may lose 2^-150 besides.  Adding the bias
- *     rounds once more: u (P Q (1 + 2^-17) + B).  block_cut() sums that up.
- *     It holds while nothing overflows, P Q < 1e37; beyond, all is rescored.
- *
- * Norms are computed in double and rounded up by 2^-40, more than the 1024
- * roundings of 2^-53 that they can be short of.
+ * (2) Score in 8 bits.  Let s z stand for q and t w for p, |q - s z| <= d and
+ *     |p - t w| <= e (items.h).  Since p.q - (t w).(s z) = p.(q - s z) +
+ *     (p - t w).(s z), it is within P d + e (Q + d).  w.z is exact, and so is its
+ *     float; t times it, the sum with the bias round once each, by
+ *     u |t w| |s z| <= u (P + e) (Q + d), and by u of the sum, B besides.  Where
+ *     the product with t is denormal it loses 2^-150, times s <= Q.
+ *     block_cut() sums that up.  It holds while nothing overflows,
+ *     (P + e) (Q + d) < 1e37; beyond, all is scored exactly.
  */
 #include "core/topn.h"
 
@@ -37,276 +30,16 @@
 #include <string.h>
 
 #include "core/best.h"
+#include "core/format.h"
 #include "core/kernels.h"
-#include "core/radix.h"
 
-#define BLOCK_ITEMS 64 /* rows of 64 floats: 16 kB, half of a first-level cache */
-
-/* Items between two questions whether to stop: 20 to 100 microseconds. */
+/* Items between two questions whether to stop: some microseconds. */
 #define STOP_INTERVAL 4096
 
-#define NORM_SLACK	 (1 + 0x1p-40)
 #define DOUBLE_SLACK 0x1p-45
 #define FLOAT_UNIT	 0x1p-24
 #define FLOAT_TINY	 0x1p-149
 #define FLOAT_SAFE	 1e37
-
-/* What the items of a block cannot exceed. */
-typedef struct BlockBound
-{
-	double max_norm;
-	double max_abs_bias;
-	double max_bias;
-	double max_mixed; /* of bias + reference norm * norm */
-} BlockBound;
-
-struct LepItems
-{
-	int32_t n_items;
-	int stride;
-	int64_t n_blocks;
-	double mean;
-	double reference_norm; /* the user norm that the order was made for */
-	float *rows;		   /* [n_blocks * BLOCK_ITEMS * stride], zero behind the last item */
-	BlockBound *bounds;	   /* [n_blocks] */
-	float *bias;		   /* [n_blocks * BLOCK_ITEMS], -infinity behind the last item */
-	int32_t *item_at;	   /* [n_items] */
-	int32_t *position_of;  /* [n_items] */
-};
-
-/* Where the parts lie, in bytes from the start. */
-typedef struct Layout
-{
-	size_t rows;
-	size_t bounds;
-	size_t bias;
-	size_t item_at;
-	size_t position_of;
-	size_t total;
-} Layout;
-
-/* Append an array of n elements, aligned. */
-static size_t
-add_array(size_t at, int64_t n, size_t size)
-{
-	size_t end = lep_add_size(at, lep_mul_size((size_t) n, size));
-
-	if (end > SIZE_MAX - LEP_ALIGNMENT)
-		return SIZE_MAX;
-	return (end + LEP_ALIGNMENT - 1) / LEP_ALIGNMENT * LEP_ALIGNMENT;
-}
-
-static int64_t
-count_blocks(int32_t n_items)
-{
-	return ((int64_t) n_items + BLOCK_ITEMS - 1) / BLOCK_ITEMS;
-}
-
-/* The rows' memory also sorts, so it has room for a sort key per item. */
-static Layout
-layout_of(int32_t n_items, int n_factors)
-{
-	size_t row_size = lep_mul_size((size_t) lep_row_stride(n_factors), sizeof(float));
-	int64_t n_blocks = count_blocks(n_items);
-	int64_t n_padded = n_blocks * BLOCK_ITEMS;
-	Layout layout;
-
-	layout.rows = add_array(0, 1, sizeof(LepItems));
-	layout.bounds = add_array(layout.rows, n_padded, row_size > 0 ? row_size : sizeof(uint64_t));
-	layout.bias = add_array(layout.bounds, n_blocks, sizeof(BlockBound));
-	layout.item_at = add_array(layout.bias, n_padded, sizeof(float));
-	layout.position_of = add_array(layout.item_at, n_items, sizeof(int32_t));
-	layout.total = add_array(layout.position_of, n_items, sizeof(int32_t));
-	return layout;
-}
-
-size_t
-lep_items_size(int32_t n_items, int n_factors)
-{
-	/* an arena's block takes two units more: its header and its alignment */
-	return lep_add_size(layout_of(n_items, n_factors).total, 2 * LEP_ALIGNMENT);
-}
-
-/* An upper bound of the norm of a padded row. */
-static double
-norm_above(const float *row, int stride)
-{
-	return stride == 0 ? 0 : sqrt(lep_kernels->dot_f64(row, row, stride)) * NORM_SLACK;
-}
-
-/*
- * Norms of the input rows into norms[].  The reference norm decides the order
- * only, never an answer.  Three times the items' root mean square was the best
- * of 0, 0.3, 1, 3 and infinity on power-law norms and biases (a query of the
- * worst case took 116 us, with 0.3 196, with infinity 162): rarely rated items
- * have small norms, the users who ask have not.
- */
-static LepStatus
-measure_norms(LepEnv *env, LepItems *items, const float *factors, float *norms)
-{
-	double sum = 0;
-
-	for (int64_t i = 0; i < items->n_items; i++)
-	{
-		double norm = norm_above(factors + i * items->stride, items->stride);
-
-		if (i % STOP_INTERVAL == 0 && lep_env_stopped(env))
-			return LEP_ERR_STOPPED;
-		norms[i] = (float) norm;
-		sum += norm * norm;
-	}
-	items->reference_norm = 3 * sqrt(sum / (items->n_items > 0 ? items->n_items : 1));
-	return LEP_OK;
-}
-
-/* A number whose ascending order is the descending order of floats. */
-static uint32_t
-descending_key(float value)
-{
-	uint32_t bits;
-
-	memcpy(&bits, &value, sizeof(bits));
-	return bits & 0x80000000u ? bits : ~bits & 0x7FFFFFFFu;
-}
-
-/*
- * Decide the order: descending bound of a user of the reference norm.  Sorts
- * pairs of (key, item) in the memory of the rows, with that of the two number
- * arrays, which are then filled from it, as scratch.
- */
-static LepStatus
-order_items(LepEnv *env, LepItems *items, const float *bias, const float *norms)
-{
-	uint64_t *pairs = (uint64_t *) items->rows;
-	uint64_t *spare = (uint64_t *) items->item_at;
-	float reference = (float) items->reference_norm;
-
-	for (int64_t i = 0; i < items->n_items; i++)
-		pairs[i] = (uint64_t) descending_key(bias[i] + reference * norms[i]) << 32 | (uint64_t) i;
-	if (lep_radix_sort(env, pairs, spare, items->n_items, 32, 64) != LEP_OK)
-		return LEP_ERR_STOPPED;
-	for (int64_t position = 0; position < items->n_items; position++)
-	{
-		if (position % STOP_INTERVAL == 0 && lep_env_stopped(env))
-			return LEP_ERR_STOPPED;
-		items->item_at[position] = (int32_t) (pairs[position] & 0xFFFFFFFFu);
-		items->position_of[items->item_at[position]] = (int32_t) position;
-	}
-	return LEP_OK;
-}
-
-static double
-larger(double a, double b)
-{
-	return a > b ? a : b;
-}
-
-/* Copy one item's row and bias to its place, and widen its block's bound. */
-static void
-place_item(LepItems *items, int64_t position, const float *bias, const float *factors)
-{
-	BlockBound *bound = &items->bounds[position / BLOCK_ITEMS];
-	int64_t item = items->item_at[position];
-	double b = bias[item];
-	double norm = 0;
-
-	items->bias[position] = bias[item];
-	if (items->stride > 0)
-	{
-		float *row = items->rows + position * items->stride;
-
-		memcpy(row, factors + item * items->stride, (size_t) items->stride * sizeof(float));
-		norm = norm_above(row, items->stride);
-	}
-	bound->max_norm = larger(bound->max_norm, norm);
-	bound->max_abs_bias = larger(bound->max_abs_bias, fabs(b));
-	bound->max_bias = larger(bound->max_bias, b);
-	bound->max_mixed = larger(bound->max_mixed, b + items->reference_norm * norm);
-}
-
-static LepStatus
-place_items(LepEnv *env, LepItems *items, const float *bias, const float *factors)
-{
-	int64_t n_padded = items->n_blocks * BLOCK_ITEMS;
-
-	for (int64_t b = 0; b < items->n_blocks; b++)
-		items->bounds[b] = (BlockBound){ 0, 0, -INFINITY, -INFINITY };
-	for (int64_t position = 0; position < items->n_items; position++)
-	{
-		if (position % STOP_INTERVAL == 0 && lep_env_stopped(env))
-			return LEP_ERR_STOPPED;
-		place_item(items, position, bias, factors);
-	}
-	for (int64_t position = items->n_items; position < n_padded; position++)
-		items->bias[position] = -INFINITY;
-	if (items->stride > 0)
-		memset(items->rows + (int64_t) items->n_items * items->stride, 0,
-			   (size_t) (n_padded - items->n_items) * (size_t) items->stride * sizeof(float));
-	return LEP_OK;
-}
-
-LepItems *
-lep_items_create(LepArena *arena, int32_t n_items, int n_factors, double mean, const float *bias,
-				 const float *factors)
-{
-	Layout layout = layout_of(n_items, n_factors);
-	char *memory = lep_arena_alloc(arena, 1, layout.total);
-	LepItems *items = (LepItems *) memory;
-	float *norms;
-
-	if (items == NULL)
-		return NULL;
-	items->n_items = n_items;
-	items->stride = lep_row_stride(n_factors);
-	items->n_blocks = count_blocks(n_items);
-	items->mean = mean;
-	items->rows = (float *) (memory + layout.rows);
-	items->bounds = (BlockBound *) (memory + layout.bounds);
-	items->bias = (float *) (memory + layout.bias);
-	items->item_at = (int32_t *) (memory + layout.item_at);
-	items->position_of = (int32_t *) (memory + layout.position_of);
-
-	norms = items->bias; /* until the biases come */
-	if (measure_norms(arena->env, items, factors, norms) != LEP_OK ||
-		order_items(arena->env, items, bias, norms) != LEP_OK ||
-		place_items(arena->env, items, bias, factors) != LEP_OK)
-	{
-		lep_arena_free(arena, items);
-		return NULL;
-	}
-	return items;
-}
-
-int32_t
-lep_items_count(const LepItems *items)
-{
-	return items->n_items;
-}
-
-int
-lep_items_stride(const LepItems *items)
-{
-	return items->stride;
-}
-
-float
-lep_items_bias(const LepItems *items, int32_t item)
-{
-	return items->bias[items->position_of[item]];
-}
-
-/* The row at a position, NULL where there are no factors. */
-static const float *
-row_at(const LepItems *items, int64_t position)
-{
-	return items->stride == 0 ? NULL : items->rows + position * items->stride;
-}
-
-const float *
-lep_items_row(const LepItems *items, int32_t item)
-{
-	return row_at(items, items->position_of[item]);
-}
 
 /* One query at work. */
 typedef struct Search
@@ -317,6 +50,8 @@ typedef struct Search
 	const float *user_row; /* NULL: all dot products are 0 */
 	double base;		   /* mean + user bias, as lep_score adds them */
 	double user_norm;	   /* at least the user row's */
+	double user_error;	   /* at least that of the codes */
+	LepCodeScan scan;	   /* with the user's codes */
 	uint8_t *allowed;	   /* bit per item, or NULL: look into exclude */
 	LepBest best;		   /* in the caller's array */
 	double threshold;	   /* a score below it, before rounding, cannot enter */
@@ -324,14 +59,13 @@ typedef struct Search
 
 /* Score an item exactly and keep it if it is among the best so far. */
 static void
-offer(Search *search, int64_t position)
+offer(Search *search, int32_t item)
 {
 	const LepItems *items = search->items;
 	const LepTopnQuery *query = search->query;
-	const float *row = search->user_row == NULL ? NULL : row_at(items, position);
-	LepTopnEntry entry = { items->item_at[position],
-						   lep_score(items->mean, query->user_bias, items->bias[position], query->user_row,
-									 row, items->stride) };
+	const float *row = search->user_row == NULL ? NULL : lep_items_row(items, item);
+	LepTopnEntry entry = { item, lep_score(items->mean, query->user_bias, items->bias[item], query->user_row,
+										   row, items->stride) };
 
 	lep_best_offer(&search->best, entry);
 	if (search->best.n_kept == search->best.n_wanted)
@@ -372,7 +106,7 @@ is_allowed(const Search *search, int32_t item)
 
 /* Can nothing in the block enter the list?  See (1) on top. */
 static double
-block_bound(const Search *search, const BlockBound *bound)
+block_bound(const Search *search, const LepBlockBound *bound)
 {
 	double reference = search->items->reference_norm;
 	double norm = search->user_norm;
@@ -389,18 +123,18 @@ block_bound(const Search *search, const BlockBound *bound)
 }
 
 /*
- * An item of the block whose float32 dot product plus bias is below this cannot
- * enter the list.  See (2) on top.
+ * An item of the block whose score in 8 bits, without the base, is below this
+ * cannot enter the list.  See (2) on top.
  */
 static float
-block_cut(const Search *search, const BlockBound *bound)
+block_cut(const Search *search, const LepBlockBound *bound)
 {
-	int stride = search->items->stride;
-	double product = search->user_norm * bound->max_norm;
+	double norm = bound->max_norm + bound->max_error;
+	double product = (search->user_norm + search->user_error) * norm;
 	double size = fabs(search->base) + bound->max_abs_bias + product;
-	double gamma = (stride / LEP_LANES + 5) * FLOAT_UNIT;
-	double margin = gamma * product + 2 * FLOAT_UNIT * (product + bound->max_abs_bias) +
-					(stride + 1) * FLOAT_TINY + DOUBLE_SLACK * size;
+	double coding = search->user_norm * bound->max_error + search->user_error * norm;
+	double margin = coding + 3 * FLOAT_UNIT * (product + bound->max_abs_bias) + (norm + 1) * FLOAT_TINY +
+					DOUBLE_SLACK * size;
 	double cut = search->threshold - search->base - margin;
 
 	if (!(product < FLOAT_SAFE))
@@ -408,38 +142,27 @@ block_cut(const Search *search, const BlockBound *bound)
 	return (float) (cut - fabs(cut) * (2 * FLOAT_UNIT)); /* rounding must not raise it */
 }
 
-/* How many of a block's sums are not below the cut; NaN is not. */
-static int
-count_hits(const float *restrict dots, const float *restrict bias, float cut)
-{
-	int hits = 0;
-
-	for (int i = 0; i < BLOCK_ITEMS; i++)
-		hits += !(dots[i] + bias[i] < cut);
-	return hits;
-}
-
 static void
 scan_block(Search *search, int64_t block)
 {
 	const LepItems *items = search->items;
-	const BlockBound *bound = &items->bounds[block];
-	int64_t first = block * BLOCK_ITEMS;
-	int64_t n = items->n_items - first < BLOCK_ITEMS ? items->n_items - first : BLOCK_ITEMS;
-	const float *bias = items->bias + first;
-	float cut = block_cut(search, bound);
-	float dots[BLOCK_ITEMS] = { 0 };
+	int64_t first = block * LEP_BLOCK_ITEMS;
+	LepCodeScan *scan = &search->scan;
+	uint64_t above;
 
-	if (search->user_row != NULL)
-		lep_kernels->dot_rows_f32(row_at(items, first), BLOCK_ITEMS, items->stride, search->user_row, dots);
-	if (count_hits(dots, bias, cut) == 0)
-		return;
-	for (int64_t i = 0; i < n; i++)
+	scan->codes = items->codes + first * items->n_groups * LEP_CODE_GROUP;
+	scan->scale = items->scale + first;
+	scan->bias = items->bias_at + first;
+	scan->cut = block_cut(search, &items->bounds[block]);
+	above = lep_kernels->codes_above(scan);
+	if (block == items->n_blocks - 1 && items->n_items % LEP_BLOCK_ITEMS != 0)
+		above &= (UINT64_C(1) << items->n_items % LEP_BLOCK_ITEMS) - 1;
+	for (; above != 0; above &= above - 1)
 	{
-		if (dots[i] + bias[i] < cut || !is_allowed(search, items->item_at[first + i]))
-			continue;
-		offer(search, first + i);
-		cut = block_cut(search, bound);
+		int32_t item = items->item_at[first + __builtin_ctzll(above)];
+
+		if (is_allowed(search, item))
+			offer(search, item);
 	}
 }
 
@@ -450,7 +173,7 @@ scan_items(Search *search)
 
 	for (int64_t block = 0; block < items->n_blocks; block++)
 	{
-		if (block % (STOP_INTERVAL / BLOCK_ITEMS) == 0 && lep_env_stopped(search->env))
+		if (block % (STOP_INTERVAL / LEP_BLOCK_ITEMS) == 0 && lep_env_stopped(search->env))
 			return LEP_ERR_STOPPED;
 		if (!(block_bound(search, &items->bounds[block]) < search->threshold))
 			scan_block(search, block);
@@ -469,7 +192,7 @@ scan_candidates(Search *search)
 		if (j % STOP_INTERVAL == 0 && lep_env_stopped(search->env))
 			return LEP_ERR_STOPPED;
 		if (is_allowed(search, query->candidates[j]))
-			offer(search, search->items->position_of[query->candidates[j]]);
+			offer(search, query->candidates[j]);
 	}
 	return LEP_OK;
 }
@@ -515,6 +238,22 @@ find_best(Search *search, LepArena *arena)
 	return status;
 }
 
+/* The user's row in 8 bits, into codes[stride]. */
+static void
+code_user(Search *search, int8_t *codes)
+{
+	int stride = search->items->stride;
+	LepCoded coded = lep_items_encode(search->user_row, stride, codes);
+
+	search->user_norm = lep_norm_above(search->user_row, stride);
+	search->user_error = coded.error;
+	search->scan.n_groups = search->items->n_groups;
+	search->scan.query = codes;
+	search->scan.query_scale = coded.scale;
+	for (int f = 0; f < stride; f++)
+		search->scan.query_sum += codes[f];
+}
+
 LepStatus
 lep_topn(LepEnv *env, const LepItems *items, const LepTopnQuery *query, LepTopnEntry *entries,
 		 int64_t *n_found)
@@ -527,6 +266,7 @@ lep_topn(LepEnv *env, const LepItems *items, const LepTopnQuery *query, LepTopnE
 					  .best = { .entries = entries,
 								.n_wanted = query->n < n_possible ? query->n : n_possible },
 					  .threshold = -INFINITY };
+	_Alignas(LEP_CODE_GROUP) int8_t codes[LEP_MAX_FACTORS];
 	LepArena arena;
 	LepStatus status;
 
@@ -536,7 +276,7 @@ lep_topn(LepEnv *env, const LepItems *items, const LepTopnQuery *query, LepTopnE
 	if (query->user_row != NULL && items->stride > 0)
 	{
 		search.user_row = query->user_row;
-		search.user_norm = norm_above(query->user_row, items->stride);
+		code_user(&search, codes);
 	}
 	lep_arena_init(&arena, env);
 	status = find_best(&search, &arena);
