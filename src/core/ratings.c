@@ -443,6 +443,7 @@ lep_ratings_finish(LepRatingsBuilder *builder, const LepOptions *options, LepRat
 	result->users = builder->users;
 	result->items = builder->items;
 	result->n_rows = builder->n_rows;
+	result->arena = arena;
 	status = decide(builder, options, result);
 	if (status != LEP_OK)
 		return status;
@@ -455,6 +456,15 @@ lep_ratings_finish(LepRatingsBuilder *builder, const LepOptions *options, LepRat
 	lep_arena_free(arena, builder);
 	*ratings = result;
 	return LEP_OK;
+}
+
+void
+lep_ratings_drop_times(LepRatings *ratings)
+{
+	if (!ratings->times_once || ratings->arena == NULL)
+		return;
+	lep_arena_free(ratings->arena, ratings->time);
+	ratings->time = NULL;
 }
 
 int64_t

@@ -70,6 +70,13 @@ typedef struct LepRatings
 	float min_rating; /* over n_ratings */
 	float max_rating;
 
+	/*
+	 * Set where nobody will ask for the times after the next training's split, which
+	 * may then drop them.
+	 */
+	bool times_once;
+	LepArena *arena; /* owns the arrays; NULL: not known */
+
 	/* bytes that reading and sorting would hold at the most, said before sorting */
 	size_t memory_estimate;
 } LepRatings;
@@ -112,6 +119,9 @@ extern void lep_ratings_set_day(LepRatingsBuilder *builder, double day);
  */
 extern LepStatus
 lep_ratings_finish(LepRatingsBuilder *builder, const LepOptions *options, LepRatings **ratings);
+
+/* Drop the times, if that is allowed (times_once). */
+extern void lep_ratings_drop_times(LepRatings *ratings);
 
 /* Ratings in a set of parts (LEP_PARTS_...). */
 extern int64_t lep_ratings_count(const LepRatings *ratings, unsigned parts);
