@@ -364,7 +364,8 @@ neighbors_size(const LepRatings *ratings, const LepCandidate *candidate)
 	bytes = lep_mul_size((size_t) candidate->solver->neighbors(ratings->n_items, &candidate->options),
 						 sizeof(int32_t) + sizeof(float));
 	bytes = lep_add_size(bytes, ((size_t) ratings->n_items + 1) * sizeof(int64_t));
-	return lep_add_size(bytes, lep_view_size(ratings->n_users, ratings->n_ratings));
+	bytes = lep_add_size(bytes, ((size_t) ratings->n_users + 1) * sizeof(int64_t));
+	return lep_add_size(bytes, lep_mul_size((size_t) ratings->n_ratings, sizeof(int32_t)));
 }
 
 static size_t
@@ -564,8 +565,8 @@ judging_size(const LepRatings *ratings, const LepCandidate *candidate, int n_thr
 
 /*
  * Bytes beside the ratings.  A fit with validation holds two models and the
- * solver's state, and the best model of the candidates before it; then the best is
- * looked at alone; a refit holds one model and a state on all ratings.
+ * solver's state, and the best model of the candidates before it, and for implicit
+ * feedback is judged so; then the best is looked at alone; a refit holds one model and a state on all ratings.
  */
 static size_t
 work_size(const LepRatings *ratings, const LepCandidate *candidates, int n, int n_threads)
@@ -596,11 +597,16 @@ work_size(const LepRatings *ratings, const LepCandidate *candidates, int n, int 
 						   solver->memory(&train, options, n_threads));
 		all.whole = true;
 		refit = lep_add_size(model, solver->memory(&all, options, n_threads));
+		if (ratings->feedback == LEP_FEEDBACK_IMPLICIT)
+		{
+			size_t judging = judging_size(ratings, &candidate, n_threads);
+
+			if (candidate.validates && options->validation_fraction > 0)
+				fit = lep_add_size(fit, judging);
+			peak = larger(peak, lep_add_size(model, judging));
+		}
 		peak = larger(peak, lep_add_size(held, fit));
 		peak = larger(peak, lep_add_size(model, residuals_size(ratings, options)));
-		if (ratings->feedback == LEP_FEEDBACK_IMPLICIT)
-			peak = larger(
-				peak, lep_add_size(lep_add_size(held, fit), judging_size(ratings, &candidate, n_threads)));
 		if (options->refit)
 			peak = larger(peak, refit);
 		held = larger(held, model);

@@ -412,8 +412,8 @@ test_memory_is_as_estimated(void)
 		CHECK_OK(solver->epoch(&env, state, 1, &rmse));
 		estimate = (double) solver->memory(&shape, &options, 1);
 		CHECK_CLOSE((double) (env.bytes_peak - before) / estimate, 1, 0.1);
-		CHECK(solver->memory(&(LepShape){ INT32_MAX, INT32_MAX, INT64_MAX / 2, 0, false, false }, &options, 1) >
-				  SIZE_MAX / 4 ||
+		CHECK(solver->memory(&(LepShape){ INT32_MAX, INT32_MAX, INT64_MAX / 2, 0, false, false }, &options,
+							 1) > SIZE_MAX / 4 ||
 			  !has_factors(a));
 		CHECK(solver->cost(&shape, &options) > 0);
 		lep_arena_drop(&arena);
