@@ -35,6 +35,7 @@ OBJS = \
 	src/core/ials.o \
 	src/core/ials_basis.o \
 	src/core/ials_rows.o \
+	src/core/id.o \
 	src/core/idmap.o \
 	src/core/implicit.o \
 	src/core/inspect.o \
@@ -68,6 +69,7 @@ OBJS = \
 	src/core/ranking_lists.o \
 	src/core/ratings.o \
 	src/core/ratings_cold.o \
+	src/core/ratings_merge.o \
 	src/core/ratings_sort.o \
 	src/core/rerank.o \
 	src/core/rng.o \

@@ -87,6 +87,29 @@ EXCEPTION WHEN configuration_limit_exceeded THEN
 END $$;
 RESET lepton.max_training_memory;
 
+-- what was taken at the most is what was said, within a tenth, factors and ids included
+SET client_min_messages = warning;
+CREATE TABLE data_memory AS SELECT u AS user_id, (u * 79 + k * 131) % 1009 AS item_id, (u * k) % 5 + 1 AS rating,
+	timestamptz '2024-01-01' + u * k * interval '1 min' AS rated_at
+FROM generate_series(1, 1000) u, generate_series(1, 150) k;
+SELECT name, algorithm, peak / estimate BETWEEN 0.9 AND 1.1 AS as_said, peak / n_ratings <= 24 AS within_24
+FROM (VALUES
+	('plain', 'SELECT user_id, item_id, rating FROM data_memory'),
+	('times', 'SELECT * FROM data_memory'),
+	('alike', 'SELECT user_id, item_id FROM data_memory'),
+	('text', 'SELECT ''user '' || user_id AS user_id, ''item '' || item_id AS item_id, rating, rated_at FROM data_memory'),
+	('uuid', 'SELECT md5(user_id::text)::uuid AS user_id, md5(item_id::text)::uuid AS item_id, rating, rated_at FROM data_memory'),
+	('many ids', 'SELECT n AS user_id, n % 40000 AS item_id, n % 5 AS rating FROM generate_series(1, 60000) n')) s(name, source),
+	(VALUES ('sgd', 'explicit'), ('als', 'explicit'), ('bayes', 'explicit'), ('ials', 'implicit'), ('walk', 'implicit')) a(wanted, feedback),
+	LATERAL lepton_train('data_' || translate(name, ' ', '_'), source, jsonb_build_object('algorithm', wanted, 'feedback', feedback) ||
+		CASE WHEN wanted <> 'walk' THEN '{"factors": 1, "epochs": 2}' ELSE '{}' END::jsonb) t,
+	LATERAL (SELECT (details ->> 'memory_peak')::float8 AS peak, (details ->> 'memory_estimate')::float8 AS estimate) m
+WHERE name = 'plain' OR (name, wanted) IN (('alike', 'ials'), ('times', 'sgd'), ('times', 'bayes'), ('text', 'sgd'), ('uuid', 'sgd'), ('many ids', 'sgd'))
+ORDER BY name, algorithm;
+SELECT count(lepton_drop(model::text)) FROM lepton_models WHERE model::text LIKE 'data\_%';
+DROP TABLE data_memory;
+RESET client_min_messages;
+
 SELECT lepton_drop('data');
 DROP VIEW data_odd;
 DROP TABLE data_ratings;

@@ -185,7 +185,9 @@ static LepStatus
 blend_start(LepArena *arena, const LepRatings *ratings, unsigned parts, const LepOptions *options,
 			void **state)
 {
-	LepShape shape = { ratings->n_users, ratings->n_items, ratings->n_ratings, ratings->n_lone, false };
+	LepShape shape = {
+		ratings->n_users, ratings->n_items, ratings->n_ratings, ratings->n_lone, false, false
+	};
 	Blend *blend = lep_arena_calloc(arena, 1, sizeof(Blend));
 	LepOptions part;
 	LepStatus status;

@@ -72,7 +72,7 @@ LepStatus
 lep_crossval_cost(const LepRatings *ratings, const LepOptions *given, const LepContestRules *rules,
 				  int n_folds, double *seconds, LepError *error)
 {
-	LepShape shape = { ratings->n_users, ratings->n_items, 0, 0, false };
+	LepShape shape = { ratings->n_users, ratings->n_items, 0, 0, false, false };
 	LepStatus status;
 
 	shape.n_ratings = (int64_t) ceil(train_share(given, n_folds) * (double) ratings->n_ratings);

@@ -15,7 +15,7 @@ typedef struct LepBlock
 	struct LepBlock *prev;
 	struct LepBlock *next;
 	void *raw;	 /* what the host gave */
-	size_t size; /* what the host was asked for */
+	size_t size; /* that count as held: what the host was asked for, or what is used of it */
 } LepBlock;
 
 /* The header fills one alignment unit, so the data behind it is aligned too. */
@@ -100,9 +100,27 @@ block_of(void *ptr)
 	return (LepBlock *) ((char *) ptr - BLOCK_HEADER);
 }
 
-static LepBlock *
-block_create(LepEnv *env, size_t size)
+/* Count so many more bytes as held, unless that is beyond the limit. */
+static LepStatus
+hold(LepEnv *env, size_t size)
 {
+	size_t held = lep_add_size(env->bytes_now, size);
+
+	if (env->max_bytes > 0 && held > env->max_bytes)
+		return lep_fail(&env->error, LEP_ERR_MEMORY_LIMIT, env->work, (double) held, 0,
+						(double) env->max_bytes);
+	env->bytes_now = held;
+	if (env->bytes_now > env->bytes_peak)
+		env->bytes_peak = env->bytes_now;
+	return LEP_OK;
+}
+
+/* A block of the arena with `size` bytes of the host's, of which `held` are counted. */
+static void *
+block_create(LepArena *arena, size_t size, size_t held)
+{
+	LepEnv *env = arena->env;
+	bool reserves = held < size && env->reserve != NULL;
 	void *raw;
 	LepBlock *block;
 
@@ -111,43 +129,69 @@ block_create(LepEnv *env, size_t size)
 		lep_fail(&env->error, LEP_ERR_MEMORY, NULL, (double) size, 0, 0);
 		return NULL;
 	}
-	if (env->max_bytes > 0 && lep_add_size(env->bytes_now, size) > env->max_bytes)
-	{
-		lep_fail(&env->error, LEP_ERR_MEMORY_LIMIT, env->work, (double) lep_add_size(env->bytes_now, size), 0,
-				 (double) env->max_bytes);
+	if (hold(env, held) != LEP_OK)
 		return NULL;
-	}
-	raw = env->alloc(env->host, size);
+	raw = reserves ? env->reserve(env->host, size) : env->alloc(env->host, size);
 	if (raw == NULL)
 	{
+		env->bytes_now -= held;
 		lep_fail(&env->error, LEP_ERR_MEMORY, NULL, (double) size, 0, 0);
 		return NULL;
 	}
 	block = (LepBlock *) (((uintptr_t) raw + LEP_ALIGNMENT - 1) & ~(uintptr_t) (LEP_ALIGNMENT - 1));
 	block->raw = raw;
-	block->size = size;
-	return block;
-}
-
-void *
-lep_arena_alloc(LepArena *arena, int64_t n, size_t size)
-{
-	LepEnv *env = arena->env;
-	size_t bytes = n < 0 ? SIZE_MAX : lep_mul_size((size_t) n, size);
-	LepBlock *block = block_create(env, lep_add_size(bytes, BLOCK_HEADER + LEP_ALIGNMENT));
-
-	if (block == NULL)
-		return NULL;
+	block->size = held;
 	block->prev = NULL;
 	block->next = arena->blocks;
 	if (arena->blocks != NULL)
 		arena->blocks->prev = block;
 	arena->blocks = block;
-
-	env->bytes_now += block->size;
-	if (env->bytes_now > env->bytes_peak)
-		env->bytes_peak = env->bytes_now;
 	return (char *) block + BLOCK_HEADER;
+}
+
+/* What an array takes beside its data. */
+#define BLOCK_EXTRA (BLOCK_HEADER + LEP_ALIGNMENT)
+
+static size_t
+array_size(int64_t n, size_t size)
+{
+	size_t bytes = n < 0 ? SIZE_MAX : lep_mul_size((size_t) n, size);
+
+	return lep_add_size(bytes, BLOCK_EXTRA);
+}
+
+void *
+lep_arena_alloc(LepArena *arena, int64_t n, size_t size)
+{
+	size_t bytes = array_size(n, size);
+
+	return block_create(arena, bytes, bytes);
+}
+
+void *
+lep_arena_reserve(LepArena *arena, int64_t n, size_t size)
+{
+	return block_create(arena, array_size(n, size), BLOCK_EXTRA);
+}
+
+LepStatus
+lep_arena_use(LepArena *arena, void *ptr, int64_t n, size_t size)
+{
+	LepEnv *env = arena->env;
+	LepBlock *block = block_of(ptr);
+	size_t bytes = array_size(n, size);
+
+	if (bytes > block->size)
+	{
+		LepStatus status = hold(env, bytes - block->size);
+
+		if (status != LEP_OK)
+			return status;
+	}
+	else
+		env->bytes_now -= block->size - bytes;
+	block->size = bytes;
+	return LEP_OK;
 }
 
 void *

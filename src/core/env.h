@@ -50,6 +50,8 @@ typedef struct LepEnv
 {
 	/* the host's memory: alloc returns NULL when there is none */
 	void *(*alloc)(void *host, size_t size);
+	/* the same for what is filled little by little: no page is taken before it is written; NULL: alloc does */
+	void *(*reserve)(void *host, size_t size);
 	void (*free)(void *host, void *ptr);
 	/* asked often (microseconds apart): must be cheap */
 	bool (*should_stop)(void *host);
@@ -92,6 +94,19 @@ extern void lep_arena_init(LepArena *arena, LepEnv *env);
  */
 extern void *lep_arena_alloc(LepArena *arena, int64_t n, size_t size);
 extern void *lep_arena_calloc(LepArena *arena, int64_t n, size_t size);
+
+/*
+ * The same for an array that is filled from its beginning, so that what is read
+ * can go as it comes: of it only what lep_arena_use() says is counted as held.
+ * Until then it is addresses, and a large block takes no memory.
+ */
+extern void *lep_arena_reserve(LepArena *arena, int64_t n, size_t size);
+
+/*
+ * From now on the first n elements of size bytes of a reserved array are in use,
+ * more or fewer than before.  LEP_ERR_MEMORY_LIMIT where that is too much.
+ */
+extern LepStatus lep_arena_use(LepArena *arena, void *ptr, int64_t n, size_t size);
 
 /* Give one block back before its arena goes; NULL is ignored. */
 extern void lep_arena_free(LepArena *arena, void *ptr);

@@ -354,6 +354,7 @@ gibbs_time_bins(const LepRatings *ratings, const LepOptions *options)
 const LepSolver lep_solver_bayes = {
 	.algorithm = LEP_ALGORITHM_BAYES,
 	.feedback = 1u << LEP_FEEDBACK_EXPLICIT,
+	.uses_time = true,
 	.iterative = true,
 	.samples = true,
 	.time_bins = gibbs_time_bins,

@@ -55,8 +55,9 @@
  * what Rendle et al. found for the Million Song Data (0.0014) and MovieLens 20M
  * (0.0036).  5 epochs: more gain nothing there.
  *
- * Memory: the ratings by user (unless all are used) and by item, 8 bytes each,
- * 8 more for confidences, the factors, and per thread two square matrices.
+ * Memory: the ratings by user (unless all are used) and by item, 8 bytes each, of
+ * which 4 become their confidences, or 4 where all are alike; where all are used 4
+ * for confidences by user; the factors, and per thread two square matrices.
  */
 #include "core/ials.h"
 
@@ -161,14 +162,19 @@ static size_t
 ials_memory(const LepShape *shape, const LepOptions *options, int n_threads)
 {
 	int k = (int) options->factors;
-	size_t bytes = lep_model_size(shape->n_users, shape->n_items, k); /* ridges for biases */
+	bool weighs = options->confidence != LEP_CONFIDENCE_NONE && !shape->alike;
+	size_t weights = lep_mul_size((size_t) shape->n_ratings, sizeof(float));
+	size_t views = lep_view_size(shape->n_items, shape->n_ratings);
+	size_t bytes;
 
 	if (!shape->whole)
-		bytes = lep_add_size(bytes, lep_view_size(shape->n_users, shape->n_ratings));
-	bytes = lep_add_size(bytes, lep_view_size(shape->n_items, shape->n_ratings));
-	if (options->confidence != LEP_CONFIDENCE_NONE)
-		bytes = lep_add_size(bytes, lep_mul_size((size_t) shape->n_ratings, 2 * sizeof(float)));
-	return lep_add_size(bytes, lep_ials_work_size(k, n_threads));
+		views = lep_add_size(views, lep_view_size(shape->n_users, shape->n_ratings) - (weighs ? 0 : weights));
+	else if (weighs)
+		views = lep_add_size(views, weights);
+	/* ridges for biases; the item view's ratings may have gone by then */
+	bytes = lep_add_size(views - (weighs ? 0 : weights), lep_model_size(shape->n_users, shape->n_items, k));
+	bytes = lep_add_size(bytes, lep_ials_work_size(k, n_threads));
+	return bytes > views ? bytes : views;
 }
 
 /*
@@ -206,13 +212,29 @@ fill_confidence(void *arg, int64_t task, int thread)
 		side->confidence[entry] = lep_implicit_confidence(&ials->rule, side->view.rating[entry]);
 }
 
-static LepStatus
-make_confidence(LepArena *arena, Ials *ials, LepIalsSide *side)
+/* Are all confidences 1, since all ratings are the same? */
+static bool
+is_alike(const Ials *ials, const LepRatings *ratings)
 {
-	if (ials->rule.confidence == LEP_CONFIDENCE_NONE)
+	return ials->rule.confidence == LEP_CONFIDENCE_NONE ||
+		   (ratings->min_rating == ratings->max_rating &&
+			lep_implicit_confidence(&ials->rule, ratings->min_rating) == 1);
+}
+
+/* In the place of the ratings where the view has a copy of them. */
+static LepStatus
+make_confidence(LepArena *arena, Ials *ials, const LepRatings *ratings, LepIalsSide *side)
+{
+	float *copied = side->view.rating == ratings->rating ? NULL : (float *) side->view.rating;
+
+	if (is_alike(ials, ratings))
+	{
+		lep_arena_free(arena, copied);
+		side->view.rating = NULL;
 		return LEP_OK;
+	}
 	ials->side = side;
-	side->confidence = lep_arena_alloc(arena, side->view.n, sizeof(float));
+	side->confidence = copied != NULL ? copied : lep_arena_alloc(arena, side->view.n, sizeof(float));
 	if (side->confidence == NULL)
 		return arena->env->error.status;
 	return lep_parallel_for(arena->env, count_chunks(side->view.n), fill_confidence, ials);
@@ -282,10 +304,8 @@ static LepStatus
 create_side(LepArena *arena, Ials *ials, LepIalsSide *side, int32_t n_others)
 {
 	LepEnv *env = arena->env;
-	LepStatus status = make_confidence(arena, ials, side);
+	LepStatus status;
 
-	if (status != LEP_OK)
-		return status;
 	side->ridge = lep_arena_alloc(arena, side->view.n_rows, sizeof(float));
 	side->factors = lep_arena_alloc(arena, (int64_t) side->view.n_rows * ials->stride, sizeof(float));
 	if (side->ridge == NULL || side->factors == NULL)
@@ -314,7 +334,11 @@ ials_start(LepArena *arena, const LepRatings *ratings, unsigned parts, const Lep
 	if (status == LEP_OK)
 		status = lep_view_by_user(arena, ratings, parts, &ials->users.view);
 	if (status == LEP_OK)
+		status = make_confidence(arena, ials, ratings, &ials->users);
+	if (status == LEP_OK)
 		status = lep_view_by_item(arena, ratings, parts, &ials->items.view);
+	if (status == LEP_OK)
+		status = make_confidence(arena, ials, ratings, &ials->items);
 	if (status == LEP_OK)
 		status = create_side(arena, ials, &ials->users, ratings->n_items);
 	if (status == LEP_OK)

@@ -372,16 +372,25 @@ lep_idmap_hash(const LepIdMap *map, int32_t row)
 	return lep_hash_bytes(bytes, sizeof(bytes));
 }
 
+/* Slots of a table for so many ids. */
+static int64_t
+table_capacity(int64_t ids)
+{
+	int64_t capacity = MIN_CAPACITY;
+
+	while (capacity / 3 * 2 < ids)
+		capacity *= 2;
+	return capacity;
+}
+
 /* A larger table with all rows in it, for `ids` ids. */
 static LepStatus
 table_grow(LepIdMap *map, int64_t ids)
 {
 	LepEnv *env = map->arena->env;
-	int64_t capacity = MIN_CAPACITY;
+	int64_t capacity = table_capacity(ids);
 	LepStatus status = LEP_OK;
 
-	while (capacity / 3 * 2 < ids)
-		capacity *= 2;
 	/* the old one goes first: it can be made again from the ids */
 	lep_arena_free(map->arena, map->table);
 	map->room = 0;
@@ -461,32 +470,6 @@ lep_idmap_add(LepIdMap *map, const LepId *ids, int n, int32_t *rows)
 	}
 	status = reserve(map, most < map->limit ? most : map->limit);
 	return status == LEP_OK ? map->ops->add(map, ids, n, rows) : status;
-}
-
-static int
-compare_bytes(const void *a, size_t a_len, const void *b, size_t b_len)
-{
-	int order = memcmp(a, b, a_len < b_len ? a_len : b_len);
-
-	if (order == 0)
-		return (a_len > b_len) - (a_len < b_len);
-	return order < 0 ? -1 : 1;
-}
-
-int
-lep_id_compare(LepIdKind kind, const LepId *a, const LepId *b)
-{
-	switch (kind)
-	{
-		case LEP_ID_TEXT:
-			return compare_bytes(a->v.text.data, (size_t) a->v.text.len, b->v.text.data,
-								 (size_t) b->v.text.len);
-		case LEP_ID_UUID:
-			return compare_bytes(a->v.uuid, 16, b->v.uuid, 16);
-		case LEP_ID_INT64:
-			break;
-	}
-	return (a->v.i64 > b->v.i64) - (a->v.i64 < b->v.i64);
 }
 
 static bool
@@ -690,6 +673,31 @@ sort_rows(LepIdMap *map, const uint8_t *keep, int32_t *new_row, LepArena *scratc
 	return move_entries(map, keys, n, new_row);
 }
 
+static size_t
+table_size(const LepIdMap *map)
+{
+	return map->table == NULL ? 0 : ((size_t) map->mask + 1) * sizeof(uint32_t);
+}
+
+size_t
+lep_idmap_size(const LepIdMap *map)
+{
+	return (size_t) map->entries * map->ops->entry_size + map->text_total + table_size(map);
+}
+
+size_t
+lep_idmap_sort_size(const LepIdMap *map)
+{
+	size_t n = (size_t) map->count;
+	size_t sorting = n * (2 * sizeof(SortKey) + map->ops->entry_size);
+	size_t held = table_size(map);
+	size_t after = (size_t) table_capacity(map->count) * sizeof(uint32_t);
+
+	/* the old table goes first, the new one comes last */
+	sorting = sorting > after ? sorting : after;
+	return sorting > held ? sorting - held : 0;
+}
+
 LepStatus
 lep_idmap_sort(LepIdMap *map, const uint8_t *keep, int32_t *new_row)
 {
@@ -705,70 +713,4 @@ lep_idmap_sort(LepIdMap *map, const uint8_t *keep, int32_t *new_row)
 	status = sort_rows(map, keep, new_row, &scratch);
 	lep_arena_drop(&scratch);
 	return status == LEP_OK ? table_grow(map, map->count) : status;
-}
-
-/* Decimal digits of an integer into text[21]; the length. */
-static size_t
-int64_text(int64_t value, char *text)
-{
-	char digits[20];
-	uint64_t rest = value < 0 ? 0 - (uint64_t) value : (uint64_t) value;
-	size_t n = 0;
-	size_t len = 0;
-
-	do
-	{
-		digits[n++] = (char) ('0' + rest % 10);
-		rest /= 10;
-	} while (rest > 0);
-	if (value < 0)
-		text[len++] = '-';
-	while (n > 0)
-		text[len++] = digits[--n];
-	return len;
-}
-
-/* A uuid as 8-4-4-4-12 hexadecimal digits into text[36]; the length. */
-static size_t
-uuid_text(const uint8_t *uuid, char *text)
-{
-	size_t len = 0;
-
-	for (int b = 0; b < 16; b++)
-	{
-		if (b == 4 || b == 6 || b == 8 || b == 10)
-			text[len++] = '-';
-		text[len++] = "0123456789abcdef"[uuid[b] >> 4];
-		text[len++] = "0123456789abcdef"[uuid[b] & 15];
-	}
-	return len;
-}
-
-void
-lep_id_text(LepIdKind kind, const LepId *id, char *text, size_t size)
-{
-	char buffer[40];
-	const char *from = buffer;
-	size_t len = 0;
-
-	if (kind == LEP_ID_INT64)
-		len = int64_text(id->v.i64, buffer);
-	else if (kind == LEP_ID_UUID)
-		len = uuid_text(id->v.uuid, buffer);
-	else
-	{
-		from = id->v.text.data;
-		len = (size_t) id->v.text.len;
-	}
-	if (len < size)
-	{
-		memcpy(text, from, len);
-		text[len] = '\0';
-		return;
-	}
-	len = size - 4;
-	while (len > 0 && ((unsigned char) from[len] & 0xC0) == 0x80)
-		len--;
-	memcpy(text, from, len);
-	memcpy(text + len, "...", 4);
 }

@@ -79,6 +79,12 @@ extern uint64_t lep_idmap_hash(const LepIdMap *map, int32_t row);
  */
 extern LepStatus lep_idmap_sort(LepIdMap *map, const uint8_t *keep, int32_t *new_row);
 
+/* Bytes that it will take beyond what is held, at most. */
+extern size_t lep_idmap_sort_size(const LepIdMap *map);
+
+/* Bytes that the map holds. */
+extern size_t lep_idmap_size(const LepIdMap *map);
+
 /* -1, 0 or 1: the order of lep_idmap_sort. */
 extern int lep_id_compare(LepIdKind kind, const LepId *a, const LepId *b);
 

@@ -19,9 +19,6 @@
 #define FACTOR_SECONDS	 6e-11
 #define NEIGHBOR_SECONDS 25e-9
 
-/* Bytes per id of an id map, text aside. */
-#define ID_BYTES 24
-
 int
 lep_plan_epochs(const LepSolver *solver, const LepOptions *options)
 {
@@ -31,8 +28,9 @@ lep_plan_epochs(const LepSolver *solver, const LepOptions *options)
 static LepShape
 shape_of(const LepRatings *ratings, double fraction)
 {
-	LepShape shape = { ratings->n_users, ratings->n_items, 0, ratings->n_lone, false };
+	LepShape shape = { ratings->n_users, ratings->n_items, 0, ratings->n_lone, false, false };
 
+	shape.alike = ratings->min_rating == ratings->max_rating;
 	shape.n_ratings = (int64_t) ceil(fraction * (double) ratings->n_ratings);
 	return shape;
 }
@@ -366,7 +364,8 @@ neighbors_size(const LepRatings *ratings, const LepCandidate *candidate)
 	bytes = lep_mul_size((size_t) candidate->solver->neighbors(ratings->n_items, &candidate->options),
 						 sizeof(int32_t) + sizeof(float));
 	bytes = lep_add_size(bytes, ((size_t) ratings->n_items + 1) * sizeof(int64_t));
-	return lep_add_size(bytes, lep_view_size(ratings->n_users, ratings->n_ratings));
+	bytes = lep_add_size(bytes, ((size_t) ratings->n_users + 1) * sizeof(int64_t));
+	return lep_add_size(bytes, lep_mul_size((size_t) ratings->n_ratings, sizeof(int32_t)));
 }
 
 static size_t
@@ -503,17 +502,26 @@ lep_plan_candidates(const LepRatings *ratings, const LepOptions *given, LepCandi
 	return first_failure;
 }
 
-/* The ratings themselves, with their id maps (text ids aside). */
+/* The ratings themselves, with their id maps. */
 static size_t
-ratings_size(const LepRatings *ratings)
+ratings_size(const LepRatings *ratings, bool with_time)
 {
-	size_t row =
-		sizeof(int32_t) + sizeof(float) + sizeof(uint8_t) + (ratings->time != NULL ? sizeof(int64_t) : 0);
-	size_t ids = (size_t) ratings->n_users + (size_t) ratings->n_items;
+	size_t row = sizeof(int32_t) + sizeof(float) + sizeof(uint8_t) + (with_time ? sizeof(int64_t) : 0);
 	size_t bytes = lep_mul_size((size_t) ratings->n_ratings, row);
 
 	bytes = lep_add_size(bytes, ((size_t) ratings->n_users + 1) * sizeof(int64_t));
-	return lep_add_size(bytes, ids * ID_BYTES);
+	return lep_add_size(bytes, lep_add_size(lep_idmap_size(ratings->users), lep_idmap_size(ratings->items)));
+}
+
+bool
+lep_plan_uses_time(const LepCandidate *candidates, int n)
+{
+	for (int c = 0; c < n; c++)
+	{
+		if (candidates[c].planned && candidates[c].solver->uses_time)
+			return true;
+	}
+	return false;
 }
 
 static size_t
@@ -557,8 +565,8 @@ judging_size(const LepRatings *ratings, const LepCandidate *candidate, int n_thr
 
 /*
  * Bytes beside the ratings.  A fit with validation holds two models and the
- * solver's state, and the best model of the candidates before it; then the best is
- * looked at alone; a refit holds one model and a state on all ratings.
+ * solver's state, and the best model of the candidates before it, and for implicit
+ * feedback is judged so; then the best is looked at alone; a refit holds one model and a state on all ratings.
  */
 static size_t
 work_size(const LepRatings *ratings, const LepCandidate *candidates, int n, int n_threads)
@@ -589,11 +597,16 @@ work_size(const LepRatings *ratings, const LepCandidate *candidates, int n, int 
 						   solver->memory(&train, options, n_threads));
 		all.whole = true;
 		refit = lep_add_size(model, solver->memory(&all, options, n_threads));
+		if (ratings->feedback == LEP_FEEDBACK_IMPLICIT)
+		{
+			size_t judging = judging_size(ratings, &candidate, n_threads);
+
+			if (candidate.validates && options->validation_fraction > 0)
+				fit = lep_add_size(fit, judging);
+			peak = larger(peak, lep_add_size(model, judging));
+		}
 		peak = larger(peak, lep_add_size(held, fit));
 		peak = larger(peak, lep_add_size(model, residuals_size(ratings, options)));
-		if (ratings->feedback == LEP_FEEDBACK_IMPLICIT)
-			peak = larger(
-				peak, lep_add_size(lep_add_size(held, fit), judging_size(ratings, &candidate, n_threads)));
 		if (options->refit)
 			peak = larger(peak, refit);
 		held = larger(held, model);
@@ -606,12 +619,17 @@ lep_plan_memory(const LepRatings *ratings, const LepOptions *given, int n_thread
 {
 	LepCandidate candidates[LEP_MAX_TRIALS];
 	LepError error;
+	bool has_time = ratings->time != NULL;
+	bool keeps_time;
 	int n;
 
 	if (lep_plan_candidates(ratings, given, candidates, &n, &error) != LEP_OK)
 		return 0;
 	lep_plan_choose(ratings, candidates, n, candidates[0].options.validation_fraction > 0);
-	return lep_add_size(ratings_size(ratings), work_size(ratings, candidates, n, n_threads));
+	keeps_time = has_time && (!ratings->times_once || lep_plan_uses_time(candidates, n));
+	return larger(
+		ratings_size(ratings, has_time),
+		lep_add_size(ratings_size(ratings, keeps_time), work_size(ratings, candidates, n, n_threads)));
 }
 
 double

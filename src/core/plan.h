@@ -104,9 +104,13 @@ extern LepStatus lep_plan_candidates(const LepRatings *ratings, const LepOptions
  */
 extern void lep_plan_choose(const LepRatings *ratings, LepCandidate *candidates, int n, bool validation);
 
+/* Does anything that is planned read the ratings' times? */
+extern bool lep_plan_uses_time(const LepCandidate *candidates, int n);
+
 /*
  * Bytes that training will hold at its peak, the ratings included, for the
- * most demanding candidate.
+ * most demanding candidate.  What was held before, to read and sort, is in
+ * ratings->memory_estimate.
  */
 extern size_t lep_plan_memory(const LepRatings *ratings, const LepOptions *given, int n_threads);
 

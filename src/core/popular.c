@@ -146,6 +146,7 @@ popular_export_model(LepEnv *env, void *state, LepModel *model)
 const LepSolver lep_solver_popular = {
 	.algorithm = LEP_ALGORITHM_POPULAR,
 	.feedback = 1u << LEP_FEEDBACK_IMPLICIT,
+	.uses_time = true,
 	.iterative = false,
 	.has_step = false,
 	.adapt = NULL,

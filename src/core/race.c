@@ -22,7 +22,9 @@ lep_race_judge(LepEnv *env, const LepRatings *ratings, const LepModel *model, Le
 static LepShape
 shape_of(const LepRatings *ratings)
 {
-	LepShape shape = { ratings->n_users, ratings->n_items, ratings->n_ratings, ratings->n_lone, false };
+	LepShape shape = {
+		ratings->n_users, ratings->n_items, ratings->n_ratings, ratings->n_lone, false, false
+	};
 
 	return shape;
 }

@@ -4,10 +4,9 @@
  *
  * Phases: add (ids to numbers in order of arrival, rows to chunks); finish:
  * decide feedback and the rule for duplicates from what was seen of all rows,
- * renumber by id, sort, merge, drop the cold (ratings_sort.h), copy into
- * arrays of the exact size.
+ * renumber by id, sort, merge, drop the cold (ratings_sort.h).
  *
- * Memory: chunks are an eighth of what was read before, so that at most 1/8 is
+ * Memory: chunks are a sixteenth of what was read before, so that at most 1/16 is
  * unused and nothing is ever copied to grow.  Chunks and id maps are the
  * builder's arena's; a phase's scratch memory is dropped with it.
  * One thread; lep_ratings_count and lep_ratings_user are read only.
@@ -23,6 +22,9 @@
 #define MIN_CHUNK 1024
 #define MAX_CHUNK (256 * 1024)
 
+/* A chunk is at most such a part of what was read before: so much may be unused. */
+#define CHUNK_SHARE 16
+
 /* Ratings look like counts beyond this maximum, if so many percent are ones. */
 #define COUNTS_MAX	   10
 #define COUNTS_PERCENT 25
@@ -37,6 +39,7 @@ struct LepRatingsBuilder
 	LepRowChunk *last;
 	bool allow_few; /* users and items */
 	double day;
+	size_t memory_estimate; /* of what was and will be held */
 
 	/* of all rows */
 	int64_t n_rows;
@@ -90,17 +93,20 @@ chunk_create(LepRatingsBuilder *builder)
 	size_t row_size = 2 * sizeof(int32_t) + (shape->has_rating ? sizeof(float) : 0) +
 					  (shape->has_time ? sizeof(int64_t) : 0);
 	int64_t capacity = MIN_CHUNK;
+	size_t size;
 	LepRowChunk *chunk;
 	char *data;
 
-	while (capacity < MAX_CHUNK && capacity * 2 <= builder->n_rows / 8)
+	while (capacity < MAX_CHUNK && capacity * 2 <= builder->n_rows / CHUNK_SHARE)
 		capacity *= 2;
-	/* the header takes the place of a few rows; arrays stay aligned to 8 */
-	chunk = lep_arena_alloc(builder->arena, 1, sizeof(LepRowChunk) + (size_t) capacity * row_size);
+	/* arrays stay aligned to 8 */
+	size = sizeof(LepRowChunk) + (size_t) capacity * row_size;
+	chunk = lep_arena_alloc(builder->arena, 1, size);
 	if (chunk == NULL)
 		return builder->arena->env->error.status;
 	memset(chunk, 0, sizeof(*chunk));
 	chunk->capacity = capacity;
+	chunk->size = size;
 	data = (char *) (chunk + 1);
 	if (shape->has_time)
 	{
@@ -266,27 +272,48 @@ decide(const LepRatingsBuilder *builder, const LepOptions *options, LepRatings *
 	return LEP_OK;
 }
 
-/* Chunks to rows by user id, then item id. */
+/* So many bytes will be held for a moment. */
+static void
+note_estimate(LepRatingsBuilder *builder, size_t bytes)
+{
+	builder->memory_estimate = bytes > builder->memory_estimate ? bytes : builder->memory_estimate;
+}
+
+/* Renumber one side by id. */
 static LepStatus
-sort_rows(LepRatingsBuilder *builder, LepRows *rows)
+sort_ids(LepRatingsBuilder *builder, LepIdMap *ids, int32_t *new_row)
+{
+	note_estimate(builder, lep_add_size(builder->arena->env->bytes_now, lep_idmap_sort_size(ids)));
+	return lep_idmap_sort(ids, NULL, new_row);
+}
+
+/* Chunks to rows by user id, then item id, one of each pair. */
+static LepStatus
+sort_rows(LepRatingsBuilder *builder, LepDuplicates rule, LepRows *rows)
 {
 	LepArena *scratch = rows->scratch;
 	int32_t *new_user;
 	int32_t *new_item;
+	size_t peak = 0;
 	LepStatus status;
 
-	rows->n = builder->n_rows;
 	rows->n_users = lep_idmap_count(builder->users);
 	rows->n_items = lep_idmap_count(builder->items);
 	new_user = lep_arena_alloc(scratch, rows->n_users, sizeof(int32_t));
 	new_item = lep_arena_alloc(scratch, rows->n_items, sizeof(int32_t));
 	if (new_user == NULL || new_item == NULL)
 		return scratch->env->error.status;
-	status = lep_idmap_sort(builder->users, NULL, new_user);
+	status = sort_ids(builder, builder->users, new_user);
 	if (status == LEP_OK)
-		status = lep_idmap_sort(builder->items, NULL, new_item);
+		status = sort_ids(builder, builder->items, new_item);
 	if (status == LEP_OK)
-		status = lep_rows_sort(builder->arena, builder->first, new_user, new_item, rows);
+	{
+		LepSortInput input = { builder->first, builder->n_rows, new_user,	   new_item,
+							   rule,		   builder->users,	builder->items };
+
+		status = lep_rows_sort(&input, rows, &peak);
+	}
+	note_estimate(builder, peak);
 	lep_arena_free(scratch, new_user);
 	lep_arena_free(scratch, new_item);
 	return status;
@@ -305,43 +332,47 @@ check_enough(LepEnv *env, const LepRows *rows, int least)
 	return LEP_OK;
 }
 
-/* The arrays of ratings, of the exact size, from rows. */
+/* The smallest and the largest rating. */
 static LepStatus
-copy_rows(LepArena *arena, const LepRows *rows, LepRatings *ratings)
+find_range(LepEnv *env, LepRatings *ratings)
 {
-	LepEnv *env = arena->env;
-
-	ratings->n_users = rows->n_users;
-	ratings->n_items = rows->n_items;
-	ratings->n_ratings = rows->n;
-	ratings->user_start = lep_arena_alloc(arena, (int64_t) rows->n_users + 1, sizeof(int64_t));
-	ratings->item = lep_arena_alloc(arena, rows->n, sizeof(int32_t));
-	ratings->rating = lep_arena_alloc(arena, rows->n, sizeof(float));
-	ratings->part = lep_arena_alloc(arena, rows->n, 1);
-	if (rows->time != NULL)
-		ratings->time = lep_arena_alloc(arena, rows->n, sizeof(int64_t));
-	if (ratings->user_start == NULL || ratings->item == NULL || ratings->rating == NULL ||
-		ratings->part == NULL || (rows->time != NULL && ratings->time == NULL))
-		return env->error.status;
-
-	memcpy(ratings->user_start, rows->user_start, ((size_t) rows->n_users + 1) * sizeof(int64_t));
-	ratings->min_rating = rows->row[0].rating;
-	ratings->max_rating = rows->row[0].rating;
-	for (int64_t j = 0; j < rows->n; j++)
+	ratings->min_rating = ratings->rating[0];
+	ratings->max_rating = ratings->rating[0];
+	for (int64_t j = 0; j < ratings->n_ratings; j++)
 	{
-		float rating = rows->row[j].rating;
+		float rating = ratings->rating[j];
 
 		if (lep_rows_stop(env, j))
 			return LEP_ERR_STOPPED;
-		ratings->item[j] = rows->row[j].other;
-		ratings->rating[j] = rating;
-		ratings->part[j] = LEP_PART_TRAIN;
-		if (rows->time != NULL)
-			ratings->time[j] = rows->time[j];
 		ratings->min_rating = rating < ratings->min_rating ? rating : ratings->min_rating;
 		ratings->max_rating = rating > ratings->max_rating ? rating : ratings->max_rating;
 	}
 	return LEP_OK;
+}
+
+/* Rows as ratings, all of the train part. */
+static LepStatus
+take_rows(LepArena *arena, const LepRows *rows, LepRatings *ratings)
+{
+	ratings->n_users = rows->n_users;
+	ratings->n_items = rows->n_items;
+	ratings->n_ratings = rows->n;
+	ratings->user_start = rows->user_start;
+	ratings->item = rows->item;
+	ratings->rating = rows->rating;
+	ratings->time = rows->time;
+	ratings->part = lep_arena_alloc(arena, rows->n, 1);
+	if (ratings->part == NULL)
+		return arena->env->error.status;
+	for (int64_t j = 0; j < rows->n; j += LEP_STOP_ROWS)
+	{
+		int64_t n = rows->n - j < LEP_STOP_ROWS ? rows->n - j : LEP_STOP_ROWS;
+
+		if (lep_env_stopped(arena->env))
+			return LEP_ERR_STOPPED;
+		memset(ratings->part + j, LEP_PART_TRAIN, (size_t) n);
+	}
+	return find_range(arena->env, ratings);
 }
 
 /* Users and items with one rating. */
@@ -375,10 +406,10 @@ finish(LepRatingsBuilder *builder, const LepOptions *options, LepArena *scratch,
 	LepRows rows = { 0 };
 	LepStatus status;
 
+	rows.arena = builder->arena;
 	rows.scratch = scratch;
-	status = sort_rows(builder, &rows);
-	if (status == LEP_OK)
-		status = lep_rows_merge(&rows, ratings->duplicates, builder->users, builder->items);
+	note_estimate(builder, scratch->env->bytes_now);
+	status = sort_rows(builder, ratings->duplicates, &rows);
 	if (status != LEP_OK)
 		return status;
 	ratings->n_merged = builder->n_rows - rows.n;
@@ -391,8 +422,9 @@ finish(LepRatingsBuilder *builder, const LepOptions *options, LepArena *scratch,
 	if (status != LEP_OK)
 		return status;
 	ratings->n_cold -= rows.n;
-	status = copy_rows(builder->arena, &rows, ratings);
 	lep_arena_drop(scratch);
+	status = take_rows(builder->arena, &rows, ratings);
+	ratings->memory_estimate = builder->memory_estimate;
 	return status == LEP_OK ? count_lone(scratch, ratings) : status;
 }
 
@@ -411,6 +443,7 @@ lep_ratings_finish(LepRatingsBuilder *builder, const LepOptions *options, LepRat
 	result->users = builder->users;
 	result->items = builder->items;
 	result->n_rows = builder->n_rows;
+	result->arena = arena;
 	status = decide(builder, options, result);
 	if (status != LEP_OK)
 		return status;
@@ -423,6 +456,15 @@ lep_ratings_finish(LepRatingsBuilder *builder, const LepOptions *options, LepRat
 	lep_arena_free(arena, builder);
 	*ratings = result;
 	return LEP_OK;
+}
+
+void
+lep_ratings_drop_times(LepRatings *ratings)
+{
+	if (!ratings->times_once || ratings->arena == NULL)
+		return;
+	lep_arena_free(ratings->arena, ratings->time);
+	ratings->time = NULL;
 }
 
 int64_t

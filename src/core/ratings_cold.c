@@ -14,6 +14,8 @@
  */
 #include "core/ratings_sort.h"
 
+#include <string.h>
+
 /* Users or items: the side that loses ratings. */
 typedef struct Side
 {
@@ -90,7 +92,7 @@ view_by_item(const LepRows *rows, Side *item, int32_t *user_of)
 	{
 		if (lep_rows_stop(env, j))
 			return LEP_ERR_STOPPED;
-		item->start[rows->row[j].other + 2]++;
+		item->start[rows->item[j] + 2]++;
 	}
 	status = lep_rows_sum_up(env, item->start, (int64_t) item->n + 1);
 	if (status != LEP_OK)
@@ -101,7 +103,7 @@ view_by_item(const LepRows *rows, Side *item, int32_t *user_of)
 		{
 			if (lep_rows_stop(env, j))
 				return LEP_ERR_STOPPED;
-			user_of[item->start[rows->row[j].other + 1]++] = u;
+			user_of[item->start[rows->item[j] + 1]++] = u;
 		}
 	}
 	return LEP_OK;
@@ -120,7 +122,7 @@ peel(const LepRows *rows, Side *user, Side *item, const int32_t *user_of)
 			int32_t u = user->stack[--user->n_stack];
 
 			for (int64_t j = user->start[u]; j < user->start[u + 1]; j++)
-				lose_one(item, rows->row[j].other);
+				lose_one(item, rows->item[j]);
 			work += user->start[u + 1] - user->start[u];
 		}
 		if (item->n_stack > 0)
@@ -177,14 +179,14 @@ close_up(LepRows *rows, const int32_t *new_user, const int32_t *new_item)
 			rows->user_start[new_user[u]] = out;
 		for (int64_t j = begin; j < end; j++)
 		{
-			int32_t i = new_item[rows->row[j].other];
+			int32_t i = new_item[rows->item[j]];
 
 			if (lep_rows_stop(rows->scratch->env, j))
 				return LEP_ERR_STOPPED;
 			if (new_user[u] < 0 || i < 0)
 				continue;
-			rows->row[out].other = i;
-			rows->row[out].rating = rows->row[j].rating;
+			rows->item[out] = i;
+			rows->rating[out] = rows->rating[j];
 			if (rows->time != NULL)
 				rows->time[out] = rows->time[j];
 			out++;
@@ -195,12 +197,51 @@ close_up(LepRows *rows, const int32_t *new_user, const int32_t *new_item)
 	return LEP_OK;
 }
 
+/*
+ * An array of n elements that has had room for many more, in a block of its own
+ * size; NULL without memory.
+ */
+static void *
+fit_array(LepArena *arena, void *array, int64_t n, size_t size)
+{
+	void *fitted = lep_arena_alloc(arena, n, size);
+
+	if (fitted == NULL)
+		return NULL;
+	memcpy(fitted, array, (size_t) n * size);
+	lep_arena_free(arena, array);
+	return fitted;
+}
+
+/*
+ * Give back what the arrays have for ratings that are gone.  One after the other,
+ * and only if an eighth has gone, so that it takes less than sorting did.
+ */
+static LepStatus
+fit_arrays(LepRows *rows, int64_t n_before)
+{
+	LepArena *arena = rows->arena;
+
+	if (rows->n > n_before - n_before / 8)
+		return LEP_OK;
+	rows->item = fit_array(arena, rows->item, rows->n, sizeof(int32_t));
+	rows->rating = rows->item == NULL ? NULL : fit_array(arena, rows->rating, rows->n, sizeof(float));
+	if (rows->rating != NULL && rows->time != NULL)
+	{
+		rows->time = fit_array(arena, rows->time, rows->n, sizeof(int64_t));
+		if (rows->time == NULL)
+			return arena->env->error.status;
+	}
+	return rows->rating == NULL ? arena->env->error.status : LEP_OK;
+}
+
 /* Renumber both sides and the ratings. */
 static LepStatus
 renumber(LepRows *rows, const Side *user, const Side *item, LepIdMap *users, LepIdMap *items)
 {
 	int32_t *new_user = lep_arena_alloc(rows->scratch, user->n, sizeof(int32_t));
 	int32_t *new_item = lep_arena_alloc(rows->scratch, item->n, sizeof(int32_t));
+	int64_t n_before = rows->n;
 	LepStatus status;
 
 	if (new_user == NULL || new_item == NULL)
@@ -215,7 +256,7 @@ renumber(LepRows *rows, const Side *user, const Side *item, LepIdMap *users, Lep
 	rows->n_users = lep_idmap_count(users);
 	rows->n_items = lep_idmap_count(items);
 	rows->user_start[rows->n_users] = rows->n;
-	return LEP_OK;
+	return fit_arrays(rows, n_before);
 }
 
 LepStatus

@@ -3,12 +3,11 @@
  *		The steps between rows as they were read and ratings; used by
  *		ratings.c alone.
  *
- * lep_rows_sort: chunks of rows -> rows by user, then item.
- * lep_rows_merge: the same pair twice -> one row.
+ * lep_rows_sort: chunks of rows -> ratings by user, then item, one of each pair
+ * (lep_rows_merge, ratings_merge.c).
  * lep_rows_drop_cold (ratings_cold.c): users and items with too few ratings go.
  *
- * All memory is the caller's scratch arena's.  Each asks the host whether to
- * stop every LEP_STOP_ROWS rows.
+ * Each asks the host whether to stop every LEP_STOP_ROWS rows.
  */
 #ifndef LEP_RATINGS_SORT_H
 #define LEP_RATINGS_SORT_H
@@ -37,30 +36,54 @@ typedef struct LepRowChunk
 	struct LepRowChunk *next;
 	int64_t n;
 	int64_t capacity;
+	size_t size;   /* bytes of the block */
 	int32_t *user; /* [capacity], rows of the id maps */
 	int32_t *item;
 	float *rating; /* NULL: all 1 */
 	int64_t *time; /* or NULL */
 } LepRowChunk;
 
-/* A row within the rows of one user (or item): the other side and the rating. */
-typedef struct LepRow
-{
-	int32_t other;
-	float rating;
-} LepRow;
-
-/* Rows by user, then item. */
+/* Ratings by user, then item: what becomes a LepRatings. */
 typedef struct LepRows
 {
-	LepArena *scratch; /* owns the arrays */
+	LepArena *arena;   /* owns the arrays; the chunks' too */
+	LepArena *scratch; /* for what a step needs */
 	int32_t n_users;
 	int32_t n_items;
 	int64_t n;
 	int64_t *user_start; /* [n_users + 1] */
-	LepRow *row;		 /* [n], other: the item */
-	int64_t *time;		 /* [n], or NULL */
+	int32_t *item;		 /* [n], as the next two reserved for more, in use for n */
+	float *rating;
+	int64_t *time; /* or NULL */
 } LepRows;
+
+/* A row on its way from the chunks to ratings, by the new numbers. */
+typedef struct LepEntry
+{
+	int32_t user;
+	int32_t item;
+	float rating;
+} LepEntry;
+
+/* Some of them. */
+typedef struct LepEntries
+{
+	int64_t n;
+	LepEntry *row; /* [n] */
+	int64_t *time; /* [n], or NULL */
+} LepEntries;
+
+/* What lep_rows_sort is given. */
+typedef struct LepSortInput
+{
+	LepRowChunk *chunks;
+	int64_t n;				 /* rows in them */
+	const int32_t *new_user; /* the chunks' numbers -> those of rows */
+	const int32_t *new_item;
+	LepDuplicates rule;	   /* not AUTO */
+	const LepIdMap *users; /* for the texts of errors */
+	const LepIdMap *items;
+} LepSortInput;
 
 /* n zeros in arena; NULL, with the error set, without memory or when stopped. */
 extern int64_t *lep_rows_zeros(LepArena *arena, int64_t n);
@@ -69,23 +92,23 @@ extern int64_t *lep_rows_zeros(LepArena *arena, int64_t n);
 extern LepStatus lep_rows_sum_up(LepEnv *env, int64_t *start, int64_t n);
 
 /*
- * Sort the rows of all chunks and free each chunk as soon as it has been read.
- * new_user and new_item turn the chunks' numbers into those of rows, of which
- * there are n_users and n_items.  The order among rows of one pair is open.
+ * Sort the rows of all chunks, make one of the rows of each pair, and free each
+ * chunk as soon as it has been read.  rows->arena, scratch, n_users and n_items are
+ * given, the rest is set.  *peak: bytes that will be held at the most, said before
+ * they are taken.
  */
-extern LepStatus lep_rows_sort(LepArena *arena, LepRowChunk *chunks, const int32_t *new_user,
-							   const int32_t *new_item, LepRows *rows);
+extern LepStatus lep_rows_sort(const LepSortInput *input, LepRows *rows, size_t *peak);
 
 /*
- * Make one row of the rows of each pair, by a rule that is not AUTO, with the
- * newest of their times.  Sums and means are taken in double precision in the
- * order of (time, rating), so they depend on the set alone.  LAST takes the
- * mean of the rows of the newest time.  The first pair in order that is there
- * twice is LEP_ERR_DUPLICATE for rule ERROR; LEP_ERR_RATING_RANGE for a sum that
- * a float cannot hold.  The maps give the texts of errors.
+ * Append the ratings of entries, which are sorted by user and item and belong to
+ * the users behind those that are there: one of each pair, with the newest of their
+ * times.  Sums and means are taken in double precision in the order of (time,
+ * rating), so they depend on the set alone.  LAST takes the mean of the rows of the
+ * newest time.  The first pair in order that is there twice is LEP_ERR_DUPLICATE for
+ * rule ERROR; LEP_ERR_RATING_RANGE for a sum that a float cannot hold.  The order
+ * among entries of one pair is open, and changed.
  */
-extern LepStatus
-lep_rows_merge(LepRows *rows, LepDuplicates rule, const LepIdMap *users, const LepIdMap *items);
+extern LepStatus lep_rows_merge(const LepSortInput *input, LepEntries *entries, LepRows *rows);
 
 /*
  * Drop the ratings of users with fewer than min_user and of items with fewer

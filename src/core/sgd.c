@@ -425,7 +425,7 @@ create_arrays(LepArena *arena, Sgd *sgd)
 {
 	const LepRatings *ratings = sgd->ratings;
 	int64_t n_blocks;
-	LepShape shape = { ratings->n_users, ratings->n_items, sgd->moments.n, 0, false };
+	LepShape shape = { ratings->n_users, ratings->n_items, sgd->moments.n, 0, false, false };
 	Grid grid = make_grid(&shape, sgd->stride);
 
 	if (create_side(arena, &sgd->users, ratings->n_users, sgd->stride) != LEP_OK ||

@@ -27,6 +27,7 @@ typedef struct LepShape
 	int64_t n_ratings;
 	int64_t n_lone; /* users and items with one rating, of all ratings */
 	bool whole;		/* all ratings that there are: the view by user is no copy */
+	bool alike;		/* all ratings are the same */
 } LepShape;
 
 typedef struct LepSolver
@@ -46,6 +47,8 @@ typedef struct LepSolver
 	 * Made of others (option parts): auto makes it of the best that ran before.
 	 */
 	bool follows;
+
+	bool uses_time; /* reads the ratings' times, which are needed for the split otherwise */
 
 	/* Bins of time that the model will have, at most; NULL: none. */
 	int (*time_bins)(const LepRatings *ratings, const LepOptions *options);

@@ -611,7 +611,11 @@ split_ratings(Training *training)
 {
 	LepStatus status = lep_split(training->env, training->ratings, &training->candidates[0].options);
 
-	return status == LEP_OK ? count_parts(training) : status;
+	if (status == LEP_OK)
+		status = count_parts(training);
+	if (status == LEP_OK && !lep_plan_uses_time(training->candidates, training->n_candidates))
+		lep_ratings_drop_times(training->ratings);
+	return status;
 }
 
 static void

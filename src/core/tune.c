@@ -245,8 +245,12 @@ estimate_costs(const Planning *planning)
 	for (int rung = 1; rung <= plan->n_rungs; rung++)
 	{
 		double share = share_of(plan->n_rungs, rung);
-		LepShape shape = { (int32_t) ceil(share * ratings->n_users), ratings->n_items,
-						   (int64_t) ceil(share * (double) planning->n_train), 0, false };
+		LepShape shape = { (int32_t) ceil(share * ratings->n_users),
+						   ratings->n_items,
+						   (int64_t) ceil(share * (double) planning->n_train),
+						   0,
+						   false,
+						   false };
 
 		planning->references[rung - 1] = lep_contest_references_cost(ratings, &shape, work->rules.wanted);
 		for (int t = 0; t < work->n_trials; t++)

@@ -537,7 +537,8 @@ put_plan(Inspection *x)
 	char *left_out;
 	char *planned;
 	double cost = lep_plan_cost(x->work.ratings, &x->options);
-	size_t memory = lep_plan_memory(x->work.ratings, &x->options, lpg_settings_threads());
+	size_t training = lep_plan_memory(x->work.ratings, &x->options, lpg_settings_threads());
+	size_t memory = Max(training, x->work.ratings->memory_estimate);
 	int n;
 
 	lpg_experiment_check(

@@ -2,6 +2,12 @@
  * pgenv.c
  *		Memory contexts and interrupts for the engine; what its estimates are worth saying.
  *
+ * Large blocks are mappings of their own, which the context unmaps when it is
+ * reset.  From malloc they may come out of the heap, where what is given back stays
+ * with the process: a training that sorts piece by piece would hold its rows twice.
+ * They are asked for in huge pages, since sorts and gathers go all over them, and
+ * since each page costs a fault.
+ *
  * should_stop asks for an orderly end (workers joined, LEP_ERR_STOPPED returned)
  * where a cancel or a termination is pending; the caller's
  * CHECK_FOR_INTERRUPTS then says which.  Other interrupts are processed here, at
@@ -10,6 +16,8 @@
  * the workers.
  */
 #include "postgres.h"
+
+#include <sys/mman.h>
 
 #include "miscadmin.h"
 #include "storage/pmsignal.h"
@@ -20,19 +28,119 @@
 /* An estimate from which on a NOTICE says how long it will take. */
 #define SECONDS_WORTH_A_NOTICE 10.0
 
+/*
+ * What is reserved gets huge pages from this size on: there is only what is written
+ * of it, but one page that is not full.
+ */
+#define HUGE_RESERVED (32 * 1024 * 1024)
+
+/* Only Linux knows huge pages by advice; elsewhere advice that changes nothing. */
+#ifdef MADV_HUGEPAGE
+#define ADVICE_HUGE	  MADV_HUGEPAGE
+#define ADVICE_SINGLE MADV_NOHUGEPAGE
+#else
+#define ADVICE_HUGE	  MADV_NORMAL
+#define ADVICE_SINGLE MADV_NORMAL
+#endif
+
+/* Blocks from this size on are mappings. */
+#define MAPPED_BYTES (128 * 1024)
+
+/*
+ * A mapping, known to the context.  A callback cannot be taken back, so this stays
+ * after the block has gone, until the context is reset.
+ */
+typedef struct Mapping
+{
+	MemoryContextCallback callback;
+	void *start; /* NULL: given back */
+	size_t size;
+} Mapping;
+
+/* In front of each block. */
+typedef struct BlockHead
+{
+	Mapping *mapping; /* NULL: the block is the context's */
+	uint64 unused;	  /* what follows is aligned as palloc aligns */
+} BlockHead;
+
+/* MemoryContextCallbackFunction */
+static void
+unmap(void *arg)
+{
+	Mapping *mapping = arg;
+
+	if (mapping->start != NULL)
+		(void) munmap(mapping->start, mapping->size);
+	mapping->start = NULL;
+}
+
+static BlockHead *
+map_block(MemoryContext context, size_t size, int advice)
+{
+	Mapping *mapping = MemoryContextAllocExtended(context, sizeof(Mapping), MCXT_ALLOC_NO_OOM);
+	void *start;
+
+	if (mapping == NULL)
+		return NULL;
+	start = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (start == MAP_FAILED)
+	{
+		pfree(mapping);
+		return NULL;
+	}
+	/* a kernel without huge pages says so, and does without */
+	(void) madvise(start, size, advice);
+	mapping->start = start;
+	mapping->size = size;
+	mapping->callback.func = unmap;
+	mapping->callback.arg = mapping;
+	MemoryContextRegisterResetCallback(context, &mapping->callback);
+	((BlockHead *) start)->mapping = mapping;
+	return start;
+}
+
+static void *
+take_block(MemoryContext context, size_t size, int advice)
+{
+	BlockHead *head;
+
+	if (size > MaxAllocHugeSize - sizeof(BlockHead))
+		return NULL;
+	size += sizeof(BlockHead);
+	if (size >= MAPPED_BYTES)
+		head = map_block(context, size, advice);
+	else
+	{
+		head = MemoryContextAllocExtended(context, size, MCXT_ALLOC_NO_OOM);
+		if (head != NULL)
+			head->mapping = NULL;
+	}
+	return head == NULL ? NULL : head + 1;
+}
+
 static void *
 context_alloc(void *host, size_t size)
 {
-	if (!AllocHugeSizeIsValid(size))
-		return NULL;
-	return MemoryContextAllocExtended((MemoryContext) host, size, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+	return take_block(host, size, ADVICE_HUGE);
+}
+
+static void *
+context_reserve(void *host, size_t size)
+{
+	return take_block(host, size, size < HUGE_RESERVED ? ADVICE_SINGLE : ADVICE_HUGE);
 }
 
 static void
 context_free(void *host, void *ptr)
 {
+	BlockHead *head = (BlockHead *) ptr - 1;
+
 	(void) host;
-	pfree(ptr);
+	if (head->mapping != NULL)
+		unmap(head->mapping);
+	else
+		pfree(head);
 }
 
 static bool
@@ -56,6 +164,7 @@ lpg_env_init(LepEnv *env, MemoryContext context)
 {
 	memset(env, 0, sizeof(*env));
 	env->alloc = context_alloc;
+	env->reserve = context_reserve;
 	env->free = context_free;
 	env->should_stop = should_stop;
 	env->host = context;

@@ -165,6 +165,7 @@ read_source(Training *t)
 	t->read_seconds = wall_seconds() - begin;
 	begin = wall_seconds();
 	lpg_check(lep_ratings_finish(t->source.builder, &t->options, &t->ratings), &t->env.error);
+	t->ratings->times_once = true;
 	t->sort_seconds = wall_seconds() - begin;
 }
 
@@ -446,7 +447,8 @@ build_details(const Training *t)
 	add_trials(t, &json);
 	add_curve(t, &json);
 	add_timings(t, &json);
-	lpg_json_int(&json, "memory_estimate", (int64) t->result.memory_estimate);
+	lpg_json_int(&json, "memory_estimate",
+				 (int64) Max(t->result.memory_estimate, t->ratings->memory_estimate));
 	lpg_json_int(&json, "memory_peak", (int64) t->env.bytes_peak);
 	lpg_json_text(&json, "kernel", lep_kernel_level_name(lep_kernels->level));
 	lpg_json_int(&json, "threads", t->env.n_threads);

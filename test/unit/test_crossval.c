@@ -204,7 +204,7 @@ test_plans_what_folds_cost(void)
 	for (int s = 0; s < 3; s++)
 	{
 		LepOptions options;
-		LepShape all = { ratings->n_users, ratings->n_items, ratings->n_ratings, 0, false };
+		LepShape all = { ratings->n_users, ratings->n_items, ratings->n_ratings, 0, false, false };
 		double whole;
 		double seconds;
 

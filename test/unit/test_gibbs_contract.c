@@ -205,7 +205,7 @@ check_memory(const Sample *sample, LepImplicit implicit, int64_t factors, bool w
 	CHECK_OK(lep_options_set_int(&options, "factors", factors, &env.error));
 	CHECK_OK(lep_options_set_int(&options, "epochs", 1, &env.error)); /* so that it is no burn-in */
 	CHECK_OK(lep_options_resolve(&options, LEP_ALGORITHM_BAYES, &options, &env.error));
-	shape = (LepShape){ ratings->n_users, ratings->n_items, ratings->n_ratings, 0, whole };
+	shape = (LepShape){ ratings->n_users, ratings->n_items, ratings->n_ratings, 0, whole, false };
 	before = env.bytes_now;
 	env.bytes_peak = before;
 	CHECK_OK(solver->start(&arena, ratings, LEP_PARTS_TRAIN, &options, &state));

@@ -660,7 +660,7 @@ static void
 test_defaults_follow_the_data(void)
 {
 	const LepSolver *solver = lep_solver_get(LEP_ALGORITHM_IALS);
-	LepShape shape = { 100, 600, 1000, 0, true };
+	LepShape shape = { 100, 600, 1000, 0, true, false };
 	LepOptions given;
 	LepOptions options;
 	LepError error;
@@ -696,7 +696,7 @@ static void
 test_cost(void)
 {
 	const LepSolver *solver = lep_solver_get(LEP_ALGORITHM_IALS);
-	LepShape shape = { 1000, 500, 30000, 0, true };
+	LepShape shape = { 1000, 500, 30000, 0, true, false };
 	LepOptions one;
 	LepOptions ten;
 	LepError error;

@@ -405,15 +405,15 @@ test_memory_is_as_estimated(void)
 		ratings->part[0] = LEP_PART_TEST; /* so that views are copies */
 		lep_options_init(&options);
 		CHECK_OK(lep_options_resolve(&options, a, &options, &env.error));
-		shape = (LepShape){ ratings->n_users, ratings->n_items, ratings->n_ratings, 0, false };
+		shape = (LepShape){ ratings->n_users, ratings->n_items, ratings->n_ratings, 0, false, false };
 		before = env.bytes_now;
 		env.bytes_peak = before;
 		CHECK_OK(solver->start(&arena, ratings, LEP_PARTS_TRAIN, &options, &state));
 		CHECK_OK(solver->epoch(&env, state, 1, &rmse));
 		estimate = (double) solver->memory(&shape, &options, 1);
 		CHECK_CLOSE((double) (env.bytes_peak - before) / estimate, 1, 0.1);
-		CHECK(solver->memory(&(LepShape){ INT32_MAX, INT32_MAX, INT64_MAX / 2, 0, false }, &options, 1) >
-				  SIZE_MAX / 4 ||
+		CHECK(solver->memory(&(LepShape){ INT32_MAX, INT32_MAX, INT64_MAX / 2, 0, false, false }, &options,
+							 1) > SIZE_MAX / 4 ||
 			  !has_factors(a));
 		CHECK(solver->cost(&shape, &options) > 0);
 		lep_arena_drop(&arena);
