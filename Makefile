@@ -53,6 +53,7 @@ OBJS = \
 	src/core/neighbor_rows.o \
 	src/core/neighbors.o \
 	src/core/normal.o \
+	src/core/option_table.o \
 	src/core/options.o \
 	src/core/plan.o \
 	src/core/pool.o \
