@@ -26,6 +26,7 @@ typedef struct LpgPublication
 	Datum options; /* jsonb, as given */
 	Datum metrics; /* jsonb */
 	int64 keep;
+	bool live; /* users' ratings are to be told from later ones */
 } LpgPublication;
 
 /*

@@ -35,6 +35,7 @@
 #include "pg/folding.h"
 #include "pg/interval.h"
 #include "pg/jsonbuild.h"
+#include "pg/live.h"
 #include "pg/optjson.h"
 #include "pg/pgenv.h"
 #include "pg/publish.h"
@@ -57,6 +58,7 @@ typedef struct Training
 	LpgSource source;
 	LepRatings *ratings;
 	LepTrainResult result;
+	LpgLiveChoice live;
 
 	bool has_prior;
 	LepFoldinPrior prior; /* of new users, explicit feedback */
@@ -322,6 +324,8 @@ add_serving(const Training *t, LpgJson *details)
 	lpg_json_real(&json, "max", m->max_score);
 	lpg_json_int(&json, "unknown", t->result.options.unknown);
 	lpg_json_bool(&json, "exclude_seen", t->result.options.exclude_seen);
+	if (t->live.on)
+		lpg_json_bool(&json, "live", true);
 	if (t->result.levels.n > 0)
 		add_levels(&t->result.levels, &json);
 	lpg_json_end(&json);
@@ -453,6 +457,7 @@ build_details(const Training *t)
 	lpg_json_text(&json, "kernel", lep_kernel_level_name(lep_kernels->level));
 	lpg_json_int(&json, "threads", t->env.n_threads);
 	lpg_json_text(&json, "search_path", namespace_search_path);
+	lpg_live_to_json(&t->live, &t->options, &t->source.shape, &json);
 	lpg_interval_to_json(&t->result.model, &t->result.intervals, &json);
 	lpg_times_to_json(&t->result.model, t->source.time_unit, &json);
 	if (t->has_rule)
@@ -475,6 +480,14 @@ init_training(Training *t)
 	lep_arena_init(&t->arena, &t->env);
 }
 
+/* Users whose rows have changed must be told from their rows, if the model has factors. */
+static void
+settle_live(Training *t)
+{
+	lpg_live_settle(&t->live, t->result.model.n_factors == 0 || t->has_prior || t->has_rule, t->name);
+	t->result.options.live = t->live.on;
+}
+
 /* Write what was trained; the row's values. */
 static void
 publish(Training *t, Datum *values, bool *nulls)
@@ -486,6 +499,7 @@ publish(Training *t, Datum *values, bool *nulls)
 	p->ratings = t->ratings;
 	p->result = &t->result;
 	p->keep = t->options.keep;
+	p->live = t->live.on;
 	p->metrics = build_metrics(t);
 	lpg_publish_factors(p, values, nulls);
 	t->write_seconds = wall_seconds() - begin;
@@ -532,9 +546,11 @@ train_and_publish(FunctionCallInfo fcinfo, Datum options)
 	init_training(t);
 
 	lock_target(t);
+	lpg_live_choose(t->source_text, &t->options, &t->live);
 	read_source(t);
 	notice_assumptions(t);
 	train(t);
+	settle_live(t);
 	publish(t, values, nulls);
 	MemoryContextDelete(t->context);
 
