@@ -17,6 +17,7 @@ OBJS = \
 	src/core/baseline.o \
 	src/core/best.o \
 	src/core/blend.o \
+	src/core/checksum.o \
 	src/core/contest.o \
 	src/core/cooccur.o \
 	src/core/cpu.o \
@@ -50,6 +51,9 @@ OBJS = \
 	src/core/linalg.o \
 	src/core/metrics.o \
 	src/core/model.o \
+	src/core/modelbytes.o \
+	src/core/modelbytes_load.o \
+	src/core/modelbytes_write.o \
 	src/core/neighbor_rows.o \
 	src/core/neighbors.o \
 	src/core/normal.o \
