@@ -54,6 +54,7 @@ OBJS = \
 	src/core/neighbor_rows.o \
 	src/core/neighbors.o \
 	src/core/normal.o \
+	src/core/option_table.o \
 	src/core/options.o \
 	src/core/plan.o \
 	src/core/pool.o \
@@ -121,6 +122,7 @@ OBJS = \
 	src/pg/times.o \
 	src/pg/topn.o \
 	src/pg/train.o \
+	src/pg/training.o \
 	src/pg/tune.o \
 	src/pg/users.o
 
