@@ -5,6 +5,7 @@
 #   make test                               everything; ends with "N passed, N failed"
 #   make unit                               the engine's tests alone: needs no server
 #   make lint, sanitize, bench, format
+#   make counts                             bench/counts.txt anew: instructions of the hot paths
 #
 # test, demo, lint, sanitize and bench first install by apt what is missing.
 
@@ -179,7 +180,7 @@ $(INSTALL_SCRIPT_SQL): $(SQL_PARTS) src/sql/join.sh Makefile lepton.control
 
 export PG_CONFIG
 
-.PHONY: unit test demo bench lint sanitize format print-pg-flags print-sql-parts print-objs
+.PHONY: unit test demo bench counts lint sanitize format print-pg-flags print-sql-parts print-objs
 
 unit:
 	$(MAKE) --no-print-directory -C test/unit check
@@ -192,6 +193,9 @@ demo:
 
 bench:
 	@bench/run.sh
+
+counts:
+	@bench/counts.sh renew
 
 lint:
 	@tools/lint
