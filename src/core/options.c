@@ -390,10 +390,10 @@ void
 lep_option_copy(LepOptions *to, const LepOptions *from, int i)
 {
 	static const size_t sizes[] = {
-		[LEP_OPTION_INT] = sizeof(int64_t),		 [LEP_OPTION_REAL] = sizeof(double),
-		[LEP_OPTION_BOOL] = sizeof(bool),		 [LEP_OPTION_ENUM] = sizeof(int),
-		[LEP_OPTION_TEXT] = LEP_OPTION_TEXT_LEN, [LEP_OPTION_RANGE] = 2 * sizeof(double),
-		[LEP_OPTION_PAIR] = 2 * sizeof(double),	 [LEP_OPTION_PARTS] = sizeof(const LepParts *),
+		[LEP_OPTION_INT] = sizeof(int64_t),		   [LEP_OPTION_REAL] = sizeof(double),
+		[LEP_OPTION_BOOL] = sizeof(bool),		   [LEP_OPTION_ENUM] = sizeof(int),
+		[LEP_OPTION_TEXT] = LEP_OPTION_TEXT_LEN,   [LEP_OPTION_RANGE] = 2 * sizeof(double),
+		[LEP_OPTION_PAIR] = 2 * sizeof(double),	   [LEP_OPTION_PARTS] = sizeof(const LepParts *),
 		[LEP_OPTION_QUERY] = sizeof(const char *),
 	};
 

@@ -146,7 +146,7 @@ typedef struct LiveSource
 	int64 generation;
 
 	MemoryContext context; /* of all below */
-	char *text; /* of the source, as training options have it */
+	char *text;			   /* of the source, as training options have it */
 	char *search_path;
 	LepOptions options; /* columns, and how rows are merged */
 	SPIPlanPtr plan;	/* NULL: not made yet */
@@ -218,8 +218,7 @@ read_details(Jsonb *details, LiveSource *source)
 	if (!read_option(details, "live", "user_column", options) ||
 		!read_option(details, "live", "item_column", options) ||
 		!read_option(details, NULL, "feedback", options) ||
-		!read_option(details, NULL, "duplicates", options) ||
-		!lpg_jsonread_member(details, "live", &live))
+		!read_option(details, NULL, "duplicates", options) || !lpg_jsonread_member(details, "live", &live))
 		return false;
 	if (!read_option(details, "live", "rating_column", options))
 		options->rating_column[0] = '\0';
@@ -293,20 +292,26 @@ live_error_callback(void *arg)
 			   read->handle->name);
 }
 
-/* What does not find its tables, or may not read them, can be helped. */
+/* What does not find its tables, or may not read them, can be helped.  A hint that is there stays. */
 static void
 rethrow_with_hint(MemoryContext context)
 {
+	static char help[] =
+		"The model reads its source when it is asked, as its owner. SET lepton.live = off to have it answer "
+		"as it was trained, or train it again with option \"live\" false.";
 	ErrorData *error;
 	int category;
 
 	MemoryContextSwitchTo(context);
 	error = CopyErrorData();
 	category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
-	if (error->hint == NULL && (category == ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION ||
-								category == ERRCODE_INVALID_SCHEMA_NAME))
-		error->hint = "The model reads its source when it is asked, as its owner. SET lepton.live = off to "
-					  "have it answer as it was trained, or train it again with option \"live\" false.";
+	if (category == ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION || category == ERRCODE_INVALID_SCHEMA_NAME)
+	{
+		if (error->hint == NULL)
+			error->hint = help;
+		else if (error->detail == NULL)
+			error->detail = help;
+	}
 	FlushErrorState();
 	ReThrowError(error);
 }
@@ -389,7 +394,8 @@ check_kinds(const LiveRead *read)
 		return;
 	ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
 					errmsg("the source of model \"%s\" has other ids than the model now", read->handle->name),
-					errhint("Train the model again, under another name.")));
+					errhint("SET lepton.live = off to have it answer as it was trained, or train it again "
+							"under another name.")));
 }
 
 /* Her ratings now, merged, and which user of them she is; NULL if she has none. */

@@ -28,7 +28,7 @@
 typedef struct LpgLiveChoice
 {
 	bool on;
-	bool given;		/* by the options */
+	bool given;			/* by the options */
 	const char *source; /* a relation's name qualified and quoted, or the query */
 } LpgLiveChoice;
 
@@ -65,7 +65,6 @@ typedef struct LpgPerson
  * floats, zero.  wants_seen: seen is asked for; new_seen is filled in only where
  * she was read anew.
  */
-extern void
-lpg_live_find(LpgHandle *handle, const LepId *id, bool wants_seen, float *row, LpgPerson *person);
+extern void lpg_live_find(LpgHandle *handle, const LepId *id, bool wants_seen, float *row, LpgPerson *person);
 
 #endif /* LPG_LIVE_H */

@@ -250,8 +250,7 @@ lpg_options_given_to_json(const LepOptions *options, StringInfo buffer)
 static const char *const type_names[] = {
 	[LEP_OPTION_INT] = "integer",  [LEP_OPTION_REAL] = "real",	   [LEP_OPTION_BOOL] = "boolean",
 	[LEP_OPTION_ENUM] = "word",	   [LEP_OPTION_TEXT] = "name",	   [LEP_OPTION_RANGE] = "range",
-	[LEP_OPTION_PAIR] = "numbers", [LEP_OPTION_PARTS] = "objects",
-	[LEP_OPTION_QUERY] = "query",
+	[LEP_OPTION_PAIR] = "numbers", [LEP_OPTION_PARTS] = "objects", [LEP_OPTION_QUERY] = "query",
 };
 
 /* The default of an option as it would be written. */
@@ -265,7 +264,8 @@ standard_as_text(int i, LepAlgorithm algorithm)
 	{
 		case LEP_OPTION_BOOL:
 			return pstrdup(option->standard_text != NULL ? option->standard_text
-						   : standard != 0 ? "true" : "false");
+						   : standard != 0				 ? "true"
+														 : "false");
 		case LEP_OPTION_ENUM:
 			return pstrdup(option->words[(int) standard]);
 		case LEP_OPTION_TEXT:

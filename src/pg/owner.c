@@ -93,12 +93,10 @@ lpg_owner_check_rows(Relation model)
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("rows of model \"%s\" may be written by %s, so its source is not read as its owner",
 					RelationGetRelationName(model),
-					grantee == ACL_ID_PUBLIC
-						? "everybody"
-						: psprintf("role \"%s\"", GetUserNameFromId(grantee, false))),
+					grantee == ACL_ID_PUBLIC ? "everybody"
+											 : psprintf("role \"%s\"", GetUserNameFromId(grantee, false))),
 			 errdetail("Whoever writes them chooses what is run with the owner's rights."),
-			 errhint("REVOKE INSERT, UPDATE ON %s.",
-					 lpg_registry_qualified_name(RelationGetRelid(model)))));
+			 errhint("REVOKE INSERT, UPDATE ON %s.", lpg_registry_qualified_name(RelationGetRelid(model)))));
 }
 
 static void
@@ -111,8 +109,8 @@ void
 lpg_owner_enter(Oid owner, const char *search_path, LpgOwnerSaved *saved)
 {
 	GetUserIdAndSecContext(&saved->user, &saved->sec_context);
-	SetUserIdAndSecContext(owner, saved->sec_context | SECURITY_LOCAL_USERID_CHANGE |
-									  SECURITY_RESTRICTED_OPERATION);
+	SetUserIdAndSecContext(owner,
+						   saved->sec_context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 	saved->nestlevel = NewGUCNestLevel();
 	set_locally("search_path", search_path);
 	if (!XactReadOnly)

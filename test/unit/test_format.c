@@ -23,7 +23,7 @@ static const uint8_t golden_seen[] = {
 };
 
 /* the same items with a digest */
-static const uint8_t golden_digest[] = { 'L', 'E',  'P',  'S',  2, 4, 0, 0, 0, 0, 0, 0x80,
+static const uint8_t golden_digest[] = { 'L',  'E',	 'P',  'S',	 2, 4, 0, 0, 0, 0, 0, 0x80,
 										 0x01, 0x9D, 0x9B, 0x01, 8, 7, 6, 5, 4, 3, 2, 1 };
 
 /* the same items with the weights 1, -2, 0.125, 0.5 */
