@@ -55,6 +55,9 @@ estimate_size(const LpgVersion *version)
 		size = lep_add_size(size, lep_foldin_size(version->n_factors));
 	if (version->has_neighbors)
 		size = lep_add_size(size, lep_mul_size(version->n_neighbors, sizeof(int32) + sizeof(float)));
+	if (version->has_neighbors)
+		size = lep_add_size(size, lep_add_size(lep_neighbors_scratch_size(version->n_items),
+											   (Size) version->n_items * sizeof(LepTopnEntry)));
 	if (has_order(version))
 		size = lep_add_size(size, (Size) version->n_items * BYTES_PER_ORDERED);
 	return size;
@@ -476,6 +479,19 @@ lpg_cache_keep_folding(LpgItems *items, LpgFolding *folding, MemoryContext conte
 	MemoryContextSetParent(context, items->context);
 	items->folding = folding;
 	items->env.bytes_now = lep_add_size(items->env.bytes_now, bytes);
+}
+
+LepServeScratch *
+lpg_cache_scratch(LpgItems *items)
+{
+	LepServeScratch *scratch;
+
+	if (items->scratch != NULL)
+		return items->scratch;
+	scratch = alloc_kept(items, 1, sizeof(LepServeScratch));
+	lpg_check(lep_serve_scratch(&items->arena, &items->served, scratch), &items->env.error);
+	items->scratch = scratch;
+	return scratch;
 }
 
 void

@@ -28,11 +28,12 @@ typedef struct LpgFolding LpgFolding; /* folding.h */
 
 typedef struct LpgItems
 {
-	LepServed served;	 /* factors, biases, neighbours; item number = row of ids */
-	LepItems *items;	 /* the served one's */
-	LepIdMap *ids;		 /* item ids; their order is the numbers' order */
-	int32 *n_ratings;	 /* [n_items] that each had in training */
-	LpgFolding *folding; /* NULL: not asked for yet, or none */
+	LepServed served;		  /* factors, biases, neighbours; item number = row of ids */
+	LepItems *items;		  /* the served one's */
+	LepIdMap *ids;			  /* item ids; their order is the numbers' order */
+	int32 *n_ratings;		  /* [n_items] that each had in training */
+	LpgFolding *folding;	  /* NULL: not asked for yet, or none */
+	LepServeScratch *scratch; /* NULL: no list asked for yet */
 
 	/* what an entry is known by */
 	Oid model;
@@ -75,6 +76,9 @@ extern void lpg_cache_at_commit(void);
 
 /* Keep this, which lives in the context, with the items; bytes: its size. */
 extern void lpg_cache_keep_folding(LpgItems *items, LpgFolding *folding, MemoryContext context, Size bytes);
+
+/* Memory for lists, for one query at a time; it stays with the items. */
+extern LepServeScratch *lpg_cache_scratch(LpgItems *items);
 
 extern void lpg_cache_unpin(LpgItems *items);
 
