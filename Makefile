@@ -74,6 +74,7 @@ OBJS = \
 	src/core/ratings_sort.o \
 	src/core/rerank.o \
 	src/core/rng.o \
+	src/core/rowstate.o \
 	src/core/serve.o \
 	src/core/sgd.o \
 	src/core/similar.o \
