@@ -224,6 +224,30 @@ put_items(uint8_t *at, const int32_t *items, int64_t n)
 	return at;
 }
 
+/* Bytes that put_items() writes. */
+static size_t
+items_size(const int32_t *items, int64_t n)
+{
+	size_t size = 0;
+	int64_t previous = -1;
+
+	for (int64_t j = 0; j < n; j++)
+	{
+		uint32_t gap = (uint32_t) (items[j] - previous - 1);
+
+		size += 1 + (gap >= UINT32_C(1) << 7) + (gap >= UINT32_C(1) << 14) + (gap >= UINT32_C(1) << 21) +
+				(gap >= UINT32_C(1) << 28);
+		previous = items[j];
+	}
+	return size;
+}
+
+size_t
+lep_seen_size(const int32_t *items, int64_t n)
+{
+	return SEEN_HEADER + items_size(items, n);
+}
+
 size_t
 lep_seen_encode(const int32_t *items, int64_t n, uint8_t *bytes)
 {
@@ -313,6 +337,12 @@ lep_neighbors_max_size(int64_t n)
 	return n < 0 ? SIZE_MAX
 				 : lep_add_size(NEIGHBORS_HEADER + sizeof(float), /* a scale, if there is one */
 								lep_mul_size((size_t) n, VARINT_MAX + sizeof(float)));
+}
+
+size_t
+lep_neighbors_size_as(LepPrecision precision, const int32_t *items, int64_t n)
+{
+	return NEIGHBORS_HEADER + items_size(items, n) + lep_precision_size(precision, n);
 }
 
 size_t

@@ -251,7 +251,7 @@ explain(Explanation *e)
 PG_FUNCTION_INFO_V1(lepton_explain);
 
 /*
- * lepton_explain(model text, user_id, item_id)
+ * lepton_explain(model text, user_id, item_id, version bigint)
  *		-> setof (reason text, item_id, contribution float8, share float8, similarity real)
  *		The contributions add up to lepton_predict of the same; rows without one do
  *		not count into it.  No row where that is NULL or an ERROR for an id that the

@@ -74,7 +74,7 @@ lpg_list_begin(FunctionCallInfo fcinfo, const LpgListFunction *function, MemoryC
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the model's name is NULL")));
 	if (list == NULL)
 		list = fcinfo->flinfo->fn_extra = create_list(fcinfo, function);
-	(void) lpg_handle_refresh(list->handle, PG_GETARG_TEXT_PP(0));
+	(void) lpg_handle_refresh(list->handle, fcinfo);
 	check_kind(list);
 	MemoryContextReset(list->call_context);
 	*old = MemoryContextSwitchTo(list->call_context);

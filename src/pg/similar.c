@@ -96,7 +96,7 @@ put_similar_items(const LpgList *list, Tuplestorestate *result, int32 item, int6
 PG_FUNCTION_INFO_V1(lepton_similar);
 
 /*
- * lepton_similar(model text, item_id, n bigint)
+ * lepton_similar(model text, item_id, n bigint, version bigint)
  *		-> setof (rank int, item_id, score real, origin text)
  *		The n items most like it, itself left out.  None for NULL and for an item
  *		that the model does not know.
@@ -239,7 +239,7 @@ put_similar_users(const LpgList *list, Tuplestorestate *result, const LepId *id,
 PG_FUNCTION_INFO_V1(lepton_similar_users);
 
 /*
- * lepton_similar_users(model text, user_id, n bigint)
+ * lepton_similar_users(model text, user_id, n bigint, version bigint)
  *		-> setof (rank int, user_id, score real)
  *		The n users most like her, herself left out.  None for NULL and for a user
  *		whom the model does not know.
