@@ -10,6 +10,7 @@
 
 #include "pg/cache.h"
 #include "pg/cache_load.h"
+#include "pg/errors.h"
 #include "pg/settings.h"
 
 /* Entries, last used first. */
@@ -184,6 +185,21 @@ lpg_cache_keep_folding(LpgItems *items, LpgFolding *folding, MemoryContext conte
 	MemoryContextSetParent(context, items->context);
 	items->folding = folding;
 	items->env.bytes_now = lep_add_size(items->env.bytes_now, bytes);
+}
+
+LepServeScratch *
+lpg_cache_scratch(LpgItems *items)
+{
+	LepServeScratch *scratch;
+
+	if (items->scratch != NULL)
+		return items->scratch;
+	scratch = lep_arena_alloc(&items->arena, 1, sizeof(LepServeScratch));
+	if (scratch == NULL)
+		lpg_error(&items->env.error);
+	lpg_check(lep_serve_scratch(&items->arena, &items->served, scratch), &items->env.error);
+	items->scratch = scratch;
+	return scratch;
 }
 
 void

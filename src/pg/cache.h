@@ -41,6 +41,9 @@ extern void lpg_cache_at_commit(void);
 /* Keep this, which lives in the context, with the items; bytes: its size. */
 extern void lpg_cache_keep_folding(LpgItems *items, LpgFolding *folding, MemoryContext context, Size bytes);
 
+/* Memory for lists, for one query at a time; it stays with the items. */
+extern LepServeScratch *lpg_cache_scratch(LpgItems *items);
+
 extern void lpg_cache_unpin(LpgItems *items);
 
 #endif /* LPG_CACHE_H */

@@ -51,6 +51,9 @@ lpg_items_estimate(const LpgItemsKey *key)
 
 	if (key->shape.n_factors > 0)
 		size = lep_add_size(size, lep_foldin_size(key->shape.n_factors));
+	if (key->shape.has_neighbors)
+		size = lep_add_size(size, lep_add_size(lep_neighbors_scratch_size(key->shape.n_items),
+											   (Size) key->shape.n_items * sizeof(LepTopnEntry)));
 	return size;
 }
 

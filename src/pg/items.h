@@ -34,11 +34,12 @@ typedef struct LpgItemsKey
 
 typedef struct LpgItems
 {
-	LepServed served;		/* factors, biases, neighbours; item number = number of ids */
-	const LepItems *items;	/* the served one's */
-	const LepIdTable *ids;	/* item ids; their order is the numbers' order */
-	const int32 *n_ratings; /* [n_items] that each had in training */
-	LpgFolding *folding;	/* NULL: not asked for yet, or none */
+	LepServed served;		  /* factors, biases, neighbours; item number = number of ids */
+	const LepItems *items;	  /* the served one's */
+	const LepIdTable *ids;	  /* item ids; their order is the numbers' order */
+	const int32 *n_ratings;	  /* [n_items] that each had in training */
+	LpgFolding *folding;	  /* NULL: not asked for yet, or none */
+	LepServeScratch *scratch; /* NULL: no list asked for yet */
 
 	LpgItemsKey key;
 	int32 n_items; /* the key's shape's, as are these */
