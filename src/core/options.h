@@ -11,6 +11,7 @@
 #define LEP_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/status.h"
@@ -210,6 +211,9 @@ extern double lep_option_max(int i, LepAlgorithm algorithm);
 
 /* Does this algorithm take row i?  Auto takes all. */
 extern bool lep_option_applies(int i, LepAlgorithm algorithm);
+
+/* Where the value of option i lives within a LepOptions, in bytes. */
+extern size_t lep_option_offset(int i);
 
 /* Everything at its default, nothing given. */
 extern void lep_options_init(LepOptions *options);
