@@ -89,6 +89,7 @@ OBJS = \
 	src/core/solver.o \
 	src/core/split.o \
 	src/core/status.o \
+	src/core/strata.o \
 	src/core/times.o \
 	src/core/topn.o \
 	src/core/train.o \
@@ -133,7 +134,8 @@ OBJS = \
 	src/pg/train.o \
 	src/pg/training.o \
 	src/pg/tune.o \
-	src/pg/users.o
+	src/pg/users.o \
+	src/pg/versions.o
 
 # The install script's parts, in the order in which they build on each other.
 SQL_PARTS = $(addprefix src/sql/,types.sql options.sql info.sql inspect.sql train.sql planner.sql predict.sql.in topn.sql.in topn_for.sql.in ranked.sql.in similar.sql.in explain.sql.in models.sql evaluate.sql)
