@@ -453,7 +453,7 @@ take_known(LpgHandle *handle, const LepRatings *ratings, int32 user, LpgPerson *
 	for (int64 j = first; j < first + n; j++)
 	{
 		LepId id = lep_idmap_id(ratings->items, ratings->item[j]);
-		int32 item = lep_idmap_find(items->ids, &id);
+		int32 item = lep_idtable_find(items->ids, &id);
 
 		if (item < 0)
 		{
