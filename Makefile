@@ -122,6 +122,7 @@ OBJS = \
 	src/pg/times.o \
 	src/pg/topn.o \
 	src/pg/train.o \
+	src/pg/training.o \
 	src/pg/tune.o \
 	src/pg/users.o
 

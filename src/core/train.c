@@ -301,7 +301,8 @@ share_of_work(const Training *training, double more)
 {
 	if (training->presplit || !(training->work > 0))
 		return NAN;
-	return fmin((training->work_done + more) / training->work, 1);
+	more += training->work_done;
+	return more < training->work ? more / training->work : 1;
 }
 
 /* A fit to the train part, for all epochs; callers change what they need. */
