@@ -5,6 +5,7 @@
 #   make test                               everything; ends with "N passed, N failed"
 #   make unit                               the engine's tests alone: needs no server
 #   make lint, sanitize, bench, format
+#   make counts                             bench/counts.txt anew: instructions of the hot paths
 #
 # test, demo, lint, sanitize and bench first install by apt what is missing.
 
@@ -17,6 +18,7 @@ OBJS = \
 	src/core/baseline.o \
 	src/core/best.o \
 	src/core/blend.o \
+	src/core/checksum.o \
 	src/core/contest.o \
 	src/core/cooccur.o \
 	src/core/cpu.o \
@@ -37,6 +39,8 @@ OBJS = \
 	src/core/ials_rows.o \
 	src/core/id.o \
 	src/core/idmap.o \
+	src/core/idtable.o \
+	src/core/image.o \
 	src/core/implicit.o \
 	src/core/inspect.o \
 	src/core/interval.o \
@@ -50,6 +54,9 @@ OBJS = \
 	src/core/linalg.o \
 	src/core/metrics.o \
 	src/core/model.o \
+	src/core/modelbytes.o \
+	src/core/modelbytes_load.o \
+	src/core/modelbytes_write.o \
 	src/core/neighbor_rows.o \
 	src/core/neighbors.o \
 	src/core/normal.o \
@@ -81,6 +88,7 @@ OBJS = \
 	src/core/solver.o \
 	src/core/split.o \
 	src/core/status.o \
+	src/core/strata.o \
 	src/core/times.o \
 	src/core/topn.o \
 	src/core/train.o \
@@ -89,6 +97,7 @@ OBJS = \
 	src/core/walk.o \
 	src/pg/basket.o \
 	src/pg/cache.o \
+	src/pg/cache_load.o \
 	src/pg/clock.o \
 	src/pg/errors.o \
 	src/pg/evaluate.o \
@@ -100,6 +109,7 @@ OBJS = \
 	src/pg/info.o \
 	src/pg/inspect.o \
 	src/pg/interval.o \
+	src/pg/items.o \
 	src/pg/jsonbuild.o \
 	src/pg/jsonread.o \
 	src/pg/keytype.o \
@@ -176,7 +186,7 @@ $(INSTALL_SCRIPT_SQL): $(SQL_PARTS) src/sql/join.sh Makefile lepton.control
 
 export PG_CONFIG
 
-.PHONY: unit test demo bench lint sanitize format print-pg-flags print-sql-parts print-objs
+.PHONY: unit test demo bench counts lint sanitize format print-pg-flags print-sql-parts print-objs
 
 unit:
 	$(MAKE) --no-print-directory -C test/unit check
@@ -189,6 +199,9 @@ demo:
 
 bench:
 	@bench/run.sh
+
+counts:
+	@bench/counts.sh renew
 
 lint:
 	@tools/lint

@@ -141,7 +141,7 @@ lep_factors_count(const uint8_t *bytes, size_t len, int *k, LepError *error)
 LepStatus
 lep_factors_decode(const uint8_t *bytes, size_t len, int k, float *row, LepError *error)
 {
-	double sum = 0;
+	double sum;
 	int count = 0;
 	LepPrecision precision = LEP_PRECISION_FLOAT32;
 	LepStatus status = check_factors(bytes, len, &precision, &count, error);
@@ -152,16 +152,15 @@ lep_factors_decode(const uint8_t *bytes, size_t len, int k, float *row, LepError
 		status = lep_precision_get(precision, bytes + FACTORS_HEADER, k, row, "factors", error);
 	if (status != LEP_OK)
 		return status;
-	for (int f = 0; f < k; f++)
-		sum += (double) row[f] * row[f];
+	for (int f = k; f < lep_row_stride(k); f++)
+		row[f] = 0;
+	sum = lep_kernels->dot_f64(row, row, lep_row_stride(k));
 	if (!(sum <= LEP_MAX_NORM * LEP_MAX_NORM)) /* as lep_model_is_sane() has it */
 	{
 		lep_fail(error, LEP_ERR_BYTES_VALUE, "factors", sqrt(sum), 0, LEP_MAX_NORM);
 		error->row = -1;
 		return error->status;
 	}
-	for (int f = k; f < lep_row_stride(k); f++)
-		row[f] = 0;
 	return LEP_OK;
 }
 
@@ -223,6 +222,30 @@ put_items(uint8_t *at, const int32_t *items, int64_t n)
 		previous = items[j];
 	}
 	return at;
+}
+
+/* Bytes that put_items() writes. */
+static size_t
+items_size(const int32_t *items, int64_t n)
+{
+	size_t size = 0;
+	int64_t previous = -1;
+
+	for (int64_t j = 0; j < n; j++)
+	{
+		uint32_t gap = (uint32_t) (items[j] - previous - 1);
+
+		size += 1 + (gap >= UINT32_C(1) << 7) + (gap >= UINT32_C(1) << 14) + (gap >= UINT32_C(1) << 21) +
+				(gap >= UINT32_C(1) << 28);
+		previous = items[j];
+	}
+	return size;
+}
+
+size_t
+lep_seen_size(const int32_t *items, int64_t n)
+{
+	return SEEN_HEADER + items_size(items, n);
 }
 
 size_t
@@ -314,6 +337,12 @@ lep_neighbors_max_size(int64_t n)
 	return n < 0 ? SIZE_MAX
 				 : lep_add_size(NEIGHBORS_HEADER + sizeof(float), /* a scale, if there is one */
 								lep_mul_size((size_t) n, VARINT_MAX + sizeof(float)));
+}
+
+size_t
+lep_neighbors_size_as(LepPrecision precision, const int32_t *items, int64_t n)
+{
+	return NEIGHBORS_HEADER + items_size(items, n) + lep_precision_size(precision, n);
 }
 
 size_t

@@ -53,6 +53,7 @@ extern LepStatus lep_factors_decode(const uint8_t *bytes, size_t len, int k, flo
  * bytes written.
  */
 extern size_t lep_seen_max_size(int64_t n);
+extern size_t lep_seen_size(const int32_t *items, int64_t n); /* exactly */
 extern size_t lep_seen_encode(const int32_t *items, int64_t n, uint8_t *bytes);
 
 /* How many items they claim to hold: never more than len. */
@@ -71,6 +72,7 @@ lep_seen_decode(const uint8_t *bytes, size_t len, int32_t n_items, int32_t *item
  * weight that is not finite or beyond LEP_MAX_NORM), error->row is the position.
  */
 extern size_t lep_neighbors_max_size(int64_t n);
+extern size_t lep_neighbors_size_as(LepPrecision precision, const int32_t *items, int64_t n); /* exactly */
 extern size_t lep_neighbors_encode(const int32_t *items, const float *weights, int64_t n, uint8_t *bytes);
 extern size_t lep_neighbors_encode_as(LepPrecision precision, const int32_t *items, const float *weights,
 									  int64_t n, uint8_t *bytes);

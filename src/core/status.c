@@ -32,6 +32,7 @@ static const char *const status_names[LEP_N_STATUS] = {
 	[LEP_ERR_BYTES_VERSION] = "bytes_version",
 	[LEP_ERR_BYTES_LENGTH] = "bytes_length",
 	[LEP_ERR_BYTES_VALUE] = "bytes_value",
+	[LEP_ERR_BYTES_CHECKSUM] = "bytes_checksum",
 	[LEP_ERR_BYTES_ORDER] = "bytes_order",
 };
 

@@ -45,11 +45,12 @@ typedef enum LepStatus
 	LEP_ERR_DIVERGED, /* what: the algorithm, row: epoch, value: step */
 
 	/* stored bytes */
-	LEP_ERR_BYTES_MAGIC,   /* what: the kind of bytes expected */
-	LEP_ERR_BYTES_VERSION, /* value: found, max: newest known */
-	LEP_ERR_BYTES_LENGTH,  /* value: found, min: needed */
-	LEP_ERR_BYTES_VALUE,   /* row: position, value: not finite or too large; max */
-	LEP_ERR_BYTES_ORDER,   /* row: position: not ascending or out of range */
+	LEP_ERR_BYTES_MAGIC,	/* what: the kind of bytes expected */
+	LEP_ERR_BYTES_VERSION,	/* value: found, max: newest known */
+	LEP_ERR_BYTES_LENGTH,	/* value: found, min: needed */
+	LEP_ERR_BYTES_VALUE,	/* row: position, value: not finite or too large; max */
+	LEP_ERR_BYTES_CHECKSUM, /* what: of which bytes */
+	LEP_ERR_BYTES_ORDER,	/* row: position: not ascending or out of range */
 
 	LEP_N_STATUS /* how many; no status itself */
 } LepStatus;

@@ -279,6 +279,8 @@ bytes_detail(const LepError *error, const char *column)
 			return psprintf("The number at position " INT64_FORMAT
 							" is %g, but its magnitude can be %g at most.",
 							error->row, error->value, error->max);
+		case LEP_ERR_BYTES_CHECKSUM:
+			return pstrdup("Their checksum is another than was written.");
 		case LEP_ERR_BYTES_ORDER:
 			return psprintf("The number at position " INT64_FORMAT " is out of order or out of range.",
 							error->row);

@@ -487,7 +487,8 @@ warn_of_overlap(const Evaluation *e)
 PG_FUNCTION_INFO_V1(lepton_evaluate);
 
 /*
- * lepton_evaluate(model text, source text, k integer, relevant float8, options jsonb)
+ * lepton_evaluate(model text, source text, k integer, relevant float8, options jsonb,
+ *				   version bigint)
  *		-> setof (metric, value, std_error, n, baseline, popular)
  */
 Datum
@@ -506,7 +507,7 @@ lepton_evaluate(PG_FUNCTION_ARGS)
 	if (fcinfo->flinfo->fn_extra == NULL)
 		fcinfo->flinfo->fn_extra = lpg_handle_create(fcinfo);
 	e->handle = fcinfo->flinfo->fn_extra;
-	(void) lpg_handle_refresh(e->handle, PG_GETARG_TEXT_PP(0));
+	(void) lpg_handle_refresh(e->handle, fcinfo);
 	read_model_options(e);
 	copy_reading_options(e, PG_GETARG_JSONB_P(4));
 	from.text = text_to_cstring(PG_GETARG_TEXT_PP(1));

@@ -8,6 +8,7 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_proc.h"
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
@@ -76,6 +77,30 @@ release_items(void *arg)
 	handle->items = NULL;
 }
 
+/* The number of a function's argument of this name, from 0; -1: it has none. */
+static int
+find_argument(Oid function, const char *name)
+{
+	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Oid *types;
+	char **names;
+	char *modes;
+	int n;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	n = get_func_arg_info(tuple, &types, &names, &modes);
+	/* what comes out stands behind all that goes in */
+	n = names == NULL ? 0 : Min(n, ((Form_pg_proc) GETSTRUCT(tuple))->pronargs);
+	ReleaseSysCache(tuple);
+	for (int i = 0; i < n; i++)
+	{
+		if (names[i] != NULL && strcmp(names[i], name) == 0)
+			return i;
+	}
+	return -1;
+}
+
 LpgHandle *
 lpg_handle_create(FunctionCallInfo fcinfo)
 {
@@ -84,6 +109,7 @@ lpg_handle_create(FunctionCallInfo fcinfo)
 	MemoryContextCallback *callback = MemoryContextAlloc(mcxt, sizeof(MemoryContextCallback));
 
 	handle->model_type = lpg_registry_model_type(fcinfo);
+	handle->version_argument = find_argument(fcinfo->flinfo->fn_oid, "version");
 	handle->context = AllocSetContextCreate(mcxt, "lepton handle", ALLOCSET_SMALL_SIZES);
 	callback->func = release_items;
 	callback->arg = handle;
@@ -140,32 +166,64 @@ resolve_side(LpgHandle *handle, Relation model, LpgSide side)
 }
 
 static void
+resolve_version(LpgHandle *handle, Relation model, const char *name)
+{
+	Snapshot snapshot = GetActiveSnapshot();
+
+	if (handle->wanted == 0)
+	{
+		if (!lpg_registry_current(model, snapshot, &handle->version))
+			ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+							errmsg("model \"%s\" has no current version", name),
+							errhint("Train it with lepton_train('%s', source), or make a version that it "
+									"has the current one with lepton_rollback('%s', version).",
+									name, name)));
+	}
+	else if (!lpg_registry_find_version(model, snapshot, handle->wanted, &handle->version))
+		lpg_registry_fail_version(name, handle->wanted);
+}
+
+static void
 resolve(LpgHandle *handle, const char *name)
 {
 	Relation model;
 
 	handle->model = lpg_registry_find(name, handle->model_type);
 	model = lpg_registry_open_model(handle->model, handle->model_type, NoLock);
-	if (!lpg_registry_current(model, GetActiveSnapshot(), &handle->version))
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("model \"%s\" has no current version", name),
-						errhint("Train it with lepton_train('%s', source).", name)));
+	resolve_version(handle, model, name);
 	resolve_side(handle, model, LPG_USERS);
 	resolve_side(handle, model, LPG_ITEMS);
 	table_close(model, NoLock);
 }
 
-bool
-lpg_handle_refresh(LpgHandle *handle, text *name)
+/* The version that the call asks for; 0: the current one. */
+static int64
+read_wanted(const LpgHandle *handle, FunctionCallInfo fcinfo)
 {
+	int64 wanted;
+
+	if (handle->version_argument < 0 || PG_ARGISNULL(handle->version_argument))
+		return 0;
+	wanted = PG_GETARG_INT64(handle->version_argument);
+	if (wanted < 1)
+		lpg_registry_fail_version(text_to_cstring(PG_GETARG_TEXT_PP(0)), wanted);
+	return wanted;
+}
+
+bool
+lpg_handle_refresh(LpgHandle *handle, FunctionCallInfo fcinfo)
+{
+	text *name = PG_GETARG_TEXT_PP(0);
+	int64 wanted = read_wanted(handle, fcinfo);
 	MemoryContext old;
 	char *name_copy;
 
-	if (has_name(handle, name) && is_valid(&handle->validity))
+	if (wanted == handle->wanted && has_name(handle, name) && is_valid(&handle->validity))
 		return false;
 
 	handle->n_refreshed++;
 	handle->name = NULL;
+	handle->wanted = wanted;
 	handle->times = NULL;
 	handle->has_read_times = false;
 	handle->interval = NULL;

@@ -50,6 +50,8 @@ typedef struct LpgHandle
 	uint64 n_refreshed; /* how often anything was looked up anew */
 	char *name;			/* as given; NULL: nothing resolved */
 	Size name_length;
+	int version_argument; /* which argument asks for a version; -1: none does */
+	int64 wanted;		  /* version that was asked for; 0: the current one */
 	Oid model;
 	LpgVersion version;
 	LpgHandleSide sides[2]; /* by LpgSide */
@@ -66,10 +68,12 @@ extern void lpg_handle_init(void);
 extern LpgHandle *lpg_handle_create(FunctionCallInfo fcinfo);
 
 /*
- * Make the handle that of the model's current version.  True if anything was
- * looked up anew: what the caller remembers of the version is void then.
+ * Make the handle that of the model that is the call's first argument, in the
+ * version that its argument `version` asks for: the current one, where that is NULL
+ * or the function has no such argument.  True if anything was looked up anew: what
+ * the caller remembers of the version is void then.
  */
-extern bool lpg_handle_refresh(LpgHandle *handle, text *name);
+extern bool lpg_handle_refresh(LpgHandle *handle, FunctionCallInfo fcinfo);
 
 /* What the factor tables say of one user or item. */
 typedef struct LpgFound

@@ -74,7 +74,7 @@ lpg_list_begin(FunctionCallInfo fcinfo, const LpgListFunction *function, MemoryC
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the model's name is NULL")));
 	if (list == NULL)
 		list = fcinfo->flinfo->fn_extra = create_list(fcinfo, function);
-	(void) lpg_handle_refresh(list->handle, PG_GETARG_TEXT_PP(0));
+	(void) lpg_handle_refresh(list->handle, fcinfo);
 	check_kind(list);
 	MemoryContextReset(list->call_context);
 	*old = MemoryContextSwitchTo(list->call_context);
@@ -201,7 +201,7 @@ lpg_list_read_items(const LpgItems *items, ArrayType *array, LpgItemSet *set)
 		if (nulls[i])
 			continue;
 		id = lpg_keytype_from_datum(datums[i], ARR_ELEMTYPE(array));
-		number = lep_idmap_find(items->ids, &id);
+		number = lep_idtable_find(items->ids, &id);
 		if (number >= 0)
 			set->numbers[set->n++] = number;
 		else
@@ -227,7 +227,7 @@ lpg_list_read_numbers(const LpgItems *items, ArrayType *array, int *n)
 		if (nulls[i])
 			continue;
 		id = lpg_keytype_from_datum(datums[i], ARR_ELEMTYPE(array));
-		numbers[i] = lep_idmap_find(items->ids, &id);
+		numbers[i] = lep_idtable_find(items->ids, &id);
 	}
 	return numbers;
 }

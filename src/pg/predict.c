@@ -126,7 +126,7 @@ loading_pays(const PredictState *state)
 static void
 find_cached_item(LpgItems *items, const LepId *id, int n_factors, PairItem *item)
 {
-	int32 n = lep_idmap_find(items->ids, id);
+	int32 n = lep_idtable_find(items->ids, id);
 
 	if (n < 0)
 		return;
@@ -207,7 +207,7 @@ unknown_is_null(FunctionCallInfo fcinfo, const PredictState *state, const Pair *
 	return handle->version.unknown == LEP_UNKNOWN_NULL;
 }
 
-/* The state of this call site, with the handle that of the model's current version. */
+/* The state of this call site, with the handle that of the model and version it asks for. */
 static PredictState *
 begin_call(FunctionCallInfo fcinfo)
 {
@@ -217,7 +217,7 @@ begin_call(FunctionCallInfo fcinfo)
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the model's name is NULL")));
 	if (state == NULL)
 		state = fcinfo->flinfo->fn_extra = create_state(fcinfo);
-	if (lpg_handle_refresh(state->handle, PG_GETARG_TEXT_PP(0)) || state->item_factors == NULL)
+	if (lpg_handle_refresh(state->handle, fcinfo) || state->item_factors == NULL)
 		reset_state(state);
 	return state;
 }
@@ -277,7 +277,7 @@ score_pair(FunctionCallInfo fcinfo, PredictState *state, const TimestampTz *at, 
 PG_FUNCTION_INFO_V1(lepton_predict);
 
 /*
- * lepton_predict(model text, user_id, item_id [, at timestamptz]) -> real
+ * lepton_predict(model text, user_id, item_id, at timestamptz, version bigint) -> real
  *		The model's score of the pair (core/model.h), now or at that time, clipped
  *		to its scale; its median by the model's option point.
  *		A NULL or unknown id: by the model's option unknown.  A NULL at: now.
@@ -287,7 +287,7 @@ lepton_predict(PG_FUNCTION_ARGS)
 {
 	PredictState *state = begin_call(fcinfo);
 	const LpgVersion *version = &state->handle->version;
-	bool has_at = PG_NARGS() > 3 && !PG_ARGISNULL(3);
+	bool has_at = !PG_ARGISNULL(3);
 	TimestampTz at = has_at ? PG_GETARG_TIMESTAMPTZ(3) : 0;
 	Pair pair;
 
@@ -354,7 +354,7 @@ init_interval_type(FunctionCallInfo fcinfo, PredictState *state)
 PG_FUNCTION_INFO_V1(lepton_predict_interval);
 
 /*
- * lepton_predict_interval(model text, user_id, item_id, level float8)
+ * lepton_predict_interval(model text, user_id, item_id, level float8, version bigint)
  *		-> (prediction real, low real, high real, std_error real)
  *		The prediction, and where a rating lies with this probability
  *		(core/interval.h), clipped to the scale.  std_error is the expected distance

@@ -465,6 +465,15 @@ lpg_registry_open_factors(Relation model, const LpgVersion *version, LpgSide sid
 }
 
 void
+lpg_registry_fail_version(const char *model, int64 number)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("model \"%s\" has no version " INT64_FORMAT, model, number),
+			 errhint("SELECT version, created_at, is_current FROM %s shows those that it has.", model)));
+}
+
+void
 lpg_registry_fail_row(const char *model, const char *what)
 {
 	ereport(ERROR,
@@ -648,8 +657,20 @@ lpg_registry_read_version(Relation model, const Datum *values, const bool *nulls
 	version->n_items = read_count(model, values, nulls, LPG_MODEL_N_ITEMS, "n_items");
 }
 
-bool
-lpg_registry_current(Relation model, Snapshot snapshot, LpgVersion *version)
+/* Is this row the version of that number, or for 0 the current one? */
+static bool
+is_wanted(const TupleTableSlot *slot, int64 number)
+{
+	int attno = number == 0 ? LPG_MODEL_IS_CURRENT : LPG_MODEL_VERSION;
+
+	if (slot->tts_isnull[attno - 1])
+		return false;
+	return number == 0 ? DatumGetBool(slot->tts_values[attno - 1])
+					   : DatumGetInt64(slot->tts_values[attno - 1]) == number;
+}
+
+static bool
+find_version(Relation model, Snapshot snapshot, int64 number, LpgVersion *version)
 {
 	TupleTableSlot *slot = table_slot_create(model, NULL);
 	TableScanDesc scan = table_beginscan(model, snapshot, 0, NULL);
@@ -658,15 +679,26 @@ lpg_registry_current(Relation model, Snapshot snapshot, LpgVersion *version)
 	while (!found && table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
 		slot_getsomeattrs(slot, LPG_MODEL_NATTS);
-		if (slot->tts_isnull[LPG_MODEL_IS_CURRENT - 1] ||
-			!DatumGetBool(slot->tts_values[LPG_MODEL_IS_CURRENT - 1]))
-			continue;
-		lpg_registry_read_version(model, slot->tts_values, slot->tts_isnull, version);
-		found = true;
+		found = is_wanted(slot, number);
+		if (found)
+			lpg_registry_read_version(model, slot->tts_values, slot->tts_isnull, version);
 	}
 	table_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
 	return found;
+}
+
+bool
+lpg_registry_current(Relation model, Snapshot snapshot, LpgVersion *version)
+{
+	return find_version(model, snapshot, 0, version);
+}
+
+bool
+lpg_registry_find_version(Relation model, Snapshot snapshot, int64 number, LpgVersion *version)
+{
+	/* no version has a number below 1, and 0 would be the current one */
+	return number > 0 && find_version(model, snapshot, number, version);
 }
 
 Jsonb *

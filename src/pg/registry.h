@@ -162,6 +162,9 @@ extern Oid lpg_registry_model_type(FunctionCallInfo fcinfo);
  */
 extern bool lpg_registry_current(Relation model, Snapshot snapshot, LpgVersion *version);
 
+/* The version of this number, current or not.  False if the snapshot sees none. */
+extern bool lpg_registry_find_version(Relation model, Snapshot snapshot, int64 number, LpgVersion *version);
+
 /* Read a version from a model row's values; ERROR where they make no sense. */
 extern void
 lpg_registry_read_version(Relation model, const Datum *values, const bool *nulls, LpgVersion *version);
@@ -171,6 +174,9 @@ lpg_registry_read_version(Relation model, const Datum *values, const bool *nulls
  * snapshot does not see the row, or if it has none.
  */
 extern Jsonb *lpg_registry_details(Relation model, Snapshot snapshot, int64 version);
+
+/* ERROR: the model has no version of this number. */
+extern void lpg_registry_fail_version(const char *model, int64 number) pg_attribute_noreturn();
 
 /* ERROR: this part of a version's row is damaged. */
 extern void lpg_registry_fail_row(const char *model, const char *what) pg_attribute_noreturn();

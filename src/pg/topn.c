@@ -315,7 +315,8 @@ put_known(TopnCall *call)
 	LepServedQuery query = { .n = call->n,
 							 .exclude = call->exclude,
 							 .n_exclude = call->n_exclude,
-							 .n_candidates = call->candidates.n };
+							 .n_candidates = call->candidates.n,
+							 .scratch = lpg_cache_scratch(call->items) };
 	int64 limit = call->has_candidates ? query.n_candidates : version->n_items;
 	LepTopnEntry *entries =
 		palloc_extended((Min(query.n, limit) + 1) * sizeof(LepTopnEntry), MCXT_ALLOC_HUGE);
@@ -329,7 +330,7 @@ put_known(TopnCall *call)
 	lpg_check(find_known(call, &env, &query, entries, origins, &n_found), &env.error);
 	for (int64 i = 0; i < n_found; i++)
 	{
-		LepId id = lep_idmap_id(call->items->ids, entries[i].item);
+		LepId id = lep_idtable_id(call->items->ids, entries[i].item);
 
 		put_row(call, &id, entries[i].score, names[origins[i]]);
 	}
@@ -400,7 +401,8 @@ PG_FUNCTION_INFO_V1(lepton_topn);
 
 /*
  * lepton_topn(model text, user_id, n bigint, exclude_seen boolean, exclude ids[],
- *			   popularity_penalty float8, max_per_group int, groups text, diversity float8)
+ *			   popularity_penalty float8, max_per_group int, groups text, diversity float8,
+ *			   version bigint)
  *		-> setof (rank int, item_id, score real, origin text)
  */
 Datum
@@ -416,7 +418,7 @@ PG_FUNCTION_INFO_V1(lepton_topn_candidates);
 /*
  * lepton_topn(model text, user_id, n bigint, candidates ids[], exclude_seen boolean,
  *			   exclude ids[], popularity_penalty float8, max_per_group int, groups text,
- *			   diversity float8)
+ *			   diversity float8, version bigint)
  *		The same among the candidates only; NULL or empty candidates give no row.
  */
 Datum
@@ -431,7 +433,7 @@ PG_FUNCTION_INFO_V1(lepton_topn_at);
 
 /*
  * lepton_topn_at(model text, user_id, at timestamptz, n bigint, exclude_seen boolean,
- *				  exclude ids[])
+ *				  exclude ids[], version bigint)
  *		lepton_topn as it was at that time; a NULL at is now.  A function of its own:
  *		with one argument more, lepton_topn could not be called with six arguments
  *		without types.
@@ -448,7 +450,7 @@ PG_FUNCTION_INFO_V1(lepton_topn_at_candidates);
 
 /*
  * lepton_topn_at(model text, user_id, at timestamptz, n bigint, candidates ids[],
- *				  exclude_seen boolean, exclude ids[])
+ *				  exclude_seen boolean, exclude ids[], version bigint)
  *		The same among the candidates only.
  */
 Datum
@@ -462,7 +464,8 @@ lepton_topn_at_candidates(PG_FUNCTION_ARGS)
 PG_FUNCTION_INFO_V1(lepton_topn_for);
 
 /*
- * lepton_topn_for(model text, items ids[], n bigint, exclude_seen boolean, exclude ids[])
+ * lepton_topn_for(model text, items ids[], n bigint, exclude_seen boolean, exclude ids[],
+ *				   version bigint)
  *		-> setof (rank int, item_id, score real, origin text)
  *		The best for somebody without an id who has these items; those that the
  *		model does not know are passed over, and without any it is what is popular.
@@ -479,7 +482,7 @@ PG_FUNCTION_INFO_V1(lepton_topn_for_weights);
 
 /*
  * lepton_topn_for(model text, items ids[], weights float8[], n bigint, exclude_seen boolean,
- *				   exclude ids[])
+ *				   exclude ids[], version bigint)
  *		The same with a weight for each item: its rating, or how often she has it.
  */
 Datum
