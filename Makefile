@@ -192,7 +192,7 @@ demo:
 	@tools/demo $(RATINGS)
 
 bench:
-	@bench/run.sh
+	@bench/table.sh
 
 counts:
 	@bench/counts.sh renew
