@@ -39,6 +39,8 @@ OBJS = \
 	src/core/ials_rows.o \
 	src/core/id.o \
 	src/core/idmap.o \
+	src/core/idtable.o \
+	src/core/image.o \
 	src/core/implicit.o \
 	src/core/inspect.o \
 	src/core/interval.o \
@@ -79,6 +81,7 @@ OBJS = \
 	src/core/ratings_sort.o \
 	src/core/rerank.o \
 	src/core/rng.o \
+	src/core/rowstate.o \
 	src/core/serve.o \
 	src/core/sgd.o \
 	src/core/similar.o \
@@ -86,6 +89,7 @@ OBJS = \
 	src/core/solver.o \
 	src/core/split.o \
 	src/core/status.o \
+	src/core/strata.o \
 	src/core/times.o \
 	src/core/topn.o \
 	src/core/train.o \
@@ -94,6 +98,7 @@ OBJS = \
 	src/core/walk.o \
 	src/pg/basket.o \
 	src/pg/cache.o \
+	src/pg/cache_load.o \
 	src/pg/clock.o \
 	src/pg/errors.o \
 	src/pg/evaluate.o \
@@ -105,6 +110,7 @@ OBJS = \
 	src/pg/info.o \
 	src/pg/inspect.o \
 	src/pg/interval.o \
+	src/pg/items.o \
 	src/pg/jsonbuild.o \
 	src/pg/jsonread.o \
 	src/pg/keytype.o \
@@ -115,6 +121,7 @@ OBJS = \
 	src/pg/pgenv.o \
 	src/pg/planner.o \
 	src/pg/predict.o \
+	src/pg/progress.o \
 	src/pg/publish.o \
 	src/pg/ranked.o \
 	src/pg/registry.o \
@@ -128,10 +135,11 @@ OBJS = \
 	src/pg/train.o \
 	src/pg/training.o \
 	src/pg/tune.o \
-	src/pg/users.o
+	src/pg/users.o \
+	src/pg/versions.o
 
 # The install script's parts, in the order in which they build on each other.
-SQL_PARTS = $(addprefix src/sql/,types.sql options.sql info.sql inspect.sql train.sql planner.sql predict.sql.in topn.sql.in topn_for.sql.in ranked.sql.in similar.sql.in explain.sql.in models.sql evaluate.sql)
+SQL_PARTS = $(addprefix src/sql/,types.sql options.sql info.sql inspect.sql train.sql planner.sql predict.sql.in topn.sql.in topn_for.sql.in ranked.sql.in similar.sql.in explain.sql.in models.sql progress.sql evaluate.sql)
 
 # The version stands in lepton.control and nowhere else in the code.
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" lepton.control)

@@ -12,6 +12,13 @@
 _Static_assert(sizeof(float) == 4, "numbers are stored as IEEE-754 single precision");
 
 static inline void
+lep_put_u16(uint8_t *bytes, uint16_t value)
+{
+	for (int i = 0; i < 2; i++)
+		bytes[i] = (uint8_t) (value >> (8 * i));
+}
+
+static inline void
 lep_put_u32(uint8_t *bytes, uint32_t value)
 {
 	for (int i = 0; i < 4; i++)
@@ -32,6 +39,12 @@ lep_put_f32(uint8_t *bytes, float value)
 
 	memcpy(&bits, &value, sizeof(bits));
 	lep_put_u32(bytes, bits);
+}
+
+static inline uint16_t
+lep_get_u16(const uint8_t *bytes)
+{
+	return (uint16_t) (bytes[0] | bytes[1] << 8);
 }
 
 static inline uint32_t
@@ -55,6 +68,18 @@ lep_get_f32(const uint8_t *bytes)
 
 	memcpy(&value, &bits, sizeof(value));
 	return value;
+}
+
+/* n of them, at once where this machine has them in that order. */
+static inline void
+lep_get_f32s(const uint8_t *bytes, int64_t n, float *values)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	memcpy(values, bytes, (size_t) n * sizeof(float));
+#else
+	for (int64_t j = 0; j < n; j++)
+		values[j] = lep_get_f32(bytes + 4 * j);
+#endif
 }
 
 #endif /* LEP_BYTES_H */

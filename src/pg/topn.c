@@ -330,7 +330,7 @@ put_known(TopnCall *call)
 	lpg_check(find_known(call, &env, &query, entries, origins, &n_found), &env.error);
 	for (int64 i = 0; i < n_found; i++)
 	{
-		LepId id = lep_idmap_id(call->items->ids, entries[i].item);
+		LepId id = lep_idtable_id(call->items->ids, entries[i].item);
 
 		put_row(call, &id, entries[i].score, names[origins[i]]);
 	}
