@@ -203,7 +203,7 @@ demo:
 	@tools/demo $(RATINGS)
 
 bench:
-	@bench/run.sh
+	@bench/table.sh
 
 counts:
 	@bench/counts.sh renew
