@@ -29,20 +29,10 @@
 #include "pg/jsonbuild.h"
 #include "pg/optjson.h"
 #include "pg/pgenv.h"
-#include "pg/publish.h"
 #include "pg/settings.h"
 #include "pg/source.h"
 #include "pg/statement.h"
-#include "pg/training.h"
-
-/* One training, from arguments to version. */
-typedef struct Training
-{
-	char *name;
-	char *source_text;
-	LpgTraining work;
-	LpgPublication publication;
-} Training;
+#include "pg/train.h"
 
 static double
 wall_seconds(void)
@@ -57,7 +47,7 @@ wall_seconds(void)
 
 /* May this user train a model of this name? */
 static void
-check_target(Training *t)
+check_target(LpgNamedTraining *t)
 {
 	LpgTarget *target = &t->publication.target;
 	AclResult aclresult;
@@ -77,7 +67,7 @@ check_target(Training *t)
  * have made the model, so the name is looked up again under the lock.
  */
 static void
-lock_target(Training *t)
+lock_target(LpgNamedTraining *t)
 {
 	LpgTarget *target = &t->publication.target;
 	Oid before;
@@ -123,7 +113,7 @@ log_progress(void *host, const LepProgress *progress)
 static void
 check_source(void *arg, const LpgSource *source)
 {
-	Training *t = arg;
+	LpgNamedTraining *t = arg;
 
 	if (source->n_rows == 0 && OidIsValid(t->publication.target.model))
 		lpg_publish_check_kinds(t->publication.target.model, t->publication.model_type,
@@ -131,7 +121,7 @@ check_source(void *arg, const LpgSource *source)
 }
 
 static void
-read_source(Training *t)
+read_source(LpgNamedTraining *t)
 {
 	double begin = wall_seconds();
 
@@ -146,7 +136,7 @@ read_source(Training *t)
 
 /* Say what was assumed, where the user might have meant something else. */
 static void
-notice_assumptions(const Training *t)
+notice_assumptions(const LpgNamedTraining *t)
 {
 	lpg_source_notice_feedback(&t->work.source, &t->work.options, t->work.ratings);
 	/* not for what is about to be refused for its memory */
@@ -155,16 +145,33 @@ notice_assumptions(const Training *t)
 		lpg_env_notice_cost("training", lep_plan_cost(t->work.ratings, &t->work.options));
 }
 
-/* --------------------------------------------------------------------- interface */
+void
+lpg_train_begin(LpgNamedTraining *t)
+{
+	lpg_training_begin(&t->work);
+	t->work.env.progress = log_progress;
+}
 
-/* The details, with why the version is not the current one, where it is not. */
+void
+lpg_train_read(LpgNamedTraining *t)
+{
+	read_source(t);
+	notice_assumptions(t);
+}
+
+/* ----------------------------------------------------------------------- writing */
+
+/* The details, with what the caller adds, and why the version is not the current one. */
 static Datum
-build_details(const Training *t)
+build_details(const LpgNamedTraining *t)
 {
 	Datum details = lpg_training_details(&t->work);
 	StringInfoData buffer;
 	LpgJson json;
 
+	if (t->remarks != NULL)
+		details = DirectFunctionCall2(jsonb_concat, details,
+									  DirectFunctionCall1(jsonb_in, CStringGetDatum(t->remarks)));
 	if (t->publication.unpublished == NULL)
 		return details;
 	initStringInfo(&buffer);
@@ -174,9 +181,8 @@ build_details(const Training *t)
 	return DirectFunctionCall2(jsonb_concat, details, lpg_json_datum(&buffer));
 }
 
-/* Write what was trained; the row's values. */
-static void
-publish(Training *t, Datum *values, bool *nulls)
+void
+lpg_train_write(LpgNamedTraining *t, Datum *values, bool *nulls)
 {
 	LpgPublication *p = &t->publication;
 	double begin = wall_seconds();
@@ -185,7 +191,7 @@ publish(Training *t, Datum *values, bool *nulls)
 	p->ratings = t->work.ratings;
 	p->result = &t->work.result;
 	p->keep = t->work.options.keep;
-	if (!t->work.options.publish)
+	if (!t->work.options.publish && p->unpublished == NULL)
 		p->unpublished = "option publish is false";
 	p->metrics = lpg_training_metrics(&t->work);
 	lpg_publish_factors(p, values, nulls);
@@ -193,6 +199,8 @@ publish(Training *t, Datum *values, bool *nulls)
 	values[LPG_MODEL_DETAILS - 1] = build_details(t);
 	lpg_publish_version(p, values, nulls);
 }
+
+/* --------------------------------------------------------------------- interface */
 
 static void
 check_arguments(FunctionCallInfo fcinfo)
@@ -213,7 +221,7 @@ check_arguments(FunctionCallInfo fcinfo)
 static Datum
 train_and_publish(FunctionCallInfo fcinfo, Datum options)
 {
-	Training *t = palloc0(sizeof(Training));
+	LpgNamedTraining *t = palloc0(sizeof(LpgNamedTraining));
 	TupleDesc desc;
 	Datum *values;
 	bool *nulls;
@@ -230,14 +238,12 @@ train_and_publish(FunctionCallInfo fcinfo, Datum options)
 	t->publication.model_type = lpg_registry_model_type(fcinfo);
 	t->publication.options = options;
 	lpg_options_from_jsonb(DatumGetJsonbP(options), &t->work.options);
-	lpg_training_begin(&t->work);
-	t->work.env.progress = log_progress;
+	lpg_train_begin(t);
 
 	lock_target(t);
-	read_source(t);
-	notice_assumptions(t);
+	lpg_train_read(t);
 	lpg_training_run(&t->work, lpg_settings_threads());
-	publish(t, values, nulls);
+	lpg_train_write(t, values, nulls);
 	MemoryContextDelete(t->work.context);
 
 	row = heap_form_tuple(BlessTupleDesc(desc), values, nulls);
