@@ -375,6 +375,7 @@ lock(Retraining *r)
 	LepOptions options;
 
 	lpg_options_from_jsonb(DatumGetJsonbP(r->given), &options);
+	lpg_progress_begin(&r->training.progress, &r->training.work.env, target);
 	if (!r->may_commit)
 	{
 		lpg_registry_lock_training(target, options.wait);

@@ -9,8 +9,6 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "fmgr.h"
@@ -29,6 +27,7 @@
 #include "pg/jsonbuild.h"
 #include "pg/optjson.h"
 #include "pg/pgenv.h"
+#include "pg/progress.h"
 #include "pg/settings.h"
 #include "pg/source.h"
 #include "pg/statement.h"
@@ -73,6 +72,7 @@ lock_target(LpgNamedTraining *t)
 	Oid before;
 
 	*target = lpg_registry_find_target(t->name, t->publication.model_type);
+	lpg_progress_begin(&t->progress, &t->work.env, target);
 	do
 	{
 		before = target->model;
@@ -80,34 +80,12 @@ lock_target(LpgNamedTraining *t)
 		lpg_registry_lock_training(target, t->work.options.wait);
 		*target = lpg_registry_find_target(t->name, t->publication.model_type);
 	} while (target->model != before);
+	lpg_progress_resume(&t->progress, target->model);
 	if (OidIsValid(target->model))
 		lpg_publish_check_snapshot(target->model, t->publication.model_type);
 }
 
 /* ------------------------------------------------------------------------ engine */
-
-static void
-log_progress(void *host, const LepProgress *progress)
-{
-	static const char *const phases[] = {
-		[LEP_PHASE_SORT] = "sort",
-		[LEP_PHASE_TRAIN] = "train",
-		[LEP_PHASE_TEST] = "test",
-		[LEP_PHASE_REFIT] = "refit",
-	};
-
-	if (!lpg_log_progress)
-		return;
-	if (progress->algorithm == NULL || progress->epoch == 0)
-		ereport(NOTICE, (errmsg("lepton: %s", phases[progress->phase])));
-	else if (isnan(progress->validation_rmse))
-		ereport(NOTICE, (errmsg("lepton: %s %s, epoch %d of at most %d", phases[progress->phase],
-								progress->algorithm, progress->epoch, progress->n_epochs)));
-	else
-		ereport(NOTICE, (errmsg("lepton: %s %s, epoch %d of at most %d, validation RMSE %.4f",
-								phases[progress->phase], progress->algorithm, progress->epoch,
-								progress->n_epochs, progress->validation_rmse)));
-}
 
 /* Refuse as soon as it can be known that memory will not do, or ids do not fit. */
 static void
@@ -115,6 +93,7 @@ check_source(void *arg, const LpgSource *source)
 {
 	LpgNamedTraining *t = arg;
 
+	lpg_progress_rows(&t->progress, source->n_rows);
 	if (source->n_rows == 0 && OidIsValid(t->publication.target.model))
 		lpg_publish_check_kinds(t->publication.target.model, t->publication.model_type,
 								source->shape.user_kind, source->shape.item_kind);
@@ -125,8 +104,11 @@ read_source(LpgNamedTraining *t)
 {
 	double begin = wall_seconds();
 
+	lpg_progress_phase(&t->progress, LPG_PHASE_READ);
 	lpg_source_read(t->source_text, &t->work.options, &t->work.arena, check_source, t, &t->work.source);
 	t->work.read_seconds = wall_seconds() - begin;
+	lpg_progress_rows(&t->progress, t->work.source.n_rows);
+	lpg_progress_phase(&t->progress, LPG_PHASE_SORT);
 	begin = wall_seconds();
 	lpg_check(lep_ratings_finish(t->work.source.builder, &t->work.options, &t->work.ratings),
 			  &t->work.env.error);
@@ -145,16 +127,57 @@ notice_assumptions(const LpgNamedTraining *t)
 		lpg_env_notice_cost("training", lep_plan_cost(t->work.ratings, &t->work.options));
 }
 
+/* ------------------------------------------------------------------------ log */
+
+/* The model as it would be typed. */
+static char *
+qualified_name(const LpgNamedTraining *t)
+{
+	const LpgTarget *target = &t->publication.target;
+
+	return quote_qualified_identifier(get_namespace_name(target->namespace_), target->relname);
+}
+
+/* For the server's log alone; a training that fails has its ERROR there. */
+static void
+log_begin(const LpgNamedTraining *t, Datum options)
+{
+	ereport(LOG_SERVER_ONLY, (errmsg("training of model %s begins", qualified_name(t)),
+							  errdetail_log("Source: %s; options: %s", t->source_text,
+											JsonbToCString(NULL, &DatumGetJsonbP(options)->root, 0)),
+							  errhidestmt(true)));
+}
+
+static void
+log_end(const LpgNamedTraining *t, int64 version)
+{
+	const LpgTraining *w = &t->work;
+	const LepTrainResult *r = &w->result;
+
+	ereport(LOG_SERVER_ONLY,
+			(errmsg("version " INT64_FORMAT " of model %s is trained: %s, " INT64_FORMAT " ratings, %.1f s, "
+					"at most " INT64_FORMAT " kB",
+					version, qualified_name(t), lep_algorithm_name(r->algorithm), w->ratings->n_ratings,
+					w->read_seconds + w->sort_seconds + r->split_seconds + r->fit_seconds + r->test_seconds +
+						r->refit_seconds + w->write_seconds,
+					(int64) (w->env.bytes_peak / 1024)),
+			 errhidestmt(true)));
+}
+
+/* ---------------------------------------------------------------------- steps */
+
 void
 lpg_train_begin(LpgNamedTraining *t)
 {
 	lpg_training_begin(&t->work);
-	t->work.env.progress = log_progress;
+	t->work.env.progress = lpg_progress_engine;
+	t->work.env.progress_host = &t->progress;
 }
 
 void
 lpg_train_read(LpgNamedTraining *t)
 {
+	log_begin(t, t->publication.options);
 	read_source(t);
 	notice_assumptions(t);
 }
@@ -187,10 +210,12 @@ lpg_train_write(LpgNamedTraining *t, Datum *values, bool *nulls)
 	LpgPublication *p = &t->publication;
 	double begin = wall_seconds();
 
+	lpg_progress_phase(&t->progress, LPG_PHASE_WRITE);
 	p->source = t->source_text;
 	p->ratings = t->work.ratings;
 	p->result = &t->work.result;
 	p->keep = t->work.options.keep;
+	p->progress = &t->progress;
 	if (!t->work.options.publish && p->unpublished == NULL)
 		p->unpublished = "option publish is false";
 	p->metrics = lpg_training_metrics(&t->work);
@@ -198,6 +223,8 @@ lpg_train_write(LpgNamedTraining *t, Datum *values, bool *nulls)
 	t->work.write_seconds = wall_seconds() - begin;
 	values[LPG_MODEL_DETAILS - 1] = build_details(t);
 	lpg_publish_version(p, values, nulls);
+	lpg_progress_end(&t->progress);
+	log_end(t, DatumGetInt64(values[LPG_MODEL_VERSION - 1]));
 }
 
 /* --------------------------------------------------------------------- interface */

@@ -12,6 +12,7 @@
 
 #include "postgres.h"
 
+#include "pg/progress.h"
 #include "pg/publish.h"
 #include "pg/training.h"
 
@@ -23,9 +24,13 @@ typedef struct LpgNamedTraining
 	const char *remarks; /* JSON object that is added to the details; NULL: nothing */
 	LpgTraining work;
 	LpgPublication publication;
+	LpgProgress progress;
 } LpgNamedTraining;
 
-/* The engine's memory, in the current context; work.options are set already. */
+/*
+ * The engine's memory, in the current context; work.options are set already.  The
+ * progress is begun by the caller, in time to show that it waits for a lock.
+ */
 extern void lpg_train_begin(LpgNamedTraining *t);
 
 /* Read the source into work.ratings, and say what is assumed of it. */
