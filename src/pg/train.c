@@ -177,12 +177,22 @@ lpg_train_begin(LpgNamedTraining *t)
 void
 lpg_train_read(LpgNamedTraining *t)
 {
+	lpg_live_choose(t->source_text, &t->work.options, &t->work.live);
 	log_begin(t, t->publication.options);
 	read_source(t);
 	notice_assumptions(t);
 }
 
 /* ----------------------------------------------------------------------- writing */
+
+/* Users whose rows have changed must be told from their rows, if the model has factors. */
+static void
+settle_live(LpgTraining *work, const char *model)
+{
+	lpg_live_settle(&work->live, work->result.model.n_factors == 0 || work->has_prior || work->has_rule,
+					model);
+	work->result.options.live = work->live.on;
+}
 
 /* The details, with what the caller adds, and why the version is not the current one. */
 static Datum
@@ -210,11 +220,13 @@ lpg_train_write(LpgNamedTraining *t, Datum *values, bool *nulls)
 	LpgPublication *p = &t->publication;
 	double begin = wall_seconds();
 
+	settle_live(&t->work, t->name);
 	lpg_progress_phase(&t->progress, LPG_PHASE_WRITE);
 	p->source = t->source_text;
 	p->ratings = t->work.ratings;
 	p->result = &t->work.result;
 	p->keep = t->work.options.keep;
+	p->live = t->work.live.on;
 	p->progress = &t->progress;
 	if (!t->work.options.publish && p->unpublished == NULL)
 		p->unpublished = "option publish is false";
