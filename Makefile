@@ -107,6 +107,7 @@ OBJS = \
 	src/pg/folding.o \
 	src/pg/forget.o \
 	src/pg/groups.o \
+	src/pg/guard.o \
 	src/pg/handle.o \
 	src/pg/info.o \
 	src/pg/inspect.o \
@@ -128,6 +129,7 @@ OBJS = \
 	src/pg/publish.o \
 	src/pg/ranked.o \
 	src/pg/registry.o \
+	src/pg/retrain.o \
 	src/pg/settings.o \
 	src/pg/similar.o \
 	src/pg/source.o \
