@@ -100,6 +100,7 @@ OBJS = \
 	src/pg/cache.o \
 	src/pg/cache_load.o \
 	src/pg/clock.o \
+	src/pg/eligible.o \
 	src/pg/errors.o \
 	src/pg/evaluate.o \
 	src/pg/experiment.o \

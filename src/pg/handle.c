@@ -229,6 +229,7 @@ lpg_handle_refresh(LpgHandle *handle, FunctionCallInfo fcinfo)
 	handle->times = NULL;
 	handle->has_read_times = false;
 	handle->interval = NULL;
+	handle->eligible = NULL;
 	release_items(handle);
 	MemoryContextReset(handle->context);
 	old = MemoryContextSwitchTo(handle->context);

@@ -23,6 +23,7 @@
 #include "core/rerank.h"
 #include "core/topn.h"
 #include "pg/compat.h"
+#include "pg/eligible.h"
 #include "pg/errors.h"
 #include "pg/basket.h"
 #include "pg/groups.h"
@@ -47,8 +48,9 @@ typedef struct TopnCall
 	LepId *new_seen; /* seen, too, but not known to the model */
 	int64 n_new_seen;
 	bool has_candidates;
-	LpgItemSet candidates; /* new_ids ascending, too */
-	int64 rank;			   /* of the last row given */
+	LpgItemSet candidates;		 /* new_ids ascending, too */
+	int64 rank;					 /* of the last row given */
+	const LpgEligible *eligible; /* NULL: all items */
 	bool is_reranked;
 	LepRerank rerank;
 	const LpgGroups *groups; /* NULL: no limit */
@@ -316,6 +318,7 @@ put_known(TopnCall *call)
 							 .exclude = call->exclude,
 							 .n_exclude = call->n_exclude,
 							 .n_candidates = call->candidates.n,
+							 .eligible = call->eligible == NULL ? NULL : call->eligible->bits,
 							 .scratch = lpg_cache_scratch(call->items) };
 	int64 limit = call->has_candidates ? query.n_candidates : version->n_items;
 	LepTopnEntry *entries =
@@ -359,6 +362,29 @@ put_new(TopnCall *call)
 	}
 }
 
+/* New candidates must be eligible; few eligible items are as good as candidates. */
+static void
+take_eligible(TopnCall *call)
+{
+	const LpgEligible *eligible = call->eligible;
+	int64 kept = 0;
+
+	if (eligible == NULL)
+		return;
+	for (int64 i = 0; i < call->candidates.n_new; i++)
+	{
+		if (lpg_eligible_has_new(eligible, &call->candidates.new_ids[i]))
+			call->candidates.new_ids[kept++] = call->candidates.new_ids[i];
+	}
+	call->candidates.n_new = kept;
+	if (!call->has_candidates && eligible->few != NULL)
+	{
+		call->has_candidates = true;
+		call->candidates.numbers = eligible->few;
+		call->candidates.n = eligible->n_known;
+	}
+}
+
 static void
 answer(FunctionCallInfo fcinfo, TopnCall *call, TopnArguments arguments)
 {
@@ -372,7 +398,9 @@ answer(FunctionCallInfo fcinfo, TopnCall *call, TopnArguments arguments)
 	else
 		read_user(fcinfo, call, exclude_seen, arguments);
 	call->items = lpg_handle_items(handle);
+	call->eligible = lpg_eligible_get(handle);
 	read_arrays(fcinfo, call, arguments);
+	take_eligible(call);
 	read_rerank(fcinfo, call, arguments);
 	if (call->n == 0)
 		return;
