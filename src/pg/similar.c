@@ -10,14 +10,10 @@
  */
 #include "postgres.h"
 
-#include "access/table.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
-#include "utils/rel.h"
-#include "utils/snapmgr.h"
 #include "utils/tuplesort.h"
 #include "utils/typcache.h"
 
@@ -29,6 +25,7 @@
 #include "pg/keytype.h"
 #include "pg/lists.h"
 #include "pg/pgenv.h"
+#include "pg/scan.h"
 
 static void
 fail_no_factors(const LpgHandle *handle, const char *what)
@@ -134,41 +131,34 @@ lepton_similar(PG_FUNCTION_ARGS)
 /* A scan of the users. */
 typedef struct UserScan
 {
-	const LpgVersion *version;
+	int stride;
 	LepIdKind kind;
-	Relation table;
 	int32 without; /* number of the user whom they are compared with */
 	const float *row;
 	float *other; /* buffer of a row */
 	Tuplesortstate *sort;
 	TupleTableSlot *sorted; /* score, id */
-	MemoryContext row_context;
 } UserScan;
 
 static void
-visit_user(void *arg, TupleTableSlot *slot)
+visit_user(void *arg, const LpgScanRow *visited)
 {
 	UserScan *scan = arg;
-	MemoryContext old = MemoryContextSwitchTo(scan->row_context);
-	int stride = lep_row_stride(scan->version->n_factors);
 	LpgFactorRow row;
 	LepId id;
 
 	row.factors = scan->other;
-	lpg_store_read_row(scan->table, slot, scan->version, LPG_USERS, &row);
-	if (row.n != scan->without && lep_has_direction(scan->other, stride))
-	{
-		id = lpg_store_read_id(slot, scan->kind);
-		ExecClearTuple(scan->sorted);
-		scan->sorted->tts_values[0] = Float4GetDatum(lep_cosine(scan->row, scan->other, stride));
-		scan->sorted->tts_values[1] = lpg_keytype_to_datum(&id, scan->kind);
-		scan->sorted->tts_isnull[0] = false;
-		scan->sorted->tts_isnull[1] = false;
-		ExecStoreVirtualTuple(scan->sorted);
-		tuplesort_puttupleslot(scan->sort, scan->sorted);
-	}
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(scan->row_context);
+	lpg_scan_read(visited, &row);
+	if (row.n == scan->without || !lep_has_direction(scan->other, scan->stride))
+		return;
+	id = lpg_scan_id(visited);
+	ExecClearTuple(scan->sorted);
+	scan->sorted->tts_values[0] = Float4GetDatum(lep_cosine(scan->row, scan->other, scan->stride));
+	scan->sorted->tts_values[1] = lpg_keytype_to_datum(&id, scan->kind);
+	scan->sorted->tts_isnull[0] = false;
+	scan->sorted->tts_isnull[1] = false;
+	ExecStoreVirtualTuple(scan->sorted);
+	tuplesort_puttupleslot(scan->sort, scan->sorted);
 }
 
 /* A sort by score, descending, then by id. */
@@ -219,7 +209,7 @@ put_similar_users(const LpgList *list, Tuplestorestate *result, const LepId *id,
 	LpgHandle *handle = list->handle;
 	int n_factors = handle->version.n_factors;
 	LpgFound found = lpg_handle_lookup(handle, LPG_USERS, id, lpg_basket_alloc_row(n_factors), NULL, NULL);
-	UserScan scan = { .version = &handle->version,
+	UserScan scan = { .stride = lep_row_stride(n_factors),
 					  .kind = list->kind,
 					  .without = found.n,
 					  .row = found.factors,
@@ -227,12 +217,8 @@ put_similar_users(const LpgList *list, Tuplestorestate *result, const LepId *id,
 
 	if (!found.known || n == 0 || !lep_has_direction(found.factors, lep_row_stride(n_factors)))
 		return;
-	scan.row_context =
-		AllocSetContextCreate(CurrentMemoryContext, "lepton similar users row", ALLOCSET_SMALL_SIZES);
 	begin_sort(&scan, n);
-	scan.table = table_open(handle->sides[LPG_USERS].table, NoLock);
-	lpg_store_scan(scan.table, handle->version.version, GetActiveSnapshot(), visit_user, &scan);
-	table_close(scan.table, NoLock);
+	lpg_scan(handle, LPG_USERS, visit_user, &scan);
 	put_users(list, result, &scan, n);
 }
 
