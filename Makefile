@@ -39,6 +39,8 @@ OBJS = \
 	src/core/ials_rows.o \
 	src/core/id.o \
 	src/core/idmap.o \
+	src/core/idtable.o \
+	src/core/image.o \
 	src/core/implicit.o \
 	src/core/inspect.o \
 	src/core/interval.o \
@@ -86,6 +88,7 @@ OBJS = \
 	src/core/solver.o \
 	src/core/split.o \
 	src/core/status.o \
+	src/core/strata.o \
 	src/core/times.o \
 	src/core/topn.o \
 	src/core/train.o \
@@ -94,6 +97,7 @@ OBJS = \
 	src/core/walk.o \
 	src/pg/basket.o \
 	src/pg/cache.o \
+	src/pg/cache_load.o \
 	src/pg/clock.o \
 	src/pg/errors.o \
 	src/pg/evaluate.o \
@@ -105,6 +109,7 @@ OBJS = \
 	src/pg/info.o \
 	src/pg/inspect.o \
 	src/pg/interval.o \
+	src/pg/items.o \
 	src/pg/jsonbuild.o \
 	src/pg/jsonread.o \
 	src/pg/keytype.o \

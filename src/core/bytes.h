@@ -57,4 +57,16 @@ lep_get_f32(const uint8_t *bytes)
 	return value;
 }
 
+/* n of them, at once where this machine has them in that order. */
+static inline void
+lep_get_f32s(const uint8_t *bytes, int64_t n, float *values)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	memcpy(values, bytes, (size_t) n * sizeof(float));
+#else
+	for (int64_t j = 0; j < n; j++)
+		values[j] = lep_get_f32(bytes + 4 * j);
+#endif
+}
+
 #endif /* LEP_BYTES_H */

@@ -86,6 +86,16 @@ lep_add_size(size_t a, size_t b)
 	return __builtin_add_overflow(a, b, &sum) ? SIZE_MAX : sum;
 }
 
+size_t
+lep_append_array(size_t at, int64_t n, size_t size)
+{
+	size_t end = lep_add_size(at, lep_mul_size((size_t) n, size));
+
+	if (end > SIZE_MAX - LEP_ALIGNMENT)
+		return SIZE_MAX;
+	return (end + LEP_ALIGNMENT - 1) / LEP_ALIGNMENT * LEP_ALIGNMENT;
+}
+
 void
 lep_arena_init(LepArena *arena, LepEnv *env)
 {

@@ -118,4 +118,7 @@ extern void lep_arena_drop(LepArena *arena);
 extern size_t lep_mul_size(size_t a, size_t b);
 extern size_t lep_add_size(size_t a, size_t b);
 
+/* Where a block's next array begins, after n elements of size bytes at `at`: aligned. */
+extern size_t lep_append_array(size_t at, int64_t n, size_t size);
+
 #endif /* LEP_ENV_H */

@@ -141,7 +141,7 @@ lep_factors_count(const uint8_t *bytes, size_t len, int *k, LepError *error)
 LepStatus
 lep_factors_decode(const uint8_t *bytes, size_t len, int k, float *row, LepError *error)
 {
-	double sum = 0;
+	double sum;
 	int count = 0;
 	LepPrecision precision = LEP_PRECISION_FLOAT32;
 	LepStatus status = check_factors(bytes, len, &precision, &count, error);
@@ -152,16 +152,15 @@ lep_factors_decode(const uint8_t *bytes, size_t len, int k, float *row, LepError
 		status = lep_precision_get(precision, bytes + FACTORS_HEADER, k, row, "factors", error);
 	if (status != LEP_OK)
 		return status;
-	for (int f = 0; f < k; f++)
-		sum += (double) row[f] * row[f];
+	for (int f = k; f < lep_row_stride(k); f++)
+		row[f] = 0;
+	sum = lep_kernels->dot_f64(row, row, lep_row_stride(k));
 	if (!(sum <= LEP_MAX_NORM * LEP_MAX_NORM)) /* as lep_model_is_sane() has it */
 	{
 		lep_fail(error, LEP_ERR_BYTES_VALUE, "factors", sqrt(sum), 0, LEP_MAX_NORM);
 		error->row = -1;
 		return error->status;
 	}
-	for (int f = k; f < lep_row_stride(k); f++)
-		row[f] = 0;
 	return LEP_OK;
 }
 

@@ -20,6 +20,7 @@
 
 #include <string.h>
 
+#include "core/idhash.h"
 #include "core/rng.h"
 
 #define FIRST_CHUNK_LOG 8
@@ -102,30 +103,18 @@ table_put(LepIdMap *map, uint32_t hash, int32_t row)
 	map->table[at] = (hash & ~map->mask) | (uint32_t) row;
 }
 
-/* The finaliser of MurmurHash3: every input bit reaches every output bit. */
-static inline uint64_t
-mix64(uint64_t x)
-{
-	x ^= x >> 33;
-	x *= UINT64_C(0xff51afd7ed558ccd);
-	x ^= x >> 33;
-	x *= UINT64_C(0xc4ceb9fe1a85ec53);
-	x ^= x >> 33;
-	return x;
-}
-
 /* ---- int64 ---- */
 
 static inline uint32_t
 hash_int64(const LepId *id)
 {
-	return (uint32_t) (mix64((uint64_t) id->v.i64) >> 32);
+	return lep_hash_int64(id->v.i64);
 }
 
 static inline uint32_t
 entry_hash_int64(const int64_t *entry)
 {
-	return (uint32_t) (mix64((uint64_t) *entry) >> 32);
+	return lep_hash_int64(*entry);
 }
 
 static inline bool
@@ -166,24 +155,15 @@ typedef struct UuidEntry
 } UuidEntry;
 
 static inline uint32_t
-hash_uuid_bytes(const uint8_t *bytes)
-{
-	uint64_t half[2];
-
-	memcpy(half, bytes, sizeof(half));
-	return (uint32_t) (mix64(half[0] ^ mix64(half[1])) >> 32);
-}
-
-static inline uint32_t
 hash_uuid(const LepId *id)
 {
-	return hash_uuid_bytes(id->v.uuid);
+	return lep_hash_uuid(id->v.uuid);
 }
 
 static inline uint32_t
 entry_hash_uuid(const UuidEntry *entry)
 {
-	return hash_uuid_bytes(entry->bytes);
+	return lep_hash_uuid(entry->bytes);
 }
 
 static inline bool
@@ -227,7 +207,7 @@ typedef struct TextEntry
 static inline uint32_t
 hash_text(const LepId *id)
 {
-	return (uint32_t) (lep_hash_bytes(id->v.text.data, id->v.text.len) >> 32);
+	return lep_hash_text(id->v.text.data, id->v.text.len);
 }
 
 static inline uint32_t

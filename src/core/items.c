@@ -33,6 +33,9 @@
 /* How many positions ahead rows are fetched: they come in no order of memory. */
 #define PLACE_AHEAD 8
 
+#define CODE_ZERO_IN_EACH UINT32_C(0x80808080)
+_Static_assert(LEP_CODE_GROUP == sizeof(uint32_t) && LEP_CODE_ZERO == 0x80, "codes are moved four at a time");
+
 #define ITEMS_MAGIC UINT64_C(0x31534D45544950EC)
 
 typedef struct Header
@@ -57,17 +60,6 @@ typedef struct Layout
 	size_t total;
 } Layout;
 
-/* Append an array of n elements, aligned. */
-static size_t
-add_array(size_t at, int64_t n, size_t size)
-{
-	size_t end = lep_add_size(at, lep_mul_size((size_t) n, size));
-
-	if (end > SIZE_MAX - LEP_ALIGNMENT)
-		return SIZE_MAX;
-	return (end + LEP_ALIGNMENT - 1) / LEP_ALIGNMENT * LEP_ALIGNMENT;
-}
-
 static int64_t
 count_blocks(int32_t n_items)
 {
@@ -86,14 +78,16 @@ layout_of(int32_t n_items, int n_factors)
 	int64_t n_padded = count_blocks(n_items) * LEP_BLOCK_ITEMS;
 	Layout layout;
 
-	layout.bias = add_array(0, 1, sizeof(Header));
-	layout.rows = add_array(layout.bias, n_items, sizeof(float));
-	layout.bounds = add_array(layout.rows, n_items, (size_t) lep_row_stride(n_factors) * sizeof(float));
-	layout.item_at = add_array(layout.bounds, count_blocks(n_items), sizeof(LepBlockBound));
-	layout.codes = add_array(layout.item_at, n_padded, sizeof(int32_t));
-	layout.scale = add_array(layout.codes, n_padded, (size_t) count_groups(n_factors) * LEP_CODE_GROUP);
-	layout.bias_at = add_array(layout.scale, n_padded, sizeof(float));
-	layout.total = add_array(layout.bias_at, n_padded, sizeof(float));
+	layout.bias = lep_append_array(0, 1, sizeof(Header));
+	layout.rows = lep_append_array(layout.bias, n_items, sizeof(float));
+	layout.bounds =
+		lep_append_array(layout.rows, n_items, (size_t) lep_row_stride(n_factors) * sizeof(float));
+	layout.item_at = lep_append_array(layout.bounds, count_blocks(n_items), sizeof(LepBlockBound));
+	layout.codes = lep_append_array(layout.item_at, n_padded, sizeof(int32_t));
+	layout.scale =
+		lep_append_array(layout.codes, n_padded, (size_t) count_groups(n_factors) * LEP_CODE_GROUP);
+	layout.bias_at = lep_append_array(layout.scale, n_padded, sizeof(float));
+	layout.total = lep_append_array(layout.bias_at, n_padded, sizeof(float));
 	return layout;
 }
 
@@ -232,8 +226,11 @@ place_codes(Builder *builder, int64_t position, const int8_t *codes)
 
 	for (int group = 0; group < n_groups; group++, place += LEP_BLOCK_ITEMS * LEP_CODE_GROUP)
 	{
-		for (int f = 0; f < LEP_CODE_GROUP; f++)
-			place[f] = (uint8_t) (codes[group * LEP_CODE_GROUP + f] + LEP_CODE_ZERO);
+		uint32_t four; /* adding half the range to a byte turns its highest bit */
+
+		memcpy(&four, codes + group * LEP_CODE_GROUP, sizeof(four));
+		four ^= CODE_ZERO_IN_EACH;
+		memcpy(place, &four, sizeof(four));
 	}
 }
 
@@ -372,35 +369,31 @@ lep_items_build(LepEnv *env, void *block, int32_t n_items, int n_factors, double
 	return status;
 }
 
-LepItems *
-lep_items_open(LepArena *arena, const void *block)
+bool
+lep_items_view(const void *block, LepItems *items)
 {
 	const Header *header = block;
-	LepItems *items = lep_arena_alloc(arena, 1, sizeof(LepItems));
 
-	if (items == NULL)
-		return NULL;
 	if (header->magic != ITEMS_MAGIC)
-	{
-		lep_fail(&arena->env->error, LEP_ERR_BYTES_MAGIC, "items", 0, 0, 0);
-		return NULL;
-	}
+		return false;
 	*items = view_of(block, header);
-	return items;
+	return true;
 }
 
 LepItems *
 lep_items_create(LepArena *arena, int32_t n_items, int n_factors, double mean, const float *bias,
 				 const float *factors)
 {
-	void *block = lep_arena_alloc(arena, 1, lep_items_size(n_items, n_factors));
+	LepItems *items = lep_arena_alloc(arena, 1, sizeof(LepItems));
+	void *block = items == NULL ? NULL : lep_arena_alloc(arena, 1, lep_items_size(n_items, n_factors));
 
-	if (block == NULL)
-		return NULL;
-	if (lep_items_build(arena->env, block, n_items, n_factors, mean, bias, factors) != LEP_OK)
+	if (block == NULL ||
+		lep_items_build(arena->env, block, n_items, n_factors, mean, bias, factors) != LEP_OK)
 	{
 		lep_arena_free(arena, block);
+		lep_arena_free(arena, items);
 		return NULL;
 	}
-	return lep_items_open(arena, block);
+	(void) lep_items_view(block, items);
+	return items;
 }

@@ -8,8 +8,8 @@
  * an item's codes and bias say of its score, and what the items of a block cannot
  * exceed.
  *
- * A LepItems is a view of such a block: it belongs to an arena, the block to
- * whoever gave its memory, which is aligned to LEP_ALIGNMENT bytes.  Neither is
+ * A LepItems is a view of such a block, whose memory is aligned to LEP_ALIGNMENT
+ * bytes.  Neither is
  * ever changed after it was built: any number of threads may read them.
  */
 #ifndef LEP_ITEMS_H
@@ -67,8 +67,8 @@ extern LepStatus lep_items_build(LepEnv *env, void *block, int32_t n_items, int 
 /* Where the rows of a block lie. */
 extern float *lep_items_room(void *block, int32_t n_items, int n_factors);
 
-/* A view of a block that was built.  NULL on failure, env->error set. */
-extern LepItems *lep_items_open(LepArena *arena, const void *block);
+/* A view of a block that was built; false: it is none. */
+extern bool lep_items_view(const void *block, LepItems *items);
 
 /* A block of the arena's own, built and opened.  NULL on failure or when stopped, env->error set. */
 extern LepItems *lep_items_create(LepArena *arena, int32_t n_items, int n_factors, double mean,

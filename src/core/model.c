@@ -231,13 +231,11 @@ rows_are_sane(const float *bias, const float *factors, int stride, int64_t first
 	for (int64_t r = first; r < end; r++)
 	{
 		const float *row = stride > 0 ? factors + r * stride : NULL;
-		double norm2 = 0;
 
 		if (!(fabs((double) bias[r]) <= LEP_MAX_NORM))
 			return false;
-		for (int f = 0; f < stride; f++)
-			norm2 += (double) row[f] * (double) row[f];
-		if (!(norm2 <= LEP_MAX_NORM * LEP_MAX_NORM))
+		/* as lep_factors_decode() has it */
+		if (stride > 0 && !(lep_kernels->dot_f64(row, row, stride) <= LEP_MAX_NORM * LEP_MAX_NORM))
 			return false;
 	}
 	return true;

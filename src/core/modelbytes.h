@@ -21,8 +21,8 @@
 
 #include "core/format.h"
 #include "core/idmap.h"
+#include "core/image.h"
 #include "core/options.h"
-#include "core/serve.h"
 #include "core/train.h"
 
 typedef enum LepModelSide
@@ -217,21 +217,15 @@ lep_modelbytes_factors(const LepModelBytes *model, const LepModelRow *row, float
  */
 extern LepStatus lep_modelbytes_verify(LepEnv *env, const LepModelBytes *model);
 
-/* The items of a model as they are served; arrays are the arena's. */
-typedef struct LepLoadedItems
-{
-	LepServed served;
-	LepItems *items;
-	LepIdMap *ids; /* row = number of the item */
-	int32_t *n_ratings;
-} LepLoadedItems;
+/* The shape of the image of its items. */
+extern LepImageShape lep_modelbytes_shape(const LepModelBytes *model);
 
 /*
- * Decode all items, checked as verify does.  Errors as there, and LEP_ERR_MEMORY_LIMIT.
+ * Decode all items, checked as verify does, into the room of an image of that
+ * shape, and ids[n_items], whose texts point into the bytes, and bias[n_items].
+ * Errors as of verify.
  */
-extern LepStatus lep_modelbytes_load(LepArena *arena, const LepModelBytes *model, LepLoadedItems *loaded);
-
-/* Bytes that this takes, about. */
-extern size_t lep_modelbytes_load_size(const LepModelBytes *model);
+extern LepStatus lep_modelbytes_load(LepEnv *env, const LepModelBytes *model, const LepImageRoom *room,
+									 LepId *ids, float *bias);
 
 #endif /* LEP_MODELBYTES_H */

@@ -4,14 +4,13 @@
  */
 #include "core/modelbytes.h"
 
+#include <string.h>
+
 #include "core/kernels.h"
 #include "core/neighbors.h"
 
 /* Rows between two looks for a stop. */
 #define STOP_INTERVAL 1024
-
-/* Bytes that an id takes in the map, about. */
-#define BYTES_PER_ID 40
 
 /* A side while all of its rows are looked at. */
 typedef struct SideScan
@@ -152,184 +151,90 @@ lep_modelbytes_verify(LepEnv *env, const LepModelBytes *model)
 
 /* ------------------------------------------------------------------- loading */
 
-/* Do lists go along an order other than that of scores?  As serve.h says. */
-static bool
-has_order(const LepModelHead *head)
-{
-	return head->has_neighbors || (head->implicit && head->n_factors > 0);
-}
-
-size_t
-lep_modelbytes_load_size(const LepModelBytes *model)
+LepImageShape
+lep_modelbytes_shape(const LepModelBytes *model)
 {
 	const LepModelHead *head = &model->head;
-	int32_t n = head->n_rows[LEP_SIDE_ITEMS];
-	size_t size = lep_items_size(n, head->n_factors);
+	LepImageShape shape;
 
-	size = lep_add_size(size, (size_t) n * (BYTES_PER_ID + sizeof(int32_t)));
-	if (head->has_neighbors)
-		size = lep_add_size(size, (size_t) n * sizeof(int64_t));
-	size = lep_add_size(size, lep_mul_size((size_t) head->n_neighbors, sizeof(int32_t) + sizeof(float)));
-	if (has_order(head))
-		size = lep_add_size(size, (size_t) n * (sizeof(float) + sizeof(int32_t)));
-	return size;
+	/* padding too: shapes are compared by their bytes */
+	memset(&shape, 0, sizeof(shape));
+	shape.n_items = head->n_rows[LEP_SIDE_ITEMS];
+	shape.n_factors = head->n_factors;
+	shape.has_neighbors = head->has_neighbors;
+	shape.has_order = head->has_neighbors || (head->implicit && head->n_factors > 0);
+	shape.n_neighbors = head->n_neighbors;
+	shape.mean = head->mean;
+	return shape;
 }
 
-/* Room for the neighbours of all items; none yet. */
-static LepNeighbors *
-create_neighbors(LepArena *arena, const LepModelHead *head)
-{
-	int32_t n_items = head->n_rows[LEP_SIDE_ITEMS];
-	LepNeighbors *neighbors = lep_arena_calloc(arena, 1, sizeof(LepNeighbors));
-
-	if (neighbors == NULL)
-		return NULL;
-	neighbors->n_rows = n_items;
-	neighbors->n_items = n_items;
-	neighbors->room = head->n_neighbors;
-	neighbors->start = lep_arena_calloc(arena, (int64_t) n_items + 1, sizeof(int64_t));
-	neighbors->target = lep_arena_alloc(arena, head->n_neighbors, sizeof(int32_t));
-	neighbors->weight = lep_arena_alloc(arena, head->n_neighbors, sizeof(float));
-	return neighbors->start == NULL || neighbors->target == NULL || neighbors->weight == NULL ? NULL
-																							  : neighbors;
-}
-
-/* Items on their way into what is served. */
+/* Items on their way to their places. */
 typedef struct Loading
 {
 	SideScan scan;
-	LepLoadedItems *loaded;
-	float *bias; /* [n_items] */
-	float *rows; /* [n_items * stride], of the items' block */
+	const LepImageRoom *room;
+	LepId *ids;
+	float *bias;
 	int stride;
-	LepNeighbors *neighbors;
-	LepId batch[LEP_ID_BATCH];
-	int n_batch;
 } Loading;
 
 static LepStatus
 load_neighbors(Loading *l, int32_t n, const LepModelRow *row)
 {
-	LepNeighbors *neighbors = l->neighbors;
-	int64_t at = neighbors->start[n];
-	LepStatus status = decode_neighbors(&l->scan, n, row, neighbors->room - at, neighbors->target + at,
-										neighbors->weight + at);
+	const LepImageRoom *room = l->room;
+	int64_t at = room->start[n];
+	LepStatus status = decode_neighbors(&l->scan, n, row, l->scan.model->head.n_neighbors - at,
+										room->target + at, room->weight + at);
 
-	neighbors->start[n + 1] = l->scan.n_neighbors;
+	room->start[n + 1] = l->scan.n_neighbors;
 	return status;
 }
 
-static LepStatus
-flush_ids(Loading *l)
+/* What lists without scores go along: biases of neighbour models, else shares of users. */
+static float
+popularity_of(const LepModelHead *head, const LepModelRow *row)
 {
-	int32_t rows[LEP_ID_BATCH];
-	int n = l->n_batch;
-
-	l->n_batch = 0;
-	return lep_idmap_add(l->loaded->ids, l->batch, n, rows);
+	if (head->has_neighbors)
+		return row->bias;
+	return (float) row->n_ratings / (head->n_users > 0 ? (float) head->n_users : 1);
 }
 
 static LepStatus
 load_row(Loading *l, int32_t n)
 {
+	const LepModelHead *head = &l->scan.model->head;
 	LepModelRow row;
 	LepStatus status = next_row(&l->scan, n, &row);
 
 	if (status != LEP_OK)
 		return status;
+	l->ids[n] = row.id;
 	l->bias[n] = row.bias;
-	l->loaded->n_ratings[n] = row.n_ratings;
-	if (l->rows != NULL)
-		status = lep_modelbytes_factors(l->scan.model, &row, l->rows + (size_t) n * (size_t) l->stride,
+	l->room->n_ratings[n] = row.n_ratings;
+	if (l->room->popularity != NULL)
+		l->room->popularity[n] = popularity_of(head, &row);
+	if (l->room->rows != NULL)
+		status = lep_modelbytes_factors(l->scan.model, &row, l->room->rows + (size_t) n * (size_t) l->stride,
 										&l->scan.env->error);
-	if (status == LEP_OK && l->neighbors != NULL)
+	if (status == LEP_OK && l->room->start != NULL)
 		status = load_neighbors(l, n, &row);
-	l->batch[l->n_batch++] = row.id;
-	if (status == LEP_OK && l->n_batch == LEP_ID_BATCH)
-		status = flush_ids(l);
 	return status;
-}
-
-static LepStatus
-load_rows(Loading *l)
-{
-	LepStatus status = LEP_OK;
-
-	for (int32_t n = 0; n < l->scan.model->head.n_rows[LEP_SIDE_ITEMS] && status == LEP_OK; n++)
-		status = load_row(l, n);
-	if (status == LEP_OK)
-		status = flush_ids(l);
-	if (status == LEP_OK)
-		status = check_n_neighbors(&l->scan);
-	return status;
-}
-
-/* What lists without scores go along: biases of neighbour models, else shares of users. */
-static LepStatus
-load_order(LepArena *arena, const LepModelHead *head, const float *bias, LepLoadedItems *loaded)
-{
-	int32_t n = head->n_rows[LEP_SIDE_ITEMS];
-	float *popularity = lep_arena_alloc(arena, n, sizeof(float));
-	int32_t *order = lep_arena_alloc(arena, n, sizeof(int32_t));
-	float n_users = head->n_users > 0 ? (float) head->n_users : 1;
-
-	if (popularity == NULL || order == NULL)
-		return arena->env->error.status;
-	for (int32_t i = 0; i < n; i++)
-		popularity[i] = head->has_neighbors ? bias[i] : (float) loaded->n_ratings[i] / n_users;
-	loaded->served.popularity = popularity;
-	loaded->served.order = order;
-	return lep_neighbors_order(arena->env, popularity, n, order);
-}
-
-/* Everything into memory that is there. */
-static LepStatus
-load_into(LepArena *arena, Loading *l, void *block)
-{
-	const LepModelHead *head = &l->scan.model->head;
-	LepLoadedItems *loaded = l->loaded;
-	int32_t n = head->n_rows[LEP_SIDE_ITEMS];
-	LepStatus status = load_rows(l);
-
-	if (status == LEP_OK)
-		status = lep_items_build(arena->env, block, n, head->n_factors, head->mean, l->bias, NULL);
-	if (status != LEP_OK)
-		return status;
-	loaded->items = lep_items_open(arena, block);
-	if (loaded->items == NULL)
-		return arena->env->error.status;
-	loaded->served.mean = head->mean;
-	loaded->served.items = loaded->items;
-	loaded->served.neighbors = l->neighbors;
-	return has_order(head) ? load_order(arena, head, l->bias, loaded) : LEP_OK;
 }
 
 LepStatus
-lep_modelbytes_load(LepArena *arena, const LepModelBytes *model, LepLoadedItems *loaded)
+lep_modelbytes_load(LepEnv *env, const LepModelBytes *model, const LepImageRoom *room, LepId *ids,
+					float *bias)
 {
-	const LepModelHead *head = &model->head;
-	int32_t n = head->n_rows[LEP_SIDE_ITEMS];
-	Loading l = { .scan = { .model = model, .side = LEP_SIDE_ITEMS, .env = arena->env },
-				  .loaded = loaded,
-				  .stride = lep_row_stride(head->n_factors) };
-	void *block = lep_arena_alloc(arena, 1, lep_items_size(n, head->n_factors));
-	LepStatus status;
+	Loading l = { .scan = { .model = model, .side = LEP_SIDE_ITEMS, .env = env },
+				  .room = room,
+				  .ids = ids,
+				  .bias = bias,
+				  .stride = lep_row_stride(model->head.n_factors) };
+	LepStatus status = LEP_OK;
 
-	*loaded = (LepLoadedItems){ 0 };
-	loaded->n_ratings = lep_arena_alloc(arena, n, sizeof(int32_t));
-	loaded->ids = lep_idmap_create(arena, head->kind[LEP_SIDE_ITEMS], "items");
-	l.bias = lep_arena_alloc(arena, n, sizeof(float));
-	if (block == NULL || loaded->n_ratings == NULL || loaded->ids == NULL || l.bias == NULL)
-		return arena->env->error.status;
-	if (head->n_factors > 0)
-		l.rows = lep_items_room(block, n, head->n_factors);
-	if (head->has_neighbors)
-	{
-		l.neighbors = create_neighbors(arena, head);
-		if (l.neighbors == NULL)
-			return arena->env->error.status;
-	}
-	status = load_into(arena, &l, block);
-	lep_arena_free(arena, l.bias);
-	return status;
+	if (room->start != NULL)
+		room->start[0] = 0;
+	for (int32_t n = 0; n < model->head.n_rows[LEP_SIDE_ITEMS] && status == LEP_OK; n++)
+		status = load_row(&l, n);
+	return status == LEP_OK ? check_n_neighbors(&l.scan) : status;
 }

@@ -200,23 +200,10 @@ typedef struct List
 	LepBest best; /* in the caller's entries */
 } List;
 
-/* Is the item among the query's `exclude`? */
 static bool
 is_excluded(const LepNeighborQuery *query, int32_t item)
 {
-	int64_t low = 0;
-	int64_t high = query->n_exclude;
-
-	while (low < high)
-	{
-		int64_t middle = low + (high - low) / 2;
-
-		if (query->exclude[middle] < item)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < query->n_exclude && query->exclude[low] == item;
+	return lep_topn_is_listed(query->exclude, query->n_exclude, item);
 }
 
 /* May an item of this score and number enter, if it is not excluded? */

@@ -230,9 +230,14 @@ lep_precision_put(LepPrecision precision, const float *numbers, int64_t n, uint8
 static LepStatus
 check_numbers(const float *numbers, int64_t n, const char *what, LepError *error)
 {
+	int outside = 0;
+
+	/* NaN too; without a branch, so that many are compared at once */
 	for (int64_t j = 0; j < n; j++)
+		outside |= !(fabsf(numbers[j]) <= (float) LEP_MAX_NORM);
+	for (int64_t j = 0; outside && j < n; j++)
 	{
-		if (!(fabs((double) numbers[j]) <= LEP_MAX_NORM)) /* NaN too */
+		if (!(fabs((double) numbers[j]) <= LEP_MAX_NORM))
 		{
 			lep_fail(error, LEP_ERR_BYTES_VALUE, what, numbers[j], -LEP_MAX_NORM, LEP_MAX_NORM);
 			error->row = j;
@@ -308,8 +313,7 @@ lep_precision_get(LepPrecision precision, const uint8_t *bytes, int64_t n, float
 		case LEP_PRECISION_FLOAT32:
 			break;
 	}
-	for (int64_t j = 0; j < n; j++)
-		numbers[j] = lep_get_f32(bytes + 4 * j);
+	lep_get_f32s(bytes, n, numbers);
 	return check_numbers(numbers, n, what, error);
 }
 

@@ -72,13 +72,19 @@ static LepStatus
 list_by_factors(LepEnv *env, const LepServed *served, const LepServedUser *user, const LepServedQuery *query,
 				LepTopnEntry *entries, int64_t *n_found)
 {
-	LepTopnQuery by_factors = { user->row,		  user->bias,		 query->n,			 query->exclude,
-								query->n_exclude, query->candidates, query->n_candidates };
+	LepTopnQuery by_factors = { .user_row = user->row,
+								.user_bias = user->bias,
+								.n = query->n,
+								.exclude = query->exclude,
+								.n_exclude = query->n_exclude,
+								.candidates = query->candidates,
+								.n_candidates = query->n_candidates,
+								.mask = query->scratch == NULL ? NULL : query->scratch->mask };
 
 	return lep_topn(env, served->items, &by_factors, entries, n_found);
 }
 
-/* The query of a basket; is_reached may be NULL. */
+/* The query of a basket. */
 static LepNeighborQuery
 basket_query(const LepServed *served, const LepServedUser *user, const LepServedQuery *query)
 {
@@ -90,7 +96,8 @@ basket_query(const LepServed *served, const LepServedUser *user, const LepServed
 								   .exclude = query->exclude,
 								   .n_exclude = query->n_exclude,
 								   .candidates = query->candidates,
-								   .n_candidates = query->n_candidates };
+								   .n_candidates = query->n_candidates,
+								   .scratch = &query->scratch->sums };
 
 	return by_basket;
 }
@@ -100,38 +107,12 @@ list_by_neighbors(LepEnv *env, const LepServed *served, const LepServedUser *use
 				  const LepServedQuery *query, LepTopnEntry *entries, LepOrigin *origins, int64_t *n_found)
 {
 	LepNeighborQuery by_basket = basket_query(served, user, query);
-	int64_t n_possible = query->candidates != NULL ? query->n_candidates : lep_items_count(served->items);
-	LepArena arena;
 	LepStatus status;
 
-	*n_found = 0;
-	if (n_possible > query->n)
-		n_possible = query->n > 0 ? query->n : 0;
-	lep_arena_init(&arena, env);
-	by_basket.is_reached = lep_arena_alloc(&arena, n_possible, sizeof(bool));
-	status = by_basket.is_reached == NULL
-				 ? env->error.status
-				 : lep_neighbors_topn(env, served->neighbors, &by_basket, entries, n_found);
+	by_basket.is_reached = query->scratch->is_reached;
+	status = lep_neighbors_topn(env, served->neighbors, &by_basket, entries, n_found);
 	for (int64_t i = 0; status == LEP_OK && i < *n_found; i++)
 		origins[i] = by_basket.is_reached[i] ? LEP_ORIGIN_NEIGHBORS : LEP_ORIGIN_POPULAR;
-	lep_arena_drop(&arena);
-	return status;
-}
-
-/* Scores that do not differ are no order: by popularity, with the scores that they have. */
-static LepStatus
-list_by_popularity(LepEnv *env, const LepServed *served, const LepServedUser *user,
-				   const LepServedQuery *query, LepTopnEntry *entries, int64_t *n_found)
-{
-	LepNeighbors none = { .n_items = lep_items_count(served->items) };
-	LepNeighborQuery by_popularity = basket_query(served, user, query);
-	LepStatus status;
-
-	by_popularity.basket.n = 0;
-	by_popularity.base = 0;
-	status = lep_neighbors_topn(env, &none, &by_popularity, entries, n_found);
-	for (int64_t i = 0; status == LEP_OK && i < *n_found; i++)
-		entries[i].score = (float) base_score(served, user, entries[i].item);
 	return status;
 }
 
@@ -143,20 +124,58 @@ is_excluded(const LepServedQuery *query, int64_t *at, int32_t item)
 	return *at < query->n_exclude && query->exclude[*at] == item;
 }
 
+/* The most popular, by the shares of users. */
+static LepStatus
+offer_popular(LepEnv *env, const LepServed *served, const LepServedQuery *query, LepBest *best)
+{
+	int32_t n_items = lep_items_count(served->items);
+	int64_t n = query->candidates != NULL ? query->n_candidates : n_items;
+	const int32_t *items = query->candidates != NULL ? query->candidates : served->order;
+
+	for (int64_t j = 0; j < n; j++)
+	{
+		int32_t item = items[j];
+
+		if (j % STOP_INTERVAL == 0 && lep_env_stopped(env))
+			return LEP_ERR_STOPPED;
+		/* along the order nothing better comes */
+		if (query->candidates == NULL && best->n_kept == best->n_wanted)
+			break;
+		if (!lep_topn_is_listed(query->exclude, query->n_exclude, item))
+			lep_best_offer(best, (LepTopnEntry){ item, served->popularity[item] });
+	}
+	return lep_best_sort(env, best);
+}
+
+/* Scores that do not differ are no order: by popularity, with the scores that they have. */
+static LepStatus
+list_by_popularity(LepEnv *env, const LepServed *served, const LepServedUser *user,
+				   const LepServedQuery *query, LepTopnEntry *entries, int64_t *n_found)
+{
+	int64_t n_possible = query->candidates != NULL ? query->n_candidates : lep_items_count(served->items);
+	LepBest best = { entries, query->n < n_possible ? query->n : n_possible, 0 };
+	LepStatus status = offer_popular(env, served, query, &best);
+
+	*n_found = status == LEP_OK ? best.n_kept : 0;
+	for (int64_t i = 0; i < *n_found; i++)
+		entries[i].score = (float) base_score(served, user, entries[i].item);
+	return status;
+}
+
 /* A list by factors and neighbours. */
 typedef struct Both
 {
 	const LepServed *served;
 	const LepServedUser *user;
 	const LepServedQuery *query;
-	LepNeighborScratch sums;
+	LepNeighborScratch *sums;
 	LepBest best;
 } Both;
 
 static void
 offer_item(Both *both, int32_t item)
 {
-	double score = base_score(both->served, both->user, item) + both->sums.sum[item];
+	double score = base_score(both->served, both->user, item) + both->sums->sum[item];
 
 	lep_best_offer(&both->best, (LepTopnEntry){ item, (float) score });
 }
@@ -178,49 +197,47 @@ offer_candidates(LepEnv *env, Both *both)
 	return LEP_OK;
 }
 
-/* What the basket reaches; hidden[*n_hidden]: that and what is excluded, ascending. */
+/* What the basket reaches, and may be listed; the mask is left with all others that may. */
 static LepStatus
-offer_reached(LepEnv *env, Both *both, int32_t *hidden, int64_t *n_hidden)
+offer_reached(LepEnv *env, Both *both, uint8_t *mask)
 {
-	int64_t at = 0;
+	const LepServedQuery *query = both->query;
 
-	*n_hidden = 0;
-	for (int32_t item = 0; item < both->sums.n_items; item++)
+	memset(mask, 0xFF, lep_topn_mask_size(both->sums->n_items));
+	for (int64_t j = 0; j < query->n_exclude; j++)
+		mask[query->exclude[j] >> 3] &= (uint8_t) ~(1 << (query->exclude[j] & 7));
+	for (int32_t k = 0; k < both->sums->n_reached; k++)
 	{
-		bool excluded = is_excluded(both->query, &at, item);
+		int32_t item = both->sums->reached[k];
+		uint8_t bit = (uint8_t) (1 << (item & 7));
 
-		if (item % STOP_INTERVAL == 0 && lep_env_stopped(env))
+		if (k % STOP_INTERVAL == 0 && lep_env_stopped(env))
 			return LEP_ERR_STOPPED;
-		if (!excluded && !both->sums.is_reached[item])
+		if ((mask[item >> 3] & bit) == 0)
 			continue;
-		hidden[(*n_hidden)++] = item;
-		if (!excluded)
-			offer_item(both, item);
+		mask[item >> 3] &= (uint8_t) ~bit;
+		offer_item(both, item);
 	}
 	return LEP_OK;
 }
 
 /* All items: of what the basket does not reach factors know the best by their bounds. */
 static LepStatus
-offer_all(LepArena *arena, Both *both)
+offer_all(LepEnv *env, Both *both)
 {
-	LepEnv *env = arena->env;
+	LepServeScratch *scratch = both->query->scratch;
 	LepTopnQuery rest = { .user_row = both->user->row,
 						  .user_bias = both->user->bias,
-						  .n = both->best.n_wanted };
-	int32_t *hidden = lep_arena_alloc(arena, both->sums.n_items, sizeof(int32_t));
-	LepTopnEntry *entries = lep_arena_alloc(arena, rest.n, sizeof(LepTopnEntry));
+						  .n = both->best.n_wanted,
+						  .mask = scratch->mask,
+						  .has_mask = true };
 	int64_t n_found = 0;
-	LepStatus status;
+	LepStatus status = offer_reached(env, both, scratch->mask);
 
-	if (hidden == NULL || entries == NULL)
-		return env->error.status;
-	rest.exclude = hidden;
-	status = offer_reached(env, both, hidden, &rest.n_exclude);
 	if (status == LEP_OK)
-		status = lep_topn(env, both->served->items, &rest, entries, &n_found);
+		status = lep_topn(env, both->served->items, &rest, scratch->rest, &n_found);
 	for (int64_t i = 0; status == LEP_OK && i < n_found; i++)
-		lep_best_offer(&both->best, entries[i]);
+		lep_best_offer(&both->best, scratch->rest[i]);
 	return status;
 }
 
@@ -241,36 +258,84 @@ list_by_both(LepEnv *env, const LepServed *served, const LepServedUser *user, co
 			 LepTopnEntry *entries, LepOrigin *origins, int64_t *n_found)
 {
 	int64_t n_possible = query->candidates != NULL ? query->n_candidates : lep_items_count(served->items);
-	Both both = { .served = served, .user = user, .query = query };
-	LepArena arena;
+	Both both = { .served = served, .user = user, .query = query, .sums = &query->scratch->sums };
 	LepStatus status;
 
 	both.best = (LepBest){ entries, query->n < n_possible ? query->n : n_possible, 0 };
-	lep_arena_init(&arena, env);
-	status = lep_neighbors_scratch(&arena, lep_items_count(served->items), &both.sums);
+	status = lep_neighbors_add_stoppable(env, served->neighbors, &user->basket, both.sums);
 	if (status == LEP_OK)
-		status = lep_neighbors_add_stoppable(env, served->neighbors, &user->basket, &both.sums);
-	if (status == LEP_OK)
-		status = query->candidates != NULL ? offer_candidates(env, &both) : offer_all(&arena, &both);
+		status = query->candidates != NULL ? offer_candidates(env, &both) : offer_all(env, &both);
 	if (status == LEP_OK)
 		status = lep_best_sort(env, &both.best);
 	for (int64_t i = 0; status == LEP_OK && i < both.best.n_kept; i++)
-		origins[i] = origin_of(served, user, entries[i].item, both.sums.sum[entries[i].item]);
-	lep_arena_drop(&arena);
+		origins[i] = origin_of(served, user, entries[i].item, both.sums->sum[entries[i].item]);
+	lep_neighbors_clear(both.sums);
 	*n_found = status == LEP_OK ? both.best.n_kept : 0;
 	return status;
 }
 
+/* ------------------------------------------------------------- scratch memory */
+
+size_t
+lep_serve_scratch_size(const LepServed *served)
+{
+	int32_t n_items = lep_items_count(served->items);
+	size_t size = lep_add_size(lep_topn_mask_size(n_items), (size_t) 6 * 2 * LEP_ALIGNMENT);
+
+	if (served->neighbors == NULL)
+		return size;
+	size = lep_add_size(size, lep_neighbors_scratch_size(n_items));
+	return lep_add_size(size, lep_mul_size((size_t) n_items, lep_items_stride(served->items) > 0
+																 ? sizeof(LepTopnEntry)
+																 : sizeof(bool)));
+}
+
 LepStatus
-lep_serve_topn(LepEnv *env, const LepServed *served, const LepServedUser *user, const LepServedQuery *query,
-			   LepTopnEntry *entries, LepOrigin *origins, int64_t *n_found)
+lep_serve_scratch(LepArena *arena, const LepServed *served, LepServeScratch *scratch)
+{
+	int32_t n_items = lep_items_count(served->items);
+	bool has_factors = lep_items_stride(served->items) > 0;
+	LepStatus status;
+
+	memset(scratch, 0, sizeof(*scratch));
+	scratch->mask = lep_arena_alloc(arena, (int64_t) lep_topn_mask_size(n_items), 1);
+	if (scratch->mask == NULL)
+		return arena->env->error.status;
+	if (served->neighbors == NULL)
+		return LEP_OK;
+	status = lep_neighbors_scratch(arena, n_items, &scratch->sums);
+	if (status != LEP_OK)
+		return status;
+	if (has_factors)
+		scratch->rest = lep_arena_alloc(arena, n_items, sizeof(LepTopnEntry));
+	else
+		scratch->is_reached = lep_arena_alloc(arena, n_items, sizeof(bool));
+	return scratch->rest == NULL && scratch->is_reached == NULL ? arena->env->error.status : LEP_OK;
+}
+
+/* What a query that was left in the middle has not cleared. */
+static void
+take_scratch(LepServeScratch *scratch)
+{
+	if (scratch->in_use && scratch->sums.sum != NULL)
+	{
+		memset(scratch->sums.sum, 0, (size_t) scratch->sums.n_items * sizeof(double));
+		memset(scratch->sums.is_reached, 0, (size_t) scratch->sums.n_items * sizeof(uint8_t));
+		scratch->sums.n_reached = 0;
+	}
+	scratch->in_use = true;
+}
+
+/* ----------------------------------------------------------------------- lists */
+
+/* Which way a list is found; with neighbours the query has scratch memory. */
+static LepStatus
+find_list(LepEnv *env, const LepServed *served, const LepServedUser *user, const LepServedQuery *query,
+		  LepTopnEntry *entries, LepOrigin *origins, int64_t *n_found)
 {
 	bool has_factors = lep_items_stride(served->items) > 0;
 	LepStatus status;
 
-	*n_found = 0;
-	if (query->n <= 0)
-		return LEP_OK;
 	if (served->neighbors != NULL && !has_factors)
 		return list_by_neighbors(env, served, user, query, entries, origins, n_found);
 	if (served->neighbors != NULL && user->known)
@@ -281,6 +346,34 @@ lep_serve_topn(LepEnv *env, const LepServed *served, const LepServedUser *user, 
 		status = list_by_factors(env, served, user, query, entries, n_found);
 	if (status == LEP_OK)
 		set_origins(origins, *n_found, user->known && has_factors ? LEP_ORIGIN_FACTORS : LEP_ORIGIN_POPULAR);
+	return status;
+}
+
+LepStatus
+lep_serve_topn(LepEnv *env, const LepServed *served, const LepServedUser *user, const LepServedQuery *query,
+			   LepTopnEntry *entries, LepOrigin *origins, int64_t *n_found)
+{
+	LepServedQuery own_query = *query;
+	LepServeScratch own;
+	LepArena arena;
+	LepStatus status = LEP_OK;
+
+	*n_found = 0;
+	if (query->n <= 0)
+		return LEP_OK;
+	lep_arena_init(&arena, env);
+	if (query->scratch == NULL && served->neighbors != NULL)
+	{
+		status = lep_serve_scratch(&arena, served, &own);
+		own_query.scratch = &own;
+	}
+	else if (query->scratch != NULL)
+		take_scratch(query->scratch);
+	if (status == LEP_OK)
+		status = find_list(env, served, user, &own_query, entries, origins, n_found);
+	if (query->scratch != NULL)
+		query->scratch->in_use = false;
+	lep_arena_drop(&arena);
 	return status;
 }
 

@@ -64,6 +64,25 @@ typedef enum LepOrigin
 	LEP_ORIGIN_POPULAR
 } LepOrigin;
 
+/*
+ * Memory for lists, kept from one query to the next: to get it anew, all zero, takes
+ * longer than a list by neighbours does.  For one query at a time.
+ */
+typedef struct LepServeScratch
+{
+	LepNeighborScratch sums; /* with neighbours; cleared between queries */
+	LepTopnEntry *rest;		 /* [n_items] with factors besides */
+	bool *is_reached;		 /* [n_items] without factors */
+	uint8_t *mask;			 /* of lep_topn() */
+	bool in_use;			 /* true between queries: the host left one in the middle */
+} LepServeScratch;
+
+/* In the arena; lep_serve_scratch_size() bytes. */
+extern LepStatus lep_serve_scratch(LepArena *arena, const LepServed *served, LepServeScratch *scratch);
+
+/* At most 22 bytes an item; SIZE_MAX on overflow. */
+extern size_t lep_serve_scratch_size(const LepServed *served);
+
 typedef struct LepServedQuery
 {
 	int64_t n;				/* entries wanted; at most n_items are given; <= 0: none */
@@ -71,6 +90,7 @@ typedef struct LepServedQuery
 	int64_t n_exclude;
 	const int32_t *candidates; /* ascending, no repetition; NULL: all items */
 	int64_t n_candidates;
+	LepServeScratch *scratch; /* NULL: from env */
 } LepServedQuery;
 
 /* The score of an item, -1 for one that is not known. */
@@ -95,8 +115,8 @@ extern void lep_serve_parts(const LepServed *served, const LepServedUser *user, 
 
 /*
  * The best, into entries[] and origins[], each of min(n, n_items) (or
- * n_candidates); *n_found says how many.  Scratch memory of at most 30 bytes an
- * item, from env.  Asks should_stop now and then.
+ * n_candidates); *n_found says how many.  Without the query's scratch as much is taken
+ * from env; with it env is asked for nothing but whether to stop.
  */
 extern LepStatus
 lep_serve_topn(LepEnv *env, const LepServed *served, const LepServedUser *user, const LepServedQuery *query,

@@ -47,14 +47,14 @@ typedef struct Search
 	LepEnv *env;
 	const LepItems *items;
 	const LepTopnQuery *query;
-	const float *user_row; /* NULL: all dot products are 0 */
-	double base;		   /* mean + user bias, as lep_score adds them */
-	double user_norm;	   /* at least the user row's */
-	double user_error;	   /* at least that of the codes */
-	LepCodeScan scan;	   /* with the user's codes */
-	uint8_t *allowed;	   /* bit per item, or NULL: look into exclude */
-	LepBest best;		   /* in the caller's array */
-	double threshold;	   /* a score below it, before rounding, cannot enter */
+	const float *user_row;	/* NULL: all dot products are 0 */
+	double base;			/* mean + user bias, as lep_score adds them */
+	double user_norm;		/* at least the user row's */
+	double user_error;		/* at least that of the codes */
+	LepCodeScan scan;		/* with the user's codes */
+	const uint8_t *allowed; /* bit per item, or NULL: look into exclude */
+	LepBest best;			/* in the caller's array */
+	double threshold;		/* a score below it, before rounding, cannot enter */
 } Search;
 
 /* Score an item exactly and keep it if it is among the best so far. */
@@ -78,30 +78,11 @@ offer(Search *search, int32_t item)
 }
 
 static bool
-is_listed(const int32_t *list, int64_t n, int32_t item)
-{
-	int64_t low = 0;
-
-	while (low < n)
-	{
-		int64_t middle = low + (n - low) / 2;
-
-		if (list[middle] < item)
-			low = middle + 1;
-		else if (list[middle] > item)
-			n = middle;
-		else
-			return true;
-	}
-	return false;
-}
-
-static bool
 is_allowed(const Search *search, int32_t item)
 {
 	if (search->allowed != NULL)
 		return search->allowed[item >> 3] >> (item & 7) & 1;
-	return !is_listed(search->query->exclude, search->query->n_exclude, item);
+	return !lep_topn_is_listed(search->query->exclude, search->query->n_exclude, item);
 }
 
 /* Can nothing in the block enter the list?  See (1) on top. */
@@ -202,17 +183,18 @@ static LepStatus
 mark_allowed(Search *search, LepArena *arena)
 {
 	const LepTopnQuery *query = search->query;
-	int64_t n_bytes = ((int64_t) search->items->n_items + 7) / 8;
+	size_t size = lep_topn_mask_size(search->items->n_items);
+	uint8_t *mask = query->mask != NULL ? query->mask : lep_arena_alloc(arena, (int64_t) size, 1);
 
-	search->allowed = lep_arena_alloc(arena, n_bytes, 1);
-	if (search->allowed == NULL)
+	if (mask == NULL)
 		return search->env->error.status;
-	memset(search->allowed, query->candidates == NULL ? 0xFF : 0, (size_t) n_bytes);
+	memset(mask, query->candidates == NULL ? 0xFF : 0, size);
 	if (query->candidates != NULL)
 		for (int64_t j = 0; j < query->n_candidates; j++)
-			search->allowed[query->candidates[j] >> 3] |= (uint8_t) (1 << (query->candidates[j] & 7));
+			mask[query->candidates[j] >> 3] |= (uint8_t) (1 << (query->candidates[j] & 7));
 	for (int64_t j = 0; j < query->n_exclude; j++)
-		search->allowed[query->exclude[j] >> 3] &= (uint8_t) ~(1 << (query->exclude[j] & 7));
+		mask[query->exclude[j] >> 3] &= (uint8_t) ~(1 << (query->exclude[j] & 7));
+	search->allowed = mask;
 	return LEP_OK;
 }
 
@@ -229,7 +211,9 @@ find_best(Search *search, LepArena *arena)
 	bool few = query->candidates != NULL && query->n_candidates < n_items / 8;
 	LepStatus status = LEP_OK;
 
-	if (!few && (query->candidates != NULL || query->n_exclude > n_items / 4096))
+	if (query->has_mask)
+		search->allowed = query->mask;
+	else if (!few && (query->candidates != NULL || query->n_exclude > n_items / 4096))
 		status = mark_allowed(search, arena);
 	if (status == LEP_OK)
 		status = few ? scan_candidates(search) : scan_items(search);

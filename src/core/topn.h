@@ -34,12 +34,41 @@ typedef struct LepTopnQuery
 	int64_t n_exclude;
 	const int32_t *candidates; /* ascending, no repetition; NULL: all items */
 	int64_t n_candidates;
+	uint8_t *mask; /* scratch of lep_topn_mask_size() bytes; NULL: from env, where it is needed */
+	bool has_mask; /* it has bit i for each item i that may be listed: exclude is not looked at */
 } LepTopnQuery;
+
+/* Is the item among n ascending ones? */
+static inline bool
+lep_topn_is_listed(const int32_t *list, int64_t n, int32_t item)
+{
+	int64_t low = 0;
+
+	while (low < n)
+	{
+		int64_t middle = low + (n - low) / 2;
+
+		if (list[middle] < item)
+			low = middle + 1;
+		else if (list[middle] > item)
+			n = middle;
+		else
+			return true;
+	}
+	return false;
+}
+
+/* A bit per item, in whole bytes. */
+static inline size_t
+lep_topn_mask_size(int32_t n_items)
+{
+	return ((size_t) n_items + 7) / 8;
+}
 
 /*
  * The best, by (score descending, item ascending), into entries[], which holds
  * min(n, n_items) (or n_candidates); *n_found says how many.  Takes at most
- * n_items / 8 bytes of scratch memory, from env.  Asks should_stop now and then.
+ * n_items / 8 bytes of scratch memory.  Asks should_stop now and then.
  */
 extern LepStatus lep_topn(LepEnv *env, const LepItems *items, const LepTopnQuery *query,
 						  LepTopnEntry *entries, int64_t *n_found);

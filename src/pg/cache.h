@@ -14,46 +14,11 @@
 
 #include "postgres.h"
 
-#include "lib/ilist.h"
 #include "utils/relcache.h"
 #include "utils/snapshot.h"
 
-#include "core/env.h"
-#include "core/idmap.h"
-#include "core/serve.h"
-#include "core/topn.h"
+#include "pg/items.h"
 #include "pg/registry.h"
-
-typedef struct LpgFolding LpgFolding; /* folding.h */
-
-typedef struct LpgItems
-{
-	LepServed served;	 /* factors, biases, neighbours; item number = row of ids */
-	LepItems *items;	 /* the served one's */
-	LepIdMap *ids;		 /* item ids; their order is the numbers' order */
-	int32 *n_ratings;	 /* [n_items] that each had in training */
-	LpgFolding *folding; /* NULL: not asked for yet, or none */
-
-	/* what an entry is known by */
-	Oid model;
-	int64 version;
-	int64 generation;
-	Oid table;
-	LepIdKind kind;
-	int32 n_items;
-	int n_factors;
-	bool has_neighbors;
-	int64 n_neighbors;
-	double mean;
-
-	dlist_node node;  /* in the list of entries, last used first */
-	int pins;		  /* calls that hold it: not to be freed */
-	bool uncommitted; /* loaded by a transaction that has written: void if it, or a part of it, aborts */
-	bool stale;		  /* not to be found any more, to be freed when nobody holds it */
-	MemoryContext context;
-	LepEnv env;
-	LepArena arena;
-} LpgItems;
 
 /*
  * The items of a version, pinned; loaded if they must be, under the snapshot.
@@ -75,6 +40,9 @@ extern void lpg_cache_at_commit(void);
 
 /* Keep this, which lives in the context, with the items; bytes: its size. */
 extern void lpg_cache_keep_folding(LpgItems *items, LpgFolding *folding, MemoryContext context, Size bytes);
+
+/* Memory for lists, for one query at a time; it stays with the items. */
+extern LepServeScratch *lpg_cache_scratch(LpgItems *items);
 
 extern void lpg_cache_unpin(LpgItems *items);
 

@@ -55,7 +55,7 @@ put_row(Explanation *e, const char *reason, int32 item, const double *contributi
 	values[0] = CStringGetTextDatum(reason);
 	if (item >= 0)
 	{
-		LepId id = lep_idmap_id(e->items->ids, item);
+		LepId id = lep_idtable_id(e->items->ids, item);
 
 		values[1] = lpg_list_id(e->list, &id);
 	}
@@ -225,7 +225,7 @@ read_sides(FunctionCallInfo fcinfo, Explanation *e)
 	{
 		LepId id = lpg_keytype_from_datum(PG_GETARG_DATUM(2), lpg_keytype_stored_type(e->list->kind));
 
-		e->item = lep_idmap_find(e->items->ids, &id);
+		e->item = lep_idtable_find(e->items->ids, &id);
 	}
 }
 

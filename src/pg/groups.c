@@ -157,7 +157,7 @@ number_items(LpgGroups *groups, const LpgItems *items)
 	groups->group = MemoryContextAllocHuge(groups->context, Max(items->n_items, 1) * sizeof(int32));
 	for (int32 i = 0; i < items->n_items; i++)
 	{
-		LepId id = lep_idmap_id(items->ids, i);
+		LepId id = lep_idtable_id(items->ids, i);
 
 		groups->group[i] = lpg_groups_find(groups, &id);
 	}

@@ -199,7 +199,7 @@ lpg_list_read_items(const LpgItems *items, ArrayType *array, LpgItemSet *set)
 		if (nulls[i])
 			continue;
 		id = lpg_keytype_from_datum(datums[i], ARR_ELEMTYPE(array));
-		number = lep_idmap_find(items->ids, &id);
+		number = lep_idtable_find(items->ids, &id);
 		if (number >= 0)
 			set->numbers[set->n++] = number;
 		else
@@ -225,7 +225,7 @@ lpg_list_read_numbers(const LpgItems *items, ArrayType *array, int *n)
 		if (nulls[i])
 			continue;
 		id = lpg_keytype_from_datum(datums[i], ARR_ELEMTYPE(array));
-		numbers[i] = lep_idmap_find(items->ids, &id);
+		numbers[i] = lep_idtable_find(items->ids, &id);
 	}
 	return numbers;
 }

@@ -126,7 +126,7 @@ loading_pays(const PredictState *state)
 static void
 find_cached_item(LpgItems *items, const LepId *id, int n_factors, PairItem *item)
 {
-	int32 n = lep_idmap_find(items->ids, id);
+	int32 n = lep_idtable_find(items->ids, id);
 
 	if (n < 0)
 		return;

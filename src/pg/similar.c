@@ -51,7 +51,7 @@ put_items(const LpgList *list, Tuplestorestate *result, const LepTopnEntry *entr
 	values[3] = CStringGetTextDatum(origin);
 	for (int64 i = 0; i < n; i++)
 	{
-		LepId id = lep_idmap_id(list->handle->items->ids, entries[i].item);
+		LepId id = lep_idtable_id(list->handle->items->ids, entries[i].item);
 
 		values[0] = Int32GetDatum((int32) (i + 1));
 		values[1] = lpg_list_id(list, &id);
@@ -112,7 +112,7 @@ lepton_similar(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(1))
 	{
 		LepId id = lpg_keytype_from_datum(PG_GETARG_DATUM(1), lpg_keytype_stored_type(list->kind));
-		int32 item = lep_idmap_find(lpg_handle_items(list->handle)->ids, &id);
+		int32 item = lep_idtable_find(lpg_handle_items(list->handle)->ids, &id);
 
 		if (item >= 0 && list->handle->version.n_factors > 0)
 			put_similar_items(list, result, item, n);

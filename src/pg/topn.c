@@ -317,7 +317,8 @@ put_known(TopnCall *call)
 	LepServedQuery query = { .n = call->n,
 							 .exclude = call->exclude,
 							 .n_exclude = call->n_exclude,
-							 .n_candidates = call->candidates.n };
+							 .n_candidates = call->candidates.n,
+							 .scratch = lpg_cache_scratch(call->items) };
 	int64 limit = call->has_candidates ? query.n_candidates : version->n_items;
 	LepTopnEntry *entries =
 		palloc_extended((Min(query.n, limit) + 1) * sizeof(LepTopnEntry), MCXT_ALLOC_HUGE);
@@ -331,7 +332,7 @@ put_known(TopnCall *call)
 	lpg_check(find_known(call, &env, &query, entries, origins, &n_found), &env.error);
 	for (int64 i = 0; i < n_found; i++)
 	{
-		LepId id = lep_idmap_id(call->items->ids, entries[i].item);
+		LepId id = lep_idtable_id(call->items->ids, entries[i].item);
 
 		put_row(call, &id, entries[i].score, names[origins[i]]);
 	}

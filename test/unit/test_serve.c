@@ -225,10 +225,92 @@ test_both_parts_can_be_stopped(void)
 	end(&f);
 }
 
+/* The head of a scan by lep_serve_score without `exclude`. */
+static void
+check_against_scan(const Fixture *f, const LepServedUser *user, const LepServedQuery *query)
+{
+	LepTopnEntry scan[N_ITEMS];
+	int64_t n = 0;
+
+	for (int32_t i = 0; i < N_ITEMS; i++)
+	{
+		bool excluded = false;
+
+		for (int64_t j = 0; j < query->n_exclude; j++)
+			excluded = excluded || query->exclude[j] == i;
+		if (!excluded)
+			scan[n++] = (LepTopnEntry){ i, lep_serve_score(&f->served, user, i) };
+	}
+	check_list(f, scan, n, query->n);
+}
+
+static bool
+stop_at_once(void *host)
+{
+	(void) host;
+	return true;
+}
+
+/* Users ask one after the other with the same scratch memory; some are stopped, or left in the middle. */
+static void
+run_with_one_scratch(bool has_factors)
+{
+	static const int32_t exclude[] = { 7, 31, 100, 101, 299 };
+	Fixture f;
+	LepServeScratch scratch;
+	bool (*go_on)(void *host);
+
+	begin(&f);
+	f.served.neighbors = &f.neighbors;
+	if (!has_factors)
+		f.served.items = lep_items_create(&f.arena, N_ITEMS, 0, 0.25, f.bias, NULL);
+	go_on = f.env.should_stop;
+	CHECK_OK(lep_serve_scratch(&f.arena, &f.served, &scratch));
+	for (int32_t u = 0; u < 40; u++)
+	{
+		const int32_t rows[] = { u, u + 41, 2 * u + 100, 299 - u };
+		LepServedUser user = {
+			true, 0.5f, has_factors ? f.factors + u * STRIDE : NULL, { rows, NULL, u % 5 }
+		};
+		LepServedQuery query = {
+			.n = 1 + u * 8, .exclude = exclude, .n_exclude = u % 6, .scratch = &scratch
+		};
+
+		CHECK_OK(lep_serve_topn(&f.env, &f.served, &user, &query, f.entries, f.origins, &f.n_found));
+		check_against_scan(&f, &user, &query);
+		CHECK(!scratch.in_use);
+		CHECK_INT_EQ(scratch.sums.n_reached, 0);
+		/* of so few items neighbours alone are added up without asking */
+		if (u % 3 == 0 && has_factors)
+		{
+			f.env.should_stop = stop_at_once;
+			CHECK_STATUS(lep_serve_topn(&f.env, &f.served, &user, &query, f.entries, f.origins, &f.n_found),
+						 LEP_ERR_STOPPED);
+			f.env.should_stop = go_on;
+		}
+		else if (u % 3 == 1)
+		{
+			/* as the host's longjmp would leave it */
+			scratch.in_use = true;
+			lep_neighbors_add(&f.neighbors, &user.basket, &scratch.sums);
+		}
+	}
+	end(&f);
+}
+
+static void
+test_scratch_is_kept(void)
+{
+	run_with_one_scratch(false);
+	run_with_one_scratch(true);
+}
+
 /* Nobody's list goes along the order, with the scores that items have. */
 static void
 test_nobody_gets_what_is_popular(void)
 {
+	static const int32_t exclude[] = { 16, 33 };
+	static const int32_t candidates[] = { 0, 14, 16, 31, 67 };
 	Fixture f;
 	LepServedUser nobody = { 0 };
 	LepServedQuery query = { .n = 10, .exclude = NULL };
@@ -247,6 +329,21 @@ test_nobody_gets_what_is_popular(void)
 		CHECK_INT_EQ(f.origins[e], LEP_ORIGIN_POPULAR);
 		CHECK_CLOSE((double) f.entries[e].score, 0.25 + (double) f.bias[16 + 17 * e], 1e-7);
 	}
+
+	/* the same but for what is excluded, and among candidates only, whatever their order by number */
+	query.exclude = exclude;
+	query.n_exclude = 2;
+	CHECK_OK(lep_serve_topn(&f.env, &f.served, &nobody, &query, f.entries, f.origins, &f.n_found));
+	CHECK_INT_EQ(f.n_found, 10);
+	CHECK_INT_EQ(f.entries[0].item, 50);
+	query.candidates = candidates;
+	query.n_candidates = 5;
+	CHECK_OK(lep_serve_topn(&f.env, &f.served, &nobody, &query, f.entries, f.origins, &f.n_found));
+	CHECK_INT_EQ(f.n_found, 4);
+	CHECK_INT_EQ(f.entries[0].item, 67);
+	CHECK_INT_EQ(f.entries[1].item, 14);
+	CHECK_INT_EQ(f.entries[2].item, 31);
+	CHECK_INT_EQ(f.entries[3].item, 0);
 	end(&f);
 }
 
@@ -325,6 +422,7 @@ main(void)
 	TEST(test_similar_is_a_scan_of_cosines);
 	TEST(test_both_parts_count);
 	TEST(test_both_parts_can_be_stopped);
+	TEST(test_scratch_is_kept);
 	TEST(test_nobody_gets_what_is_popular);
 	TEST(test_implicit_solves_and_explains);
 	TEST(test_confidence);

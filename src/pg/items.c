@@ -1,0 +1,154 @@
+/*
+ * items.c
+ *		Items in memory: private to this backend, or a view of a shared segment.
+ *
+ * They live in a memory context of their own, so that an error while they are
+ * made leaves nothing behind, and so that freeing them is one step.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "core/foldin.h"
+#include "pg/errors.h"
+#include "pg/items.h"
+#include "pg/pgenv.h"
+
+/* Bytes that an id takes with its place in the table, about: for the estimate before loading. */
+#define BYTES_PER_ID 40
+
+LpgItemsKey
+lpg_items_key(Oid model, const LpgVersion *version, LepIdKind kind)
+{
+	LpgItemsKey key;
+
+	/* padding too: a key is compared and hashed by its bytes where it is shared */
+	memset(&key, 0, sizeof(key));
+	key.model = model;
+	key.version = version->version;
+	key.generation = version->generation;
+	key.table = version->items;
+	key.kind = kind;
+	key.shape.n_items = version->n_items;
+	key.shape.n_factors = version->n_factors;
+	key.shape.has_neighbors = version->has_neighbors;
+	key.shape.has_order = version->has_neighbors || (version->implicit && version->n_factors > 0);
+	key.shape.n_neighbors = version->n_neighbors;
+	key.shape.mean = version->mean;
+	return key;
+}
+
+bool
+lpg_items_key_equal(const LpgItemsKey *a, const LpgItemsKey *b)
+{
+	return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+Size
+lpg_items_estimate(const LpgItemsKey *key)
+{
+	Size size = lep_add_size(lep_image_size(&key->shape), (Size) key->shape.n_items * BYTES_PER_ID);
+
+	if (key->shape.n_factors > 0)
+		size = lep_add_size(size, lep_foldin_size(key->shape.n_factors));
+	if (key->shape.has_neighbors)
+		size = lep_add_size(size, lep_add_size(lep_neighbors_scratch_size(key->shape.n_items),
+											   (Size) key->shape.n_items * sizeof(LepTopnEntry)));
+	return size;
+}
+
+LpgItems *
+lpg_items_create(const LpgItemsKey *key)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "lepton items", ALLOCSET_DEFAULT_SIZES);
+	LpgItems *items = MemoryContextAllocZero(context, sizeof(LpgItems));
+
+	items->context = context;
+	items->key = *key;
+	items->n_items = key->shape.n_items;
+	items->n_factors = key->shape.n_factors;
+	items->has_neighbors = key->shape.has_neighbors;
+	lpg_env_init(&items->env, context);
+	lep_arena_init(&items->arena, &items->env);
+	return items;
+}
+
+static void *
+alloc_block(LpgItems *items, Size size)
+{
+	void *block = lep_arena_alloc(&items->arena, 1, size);
+
+	if (block == NULL)
+		lpg_error(&items->env.error);
+	return block;
+}
+
+LepImageRoom
+lpg_items_alloc(LpgItems *items)
+{
+	items->image_size = lep_image_size(&items->key.shape);
+	items->image_block = alloc_block(items, items->image_size);
+	return lep_image_room(items->image_block, &items->key.shape);
+}
+
+/* Point to what the blocks hold. */
+static bool
+open_blocks(LpgItems *items)
+{
+	if (!lep_image_open(items->image_block, &items->image))
+		return false;
+	items->id_table = lep_idtable_open(items->id_block);
+	items->served = items->image.served;
+	items->items = &items->image.items;
+	items->n_ratings = items->image.n_ratings;
+	items->ids = &items->id_table;
+	return true;
+}
+
+bool
+lpg_items_finish(LpgItems *items, const LepId *ids, const float *bias)
+{
+	LepStatus status;
+
+	items->id_size = lep_idtable_size(items->key.kind, ids, items->n_items);
+	items->id_block = alloc_block(items, items->id_size);
+	status =
+		lep_idtable_build(&items->env, items->id_block, items->id_size, items->key.kind, ids, items->n_items);
+	if (status == LEP_ERR_BYTES_ORDER)
+		return false;
+	lpg_check(status, &items->env.error);
+	lpg_check(lep_image_build(&items->env, items->image_block, &items->key.shape, bias), &items->env.error);
+	if (!open_blocks(items))
+		elog(ERROR, "items of model %u have no image", items->key.model);
+	return true;
+}
+
+bool
+lpg_items_map(LpgItems *items, dsm_segment *segment, Size id_offset)
+{
+	char *start = dsm_segment_address(segment);
+
+	items->segment = segment;
+	items->image_block = start;
+	items->image_size = id_offset;
+	items->id_block = start + id_offset;
+	items->id_size = dsm_segment_map_length(segment) - id_offset;
+	return open_blocks(items);
+}
+
+Size
+lpg_items_size(const LpgItems *items)
+{
+	Size size = items->env.bytes_now;
+
+	return items->segment == NULL ? size : lep_add_size(size, dsm_segment_map_length(items->segment));
+}
+
+void
+lpg_items_free(LpgItems *items)
+{
+	if (items->segment != NULL)
+		dsm_detach(items->segment);
+	MemoryContextDelete(items->context);
+}
