@@ -81,6 +81,7 @@ OBJS = \
 	src/core/ratings_sort.o \
 	src/core/rerank.o \
 	src/core/rng.o \
+	src/core/rowstate.o \
 	src/core/serve.o \
 	src/core/sgd.o \
 	src/core/similar.o \
@@ -136,7 +137,8 @@ OBJS = \
 	src/pg/transfer.o \
 	src/pg/tune.o \
 	src/pg/users.o \
-	src/pg/value.o
+	src/pg/value.o \
+	src/pg/versions.o
 
 # The install script's parts, in the order in which they build on each other.
 SQL_PARTS = $(addprefix src/sql/,types.sql options.sql info.sql inspect.sql train.sql planner.sql predict.sql.in topn.sql.in topn_for.sql.in ranked.sql.in similar.sql.in explain.sql.in models.sql evaluate.sql value.sql.in value_items.sql.in transfer.sql)

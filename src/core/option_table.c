@@ -144,7 +144,11 @@ static const LepOption option_table[] = {
 	BOOL(exclude_seen, true, "leave what the user has rated out of her lists, unless a call says otherwise"),
 
 	ENUM(storage, storage_words, 0, "bytes of factors and neighbors: float32 has 4, float16 2, int8 1"),
-	INT(keep, 0, 1, 1000000, 2, "versions of the model to keep, the new one included"),
+	INT(keep, 0, 1, 1000000, 2,
+		"versions of the model to keep, the new one included; of unpublished ones as many besides, and "
+		"pinned "
+		"ones"),
+	BOOL(publish, true, "make the new version the current one, which readers get; false: keep it beside"),
 	BOOL(wait, true, "wait for another training of this model to end; false: fail at once"),
 };
 
@@ -198,6 +202,7 @@ static const size_t option_offsets[] = {
 	AT(exclude_seen),
 	AT(storage),
 	AT(keep),
+	AT(publish),
 	AT(wait),
 };
 

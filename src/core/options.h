@@ -168,6 +168,7 @@ typedef struct LepOptions
 	/* the model table */
 	int storage;  /* LepPrecision */
 	int64_t keep; /* versions */
+	bool publish; /* make it the current version */
 	bool wait;	  /* for another training of this model */
 } LepOptions;
 

@@ -178,8 +178,8 @@ resolve_version(LpgHandle *handle, Relation model, const char *name)
 		if (!lpg_registry_current(model, snapshot, &handle->version))
 			ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 							errmsg("model \"%s\" has no current version", name),
-							errhint("Train it with lepton_train('%s', source), or make a version that it "
-									"has the current one with lepton_rollback('%s', version).",
+							errhint("Train it with lepton_train('%s', source), or publish a version with "
+									"lepton_publish('%s', version).",
 									name, name)));
 	}
 	else if (!lpg_registry_find_version(model, snapshot, handle->wanted, &handle->version))

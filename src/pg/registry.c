@@ -102,8 +102,8 @@ fail_not_a_model(Oid relid)
 					errhint("Choose another name for the model, or see lepton_models for those there are.")));
 }
 
-static void
-fail_no_model(const char *name)
+void
+lpg_registry_fail_no_model(const char *name)
 {
 	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("model \"%s\" does not exist", name),
 					errhint("Train it with lepton_train('%s', source), or see lepton_models.", name)));
@@ -142,7 +142,7 @@ lpg_registry_find(const char *name, Oid model_type)
 		RangeVarGetRelidExtended(rangevar, AccessShareLock, RVR_MISSING_OK, check_readable, &model_type);
 
 	if (!OidIsValid(relid))
-		fail_no_model(name);
+		lpg_registry_fail_no_model(name);
 	/* rights may have gone while we waited for the lock */
 	check_readable(rangevar, relid, InvalidOid, &model_type);
 	return relid;
@@ -176,7 +176,7 @@ lpg_registry_find_target(const char *name, Oid model_type)
 		target.namespace_ = get_rel_namespace(target.model);
 		target.relname = get_rel_name(target.model);
 		if (target.relname == NULL)
-			fail_no_model(name);
+			lpg_registry_fail_no_model(name);
 	}
 	else
 	{

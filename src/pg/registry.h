@@ -175,6 +175,9 @@ lpg_registry_read_version(Relation model, const Datum *values, const bool *nulls
  */
 extern Jsonb *lpg_registry_details(Relation model, Snapshot snapshot, int64 version);
 
+/* ERROR: there is no model of this name. */
+extern void lpg_registry_fail_no_model(const char *name) pg_attribute_noreturn();
+
 /* ERROR: the model has no version of this number. */
 extern void lpg_registry_fail_version(const char *model, int64 number) pg_attribute_noreturn();
 

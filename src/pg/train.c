@@ -19,12 +19,14 @@
 #include "portability/instr_time.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "pg/compat.h"
 #include "pg/errors.h"
+#include "pg/jsonbuild.h"
 #include "pg/optjson.h"
 #include "pg/pgenv.h"
 #include "pg/publish.h"
@@ -114,6 +116,23 @@ notice_assumptions(const Training *t)
 
 /* --------------------------------------------------------------------- interface */
 
+/* The details, with why the version is not the current one, where it is not. */
+static Datum
+build_details(const Training *t)
+{
+	Datum details = lpg_training_details(&t->work);
+	StringInfoData buffer;
+	LpgJson json;
+
+	if (t->publication.unpublished == NULL)
+		return details;
+	initStringInfo(&buffer);
+	lpg_json_begin(&json, &buffer);
+	lpg_json_text(&json, "unpublished", t->publication.unpublished);
+	lpg_json_end(&json);
+	return DirectFunctionCall2(jsonb_concat, details, lpg_json_datum(&buffer));
+}
+
 /* Write what was trained; the row's values. */
 static void
 publish(Training *t, Datum *values, bool *nulls)
@@ -125,10 +144,12 @@ publish(Training *t, Datum *values, bool *nulls)
 	p->ratings = t->work.ratings;
 	p->result = &t->work.result;
 	p->keep = t->work.options.keep;
+	if (!t->work.options.publish)
+		p->unpublished = "option publish is false";
 	p->metrics = lpg_training_metrics(&t->work);
 	lpg_publish_factors(p, values, nulls);
 	t->work.write_seconds = wall_seconds() - begin;
-	values[LPG_MODEL_DETAILS - 1] = lpg_training_details(&t->work);
+	values[LPG_MODEL_DETAILS - 1] = build_details(t);
 	lpg_publish_version(p, values, nulls);
 }
 

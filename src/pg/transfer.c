@@ -15,6 +15,7 @@
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -32,6 +33,21 @@
 #include "pg/statement.h"
 #include "pg/times.h"
 #include "pg/value.h"
+
+/*
+ * Details without what a version is to its model, its number and place among others:
+ * pinned, or trained beside the current one.
+ */
+static Jsonb *
+without_marks(Jsonb *details)
+{
+	static const char *const marks[] = { "pinned", "unpublished" };
+	Datum bare = JsonbPGetDatum(details);
+
+	for (int i = 0; i < (int) lengthof(marks) && JB_ROOT_IS_OBJECT(details); i++)
+		bare = DirectFunctionCall2(jsonb_delete, bare, CStringGetTextDatum(marks[i]));
+	return DatumGetJsonbP(bare);
+}
 
 /* --------------------------------------------------------------- lepton_export() */
 
@@ -100,6 +116,8 @@ put_json(Export *e, LepModelDocument document, const Datum *values, const bool *
 	if (nulls[attno - 1])
 		return;
 	json = DatumGetJsonbP(values[attno - 1]);
+	if (document == LEP_DOCUMENT_DETAILS)
+		json = without_marks(json);
 	put_document(e, document, JsonbToCString(NULL, &json->root, (int) VARSIZE(json)));
 }
 
@@ -478,6 +496,7 @@ fill_publication(Import *import)
 	import->details = lpg_value_json(import->value, LEP_DOCUMENT_DETAILS);
 	if (import->details == NULL)
 		lpg_registry_fail_row(import->name, "details");
+	import->details = without_marks(import->details);
 }
 
 /* Does the row that will be read from now on say what the value's head says? */

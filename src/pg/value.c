@@ -104,6 +104,11 @@ lpg_value_is(const LpgValue *value, FunctionCallInfo fcinfo, bool is_new)
 void
 lpg_value_fail(const LepError *error)
 {
+	if (error->status == LEP_ERR_BYTES_MAGIC)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the bytes are no model"),
+			 errhint("A model of type bytea is what lepton_export, or the aggregate lepton_train, gives.")));
 	lpg_error_bytes(error, NULL, "model");
 }
 
@@ -300,52 +305,68 @@ lpg_value_check_texts(const LpgValue *value)
 
 /* ----------------------------------------------------------------------- items */
 
+static LpgItemsKey
+items_key(const LpgValue *value)
+{
+	LpgVersion version;
+
+	lpg_value_version(value, &version);
+	return lpg_items_key(InvalidOid, &version, value->model.head.kind[LEP_SIDE_ITEMS]);
+}
+
+static Size
+items_size(const LpgValue *value)
+{
+	LpgItemsKey key = items_key(value);
+
+	return lpg_items_estimate(&key);
+}
+
 bool
 lpg_value_fits(const LpgValue *value)
 {
-	return value->items != NULL || lep_modelbytes_load_size(&value->model) <= (Size) lpg_cache_size * 1024;
+	return value->items != NULL || items_size(value) <= (Size) lpg_cache_size * 1024;
+}
+
+/* ERROR for what loading says. */
+static void
+check_loaded(LepStatus status, const LepError *error)
+{
+	if (status == LEP_ERR_MEMORY || status == LEP_ERR_MEMORY_LIMIT || status == LEP_ERR_STOPPED)
+		lpg_error(error);
+	if (status != LEP_OK)
+		lpg_value_fail(error);
 }
 
 static void
-check_item_texts(const LepIdMap *ids)
+read_items(const LpgValue *value, LpgItems *items)
 {
-	if (lep_idmap_kind(ids) != LEP_ID_TEXT)
-		return;
-	for (int32 n = 0; n < lep_idmap_count(ids); n++)
-	{
-		LepId id = lep_idmap_id(ids, n);
+	int32 n = items->n_items;
+	LepImageRoom room = lpg_items_alloc(items);
+	LepId *ids = palloc_extended(Max(lep_mul_size(n, sizeof(LepId)), 1), MCXT_ALLOC_HUGE);
+	float *bias = palloc_extended(Max(lep_mul_size(n, sizeof(float)), 1), MCXT_ALLOC_HUGE);
 
-		check_text(&id);
-	}
+	check_loaded(lep_modelbytes_load(&items->env, &value->model, &room, ids, bias), &items->env.error);
+	for (int32 i = 0; i < n && items->key.kind == LEP_ID_TEXT; i++)
+		check_text(&ids[i]);
+	if (!lpg_items_finish(items, ids, bias))
+		elog(ERROR, "ids that were checked do not ascend");
 }
 
+/* In a context of their own until they are complete, so that an error leaves nothing behind. */
 static LpgItems *
 load_items(LpgValue *value)
 {
-	MemoryContext context = AllocSetContextCreate(value->context, "lepton items", ALLOCSET_DEFAULT_SIZES);
-	LpgItems *items = MemoryContextAllocZero(context, sizeof(LpgItems));
-	LepLoadedItems loaded;
-	LepStatus status;
+	MemoryContext scratch =
+		AllocSetContextCreate(CurrentMemoryContext, "lepton items loading", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+	LpgItemsKey key = items_key(value);
+	LpgItems *items = lpg_items_create(&key);
 
-	items->context = context;
-	lpg_env_init(&items->env, context);
-	lep_arena_init(&items->arena, &items->env);
-	status = lep_modelbytes_load(&items->arena, &value->model, &loaded);
-	if (status == LEP_ERR_MEMORY || status == LEP_ERR_MEMORY_LIMIT || status == LEP_ERR_STOPPED)
-		lpg_error(&items->env.error);
-	else if (status != LEP_OK)
-		lpg_value_fail(&items->env.error);
-	check_item_texts(loaded.ids);
-	items->served = loaded.served;
-	items->items = loaded.items;
-	items->ids = loaded.ids;
-	items->n_ratings = loaded.n_ratings;
-	items->kind = value->model.head.kind[LEP_SIDE_ITEMS];
-	items->n_items = value->model.head.n_rows[LEP_SIDE_ITEMS];
-	items->n_factors = value->model.head.n_factors;
-	items->has_neighbors = value->model.head.has_neighbors;
-	items->n_neighbors = value->model.head.n_neighbors;
-	items->mean = value->model.head.mean;
+	read_items(value, items);
+	MemoryContextSetParent(items->context, value->context);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
 	return items;
 }
 
@@ -355,7 +376,7 @@ lpg_value_items(LpgValue *value)
 	if (!lpg_value_fits(value))
 		ereport(ERROR, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 						errmsg("the items of the model take %zu kB, but lepton.cache_size is %d kB",
-							   (lep_modelbytes_load_size(&value->model) + 1023) / 1024, lpg_cache_size),
+							   (items_size(value) + 1023) / 1024, lpg_cache_size),
 						errhint("SET lepton.cache_size to more, or train with fewer factors or neighbors.")));
 	if (value->items == NULL)
 		value->items = load_items(value);
