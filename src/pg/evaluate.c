@@ -149,13 +149,12 @@ read_model_row(void *arg, TupleTableSlot *slot)
 	Evaluation *e = arg;
 
 	slot_getallattrs(slot);
-	take_documents(e,
-				   slot->tts_isnull[LPG_MODEL_OPTIONS - 1]
-					   ? NULL
-					   : DatumGetJsonbP(slot->tts_values[LPG_MODEL_OPTIONS - 1]),
-				   slot->tts_isnull[LPG_MODEL_DETAILS - 1]
-					   ? NULL
-					   : DatumGetJsonbP(slot->tts_values[LPG_MODEL_DETAILS - 1]));
+	take_documents(
+		e,
+		slot->tts_isnull[LPG_MODEL_OPTIONS - 1] ? NULL
+												: DatumGetJsonbP(slot->tts_values[LPG_MODEL_OPTIONS - 1]),
+		slot->tts_isnull[LPG_MODEL_DETAILS - 1] ? NULL
+												: DatumGetJsonbP(slot->tts_values[LPG_MODEL_DETAILS - 1]));
 }
 
 static void
