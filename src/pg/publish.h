@@ -15,6 +15,7 @@
 #include "datatype/timestamp.h"
 
 #include "core/train.h"
+#include "pg/progress.h"
 #include "pg/registry.h"
 
 /* Writes all rows of a side into its table. */
@@ -45,6 +46,8 @@ typedef struct LpgPublication
 	Datum options;		  /* jsonb, as given */
 	Datum metrics;		  /* jsonb */
 	int64 keep;
+	bool live; /* users' ratings are to be told from later ones */
+	LpgProgress *progress;
 	const char *unpublished; /* why it is not to be the current version; NULL: it is */
 } LpgPublication;
 

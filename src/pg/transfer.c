@@ -15,7 +15,6 @@
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -34,19 +33,72 @@
 #include "pg/times.h"
 #include "pg/value.h"
 
+/* -------------------------------------------------------------------- documents */
+
+/* What a reader of details -> 'serving' needs, whatever database it is in. */
+static const char *const serving_keys[] = { "implicit", "n_factors", "n_neighbors",	 "mean",   "min",
+											"max",		"unknown",	 "exclude_seen", "levels", NULL };
+
+/* And of details: numbers about the training and for serving. */
+static const char *const detail_keys[] = {
+	"rows",		"feedback", "duplicates", "options", "epochs",	"refitted",		   "retries",
+	"trials",	"curve",	"seconds",	  "kernel",	 "threads", "memory_estimate", "memory_peak",
+	"interval", "times",	"foldin",	  NULL
+};
+
+static JsonbValue
+text_value(const char *text)
+{
+	JsonbValue value;
+
+	value.type = jbvString;
+	value.val.string.val = unconstify(char *, text);
+	value.val.string.len = (int) strlen(text);
+	return value;
+}
+
+/* The members of an object that have these keys. */
+static void
+push_members(JsonbParseState **state, JsonbContainer *object, const char *const *keys)
+{
+	for (int i = 0; keys[i] != NULL; i++)
+	{
+		JsonbValue found;
+		JsonbValue key = text_value(keys[i]);
+
+		if (getKeyJsonValueFromContainer(object, keys[i], (int) strlen(keys[i]), &found) == NULL)
+			continue;
+		(void) pushJsonbValue(state, WJB_KEY, &key);
+		(void) pushJsonbValue(state, WJB_VALUE, &found);
+	}
+}
+
 /*
- * Details without what a version is to its model, its number and place among others:
- * pinned, or trained beside the current one.
+ * Details as they go with a value.  What a version is to its model and its database
+ * stays there (pinned, published or not, where live rows are read and under which
+ * search_path): a value is from anybody, and nothing that came with it is ever run.
  */
 static Jsonb *
-without_marks(Jsonb *details)
+portable_details(Jsonb *details)
 {
-	static const char *const marks[] = { "pinned", "unpublished" };
-	Datum bare = JsonbPGetDatum(details);
+	JsonbParseState *state = NULL;
+	JsonbValue serving;
+	JsonbValue key = text_value("serving");
 
-	for (int i = 0; i < (int) lengthof(marks) && JB_ROOT_IS_OBJECT(details); i++)
-		bare = DirectFunctionCall2(jsonb_delete, bare, CStringGetTextDatum(marks[i]));
-	return DatumGetJsonbP(bare);
+	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	if (JB_ROOT_IS_OBJECT(details))
+	{
+		push_members(&state, &details->root, detail_keys);
+		if (lpg_jsonread_member(details, "serving", &serving) && serving.type == jbvBinary &&
+			JsonContainerIsObject(serving.val.binary.data))
+		{
+			(void) pushJsonbValue(&state, WJB_KEY, &key);
+			(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+			push_members(&state, serving.val.binary.data, serving_keys);
+			(void) pushJsonbValue(&state, WJB_END_OBJECT, NULL);
+		}
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
 /* --------------------------------------------------------------- lepton_export() */
@@ -117,7 +169,7 @@ put_json(Export *e, LepModelDocument document, const Datum *values, const bool *
 		return;
 	json = DatumGetJsonbP(values[attno - 1]);
 	if (document == LEP_DOCUMENT_DETAILS)
-		json = without_marks(json);
+		json = portable_details(json);
 	put_document(e, document, JsonbToCString(NULL, &json->root, (int) VARSIZE(json)));
 }
 
@@ -496,7 +548,7 @@ fill_publication(Import *import)
 	import->details = lpg_value_json(import->value, LEP_DOCUMENT_DETAILS);
 	if (import->details == NULL)
 		lpg_registry_fail_row(import->name, "details");
-	import->details = without_marks(import->details);
+	import->details = portable_details(import->details);
 }
 
 /* Does the row that will be read from now on say what the value's head says? */
