@@ -166,7 +166,9 @@ SELECT lepton_predict('\x4c45504d01'::bytea, 5, 7);
 SELECT lepton_predict(factors, 5, 7) FROM value_factors_users LIMIT 1;
 SELECT lepton_predict(set_byte(model, 4, 2), 5, 7) FROM value_models WHERE name = 'factors';
 SELECT lepton_predict(set_byte(model, 5, 4), 5, 7) FROM value_models WHERE name = 'factors';
+\set VERBOSITY terse
 SELECT lepton_predict(substring(model FOR 2000), 5, 7) FROM value_models WHERE name = 'factors';
+\set VERBOSITY default
 SELECT lepton_predict(overlay(model PLACING '\xff'::bytea FROM 149), 5, 7) FROM value_models WHERE name = 'factors';
 -- any byte that is changed is noticed, also where the value before was good
 CREATE FUNCTION value_refuses(model bytea, at integer) RETURNS text LANGUAGE plpgsql AS $$

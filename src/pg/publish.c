@@ -173,7 +173,8 @@ static void
 run_statement(const LpgPublication *p, const char *statement)
 {
 	lpg_statement_run(statement);
-	lpg_progress_resume(p->progress, p->target.model);
+	if (p->progress != NULL)
+		lpg_progress_resume(p->progress, p->target.model);
 }
 
 /* The model's own table; its oid. */

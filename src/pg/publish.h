@@ -46,8 +46,8 @@ typedef struct LpgPublication
 	Datum options;		  /* jsonb, as given */
 	Datum metrics;		  /* jsonb */
 	int64 keep;
-	bool live; /* users' ratings are to be told from later ones */
-	LpgProgress *progress;
+	bool live;				 /* users' ratings are to be told from later ones */
+	LpgProgress *progress;	 /* NULL: none to report */
 	const char *unpublished; /* why it is not to be the current version; NULL: it is */
 } LpgPublication;
 
