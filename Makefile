@@ -122,6 +122,7 @@ OBJS = \
 	src/pg/pgenv.o \
 	src/pg/planner.o \
 	src/pg/predict.o \
+	src/pg/progress.o \
 	src/pg/publish.o \
 	src/pg/ranked.o \
 	src/pg/registry.o \
@@ -142,7 +143,7 @@ OBJS = \
 	src/pg/versions.o
 
 # The install script's parts, in the order in which they build on each other.
-SQL_PARTS = $(addprefix src/sql/,types.sql options.sql info.sql inspect.sql train.sql planner.sql predict.sql.in topn.sql.in topn_for.sql.in topn_all.sql.in topn_users.sql.in ranked.sql.in similar.sql.in explain.sql.in models.sql evaluate.sql)
+SQL_PARTS = $(addprefix src/sql/,types.sql options.sql info.sql inspect.sql train.sql planner.sql predict.sql.in topn.sql.in topn_for.sql.in topn_all.sql.in topn_users.sql.in ranked.sql.in similar.sql.in explain.sql.in models.sql progress.sql evaluate.sql)
 
 # The version stands in lepton.control and nowhere else in the code.
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" lepton.control)

@@ -84,7 +84,8 @@ lpg_settings_init(void)
 		DefineCustomIntVariable(s->name, s->description, s->detail, s->variable, s->standard, s->min, s->max,
 								s->context, s->flags, NULL, NULL, NULL);
 	}
-	DefineCustomBoolVariable("lepton.log_progress", "Sends a NOTICE after each epoch of a training.", NULL,
+	DefineCustomBoolVariable("lepton.log_progress",
+							 "Sends a NOTICE when a phase of a training begins and after each epoch.", NULL,
 							 &lpg_log_progress, false, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("lepton.kernel", "Sets the instruction set of the numeric kernels.",
 							 "All give the same results; this is for tests and measurements.", &kernel_level,
