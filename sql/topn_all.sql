@@ -39,6 +39,19 @@ FROM lepton_topn_all('all_m', 6) t LEFT JOIN all_scores s USING (user_id, item_i
 SELECT bool_and(rank = before + 1 OR rank = 1 AND other) FROM (SELECT rank, lag(rank, 1, 0) OVER () AS before,
 	user_id IS DISTINCT FROM lag(user_id) OVER () AS other FROM lepton_topn_all('all_ials', 4)) s;
 
+-- users as they are at the moment: one has rated more, one of it new to the model, one nothing any more
+CREATE TABLE all_now AS TABLE all_ratings;
+CREATE INDEX ON all_now (user_id);
+SELECT version FROM lepton_train('all_live', 'all_now', '{"algorithm": "als", "factors": 5}');
+INSERT INTO all_now SELECT 5, i, 4 FROM unnest('{1,2,3,4,5,6,1000}'::int[]) i WHERE NOT EXISTS (SELECT FROM all_now WHERE (user_id, item_id) = (5, i));
+DELETE FROM all_now WHERE user_id = 7;
+SELECT a, d.* FROM unnest(ARRAY[', 7', ', 7, candidates => ''{1,2,3,40,1000,1001}''', ', 7, exclude_seen => false, exclude => ''{3,1000}''']) WITH ORDINALITY v(a, p), LATERAL all_differences('all_live', a) d ORDER BY p;
+SELECT count(*) AS again FROM lepton_topn_all('all_live', 1000) t JOIN all_now r USING (user_id, item_id);
+SELECT origin, count(*) FROM lepton_topn_all('all_live', 7, candidates => '{1000,1001}') GROUP BY 1;
+SET lepton.live = off;
+SELECT * FROM all_differences('all_live', ', 7');
+RESET lepton.live;
+
 -- more users than a batch has, any number of threads, any kernels, little memory
 SELECT version FROM lepton_train('all_many', 'SELECT u AS user_id, (u * 7 + i * i) % 50 AS item_id FROM generate_series(1, 2500) u, generate_series(1, 1 + u % 6) i', '{"algorithm": "ials", "factors": 4, "epochs": 2, "refit": false}');
 CREATE TABLE all_filled (LIKE all_scores INCLUDING ALL);
@@ -123,6 +136,6 @@ SELECT all_planned('SELECT * FROM lepton_topn_all(''all_m'', 4)'), all_planned('
 REVOKE ALL ON all_m FROM regress_lepton_all;
 DROP ROLE regress_lepton_all;
 DROP FUNCTION all_differences, all_planned;
-SELECT lepton_drop(m) FROM unnest('{all_m,all_ials,all_walk,all_blend,all_popular,all_point,all_many}'::text[]) m;
+SELECT lepton_drop(m) FROM unnest('{all_m,all_ials,all_walk,all_blend,all_popular,all_point,all_many,all_live}'::text[]) m;
 SELECT count(lepton_drop('all_' || u || '_' || i)) FROM unnest('{bigints,texts,uuids}'::text[]) u, unnest('{item_id,item_text,item_uuid}'::text[]) i;
-DROP TABLE all_ratings, all_scores, all_filled, all_kinds;
+DROP TABLE all_ratings, all_now, all_scores, all_filled, all_kinds;

@@ -238,11 +238,10 @@ lpg_list_read_items(const LpgItems *items, ArrayType *array, LpgItemSet *set)
 	set->n = lpg_list_sort(set->numbers, set->n);
 }
 
-/* Ids to exclude may be new to the model as candidates are: those go, too. */
-static void
-exclude_new(LpgItemSet *candidates, LpgItemSet *excluded, LepIdKind kind)
+void
+lpg_list_exclude_new(LpgItemSet *candidates, LepId *excluded, int64 n, LepIdKind kind)
 {
-	int64 n_excluded = lpg_list_sort_ids(excluded->new_ids, excluded->n_new, kind);
+	int64 n_excluded = lpg_list_sort_ids(excluded, n, kind);
 	int64 kept = 0;
 	int64 j = 0;
 
@@ -250,9 +249,9 @@ exclude_new(LpgItemSet *candidates, LpgItemSet *excluded, LepIdKind kind)
 	{
 		const LepId *id = &candidates->new_ids[i];
 
-		while (j < n_excluded && lep_id_compare(kind, &excluded->new_ids[j], id) < 0)
+		while (j < n_excluded && lep_id_compare(kind, &excluded[j], id) < 0)
 			j++;
-		if (j >= n_excluded || lep_id_compare(kind, &excluded->new_ids[j], id) != 0)
+		if (j >= n_excluded || lep_id_compare(kind, &excluded[j], id) != 0)
 			candidates->new_ids[kept++] = *id;
 	}
 	candidates->n_new = kept;
@@ -272,7 +271,7 @@ lpg_list_read_choice(FunctionCallInfo fcinfo, const LpgItems *items, int candida
 	if (PG_ARGISNULL(exclude_arg))
 		return;
 	lpg_list_read_items(items, PG_GETARG_ARRAYTYPE_P(exclude_arg), excluded);
-	exclude_new(candidates, excluded, items->key.kind);
+	lpg_list_exclude_new(candidates, excluded->new_ids, excluded->n_new, items->key.kind);
 }
 
 void

@@ -89,6 +89,12 @@ extern void lpg_list_read_items(const LpgItems *items, ArrayType *array, LpgItem
 extern void lpg_list_read_choice(FunctionCallInfo fcinfo, const LpgItems *items, int candidates_arg,
 								 int exclude_arg, LpgItemSet *candidates, LpgItemSet *excluded);
 
+/*
+ * Ids to exclude may be new to the model as candidates are: those go, too.  The
+ * candidates' new ids are ascending; the excluded ones are sorted.
+ */
+extern void lpg_list_exclude_new(LpgItemSet *candidates, LepId *excluded, int64 n, LepIdKind kind);
+
 /* Add more ascending numbers to ascending ones, in memory of its own. */
 extern void lpg_list_merge(int32 **numbers, int64 *n, const int32 *more, int64 n_more);
 

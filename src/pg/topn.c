@@ -28,6 +28,7 @@
 #include "pg/groups.h"
 #include "pg/keytype.h"
 #include "pg/lists.h"
+#include "pg/live.h"
 #include "pg/pgenv.h"
 
 #define RESULT_COLUMNS 4 /* rank, item_id, score, origin */
@@ -43,6 +44,8 @@ typedef struct TopnCall
 	LepServedUser user;
 	int32 *exclude;
 	int64 n_exclude;
+	LepId *new_seen; /* seen, too, but not known to the model */
+	int64 n_new_seen;
 	LpgItemSet candidates; /* new_ids ascending, too */
 	int64 rank;			   /* of the last row given */
 	bool is_reranked;
@@ -73,6 +76,8 @@ read_arrays(FunctionCallInfo fcinfo, TopnCall *call, TopnArguments arguments)
 	lpg_list_read_choice(fcinfo, call->items, arguments.candidates, arguments.exclude, &call->candidates,
 						 &excluded);
 	lpg_list_merge(&call->exclude, &call->n_exclude, excluded.numbers, excluded.n);
+	if (call->n_new_seen > 0)
+		lpg_list_exclude_new(&call->candidates, call->new_seen, call->n_new_seen, call->list->kind);
 }
 
 /* A number from 0 to max. */
@@ -172,21 +177,16 @@ read_user(FunctionCallInfo fcinfo, TopnCall *call, bool exclude_seen, TopnArgume
 	{
 		LepId id = lpg_keytype_from_argument(PG_GETARG_DATUM(1), call->list->user_type,
 											 handle->sides[LPG_USERS].kind, "user", handle->name);
-		bool wants_seen = exclude_seen || handle->version.has_neighbors;
-		int32 *seen = NULL;
-		int64 n_seen = 0;
-		LpgFound found =
-			lpg_handle_lookup(handle, LPG_USERS, &id, factors, wants_seen ? &seen : NULL, &n_seen);
+		LpgPerson person;
 
-		call->user.known = found.known;
-		call->user.bias = found.bias;
-		call->user.row = found.factors;
-		call->user.basket.rows = seen;
-		call->user.basket.n = n_seen;
+		lpg_live_find(handle, &id, exclude_seen, factors, &person);
+		call->user = person.user;
 		if (exclude_seen)
 		{
-			call->exclude = seen;
-			call->n_exclude = n_seen;
+			call->exclude = person.seen;
+			call->n_exclude = person.n_seen;
+			call->new_seen = person.new_seen;
+			call->n_new_seen = person.n_new_seen;
 		}
 	}
 	if (arguments.at >= 0 && !PG_ARGISNULL(arguments.at))

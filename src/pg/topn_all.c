@@ -9,6 +9,10 @@
  * call (ValuePerCall) would save that file only where the call stands in a select
  * list: in FROM the executor keeps the rows in a tuplestore of its own, and takes
  * three times as long to fill it.
+ *
+ * Of a model with option live each user is looked up as lepton_topn does it
+ * (live.h), which takes longer than her list; users whom the model does not know
+ * do not come.
  */
 #include "postgres.h"
 
@@ -24,7 +28,9 @@
 #include "pg/errors.h"
 #include "pg/keytype.h"
 #include "pg/lists.h"
+#include "pg/live.h"
 #include "pg/pgenv.h"
+#include "pg/settings.h"
 
 #define RESULT_COLUMNS 5 /* user_id, rank, item_id, score, origin */
 
@@ -34,6 +40,14 @@
 
 /* Bytes that an entry of a list takes till its row is out, about. */
 #define ENTRY_BYTES (sizeof(LepTopnEntry) + sizeof(LepOrigin) + 64)
+
+/* A user of the batch beside what the engine is told of her. */
+typedef struct AllUser
+{
+	LepId id;
+	LepId *new_seen; /* items that she has, and the model does not know */
+	int64 n_new_seen;
+} AllUser;
 
 /* One call. */
 typedef struct TopnAll
@@ -53,7 +67,7 @@ typedef struct TopnAll
 	LepArena arena;
 	LepBulk bulk;
 	int64 max_users;	 /* of a batch */
-	LepId *ids;			 /* [max_users] */
+	AllUser *users;		 /* [max_users] */
 	float *rows;		 /* [max_users * stride] */
 	MemoryContext batch; /* of ids and item numbers; reset by each batch */
 	Datum origins[LPG_N_ORIGINS];
@@ -61,13 +75,27 @@ typedef struct TopnAll
 
 /* ---------------------------------------------------------------------- a batch */
 
+/* As trained, from the slot of her row. */
+static void
+read_trained(TopnAll *all, TupleTableSlot *slot, float *factors, LpgPerson *person)
+{
+	const LpgVersion *version = &all->list->handle->version;
+	LpgFactorRow row = { .factors = factors };
+
+	memset(person, 0, sizeof(*person));
+	lpg_store_read_row(all->table, slot, version, LPG_USERS, &row);
+	if (all->exclude_seen || version->has_neighbors)
+		person->seen = lpg_store_read_seen(all->table, slot, version, &person->n_seen);
+	person->user = (LepServedUser){ true, row.bias, row.factors, { person->seen, NULL, person->n_seen } };
+}
+
 /* What must not be listed: what she has seen, what the call says, or both. */
 static void
-set_excluded(const TopnAll *all, int32 *seen, int64 n_seen, LepBulkUser *one)
+set_excluded(const TopnAll *all, const LpgPerson *person, LepBulkUser *one)
 {
-	int32 *exclude = all->exclude_seen ? seen : NULL;
+	int32 *exclude = all->exclude_seen ? person->seen : NULL;
 
-	one->n_exclude = all->exclude_seen ? n_seen : 0;
+	one->n_exclude = all->exclude_seen ? person->n_seen : 0;
 	lpg_list_merge(&exclude, &one->n_exclude, all->excluded.numbers, all->excluded.n);
 	one->exclude = exclude;
 }
@@ -76,27 +104,33 @@ set_excluded(const TopnAll *all, int32 *seen, int64 n_seen, LepBulkUser *one)
 static Size
 read_user(TopnAll *all, TupleTableSlot *slot, int64 at)
 {
-	const LpgVersion *version = &all->list->handle->version;
+	LpgHandle *handle = all->list->handle;
+	int stride = lep_row_stride(handle->version.n_factors);
+	float *factors = all->rows == NULL ? NULL : all->rows + at * stride;
+	LepId id = lpg_store_read_id(slot, all->list->user_kind);
+	AllUser *user = &all->users[at];
 	LepBulkUser *one = &all->bulk.users[at];
-	LpgFactorRow row;
-	LepId id;
-	int32 *seen = NULL;
-	int64 n_seen = 0;
+	LpgPerson person;
 
-	row.factors = all->rows == NULL ? NULL : all->rows + at * lep_row_stride(version->n_factors);
-	lpg_store_read_row(all->table, slot, version, LPG_USERS, &row);
-	id = lpg_store_read_id(slot, all->list->user_kind);
-	all->ids[at] = lpg_keytype_copy(&id, all->list->user_kind);
-	if (all->exclude_seen || version->has_neighbors)
-		seen = lpg_store_read_seen(all->table, slot, version, &n_seen);
+	memset(user, 0, sizeof(*user));
 	memset(one, 0, sizeof(*one));
-	one->user.known = true;
-	one->user.bias = row.bias;
-	one->user.row = row.factors;
-	one->user.basket.rows = seen;
-	one->user.basket.n = n_seen;
-	set_excluded(all, seen, n_seen, one);
-	return (n_seen + one->n_exclude) * sizeof(int32);
+	user->id = lpg_keytype_copy(&id, all->list->user_kind);
+	if (handle->version.live && lpg_live)
+	{
+		if (factors != NULL)
+			memset(factors, 0, stride * sizeof(float));
+		lpg_live_find(handle, &user->id, all->exclude_seen, factors, &person);
+	}
+	else
+		read_trained(all, slot, factors, &person);
+	one->user = person.user;
+	set_excluded(all, &person, one);
+	if (all->exclude_seen)
+	{
+		user->new_seen = person.new_seen;
+		user->n_new_seen = person.n_new_seen;
+	}
+	return (person.n_seen + one->n_exclude) * sizeof(int32) + person.n_new_seen * sizeof(LepId);
 }
 
 static void
@@ -141,6 +175,25 @@ put_row(TopnAll *all, UserRows *rows, const LepId *item, float score, Datum orig
 	tuplestore_putvalues(all->result, all->list->desc, rows->values, nulls);
 }
 
+/* Candidates that the model does not know, after all others. */
+static void
+put_new(TopnAll *all, UserRows *rows, int64 at)
+{
+	AllUser *user = &all->users[at];
+	float score = lep_serve_score(&all->items->served, &all->bulk.users[at].user, -1);
+	LpgItemSet candidates = all->candidates;
+
+	if (user->n_new_seen > 0)
+	{
+		Size size = candidates.n_new * sizeof(LepId);
+
+		candidates.new_ids = memcpy(palloc_extended(size, MCXT_ALLOC_HUGE), candidates.new_ids, size);
+		lpg_list_exclude_new(&candidates, user->new_seen, user->n_new_seen, all->list->kind);
+	}
+	for (int64 i = 0; i < candidates.n_new && rows->rank < all->n; i++)
+		put_row(all, rows, &candidates.new_ids[i], score, all->origins[LPG_ORIGIN_NEW]);
+}
+
 static void
 put_user(TopnAll *all, int64 at)
 {
@@ -148,7 +201,7 @@ put_user(TopnAll *all, int64 at)
 	const LepBulkUser *one = &bulk->users[at];
 	UserRows rows = { .rank = 0 };
 
-	rows.values[0] = lpg_keytype_to_datum(&all->ids[at], all->list->user_kind);
+	rows.values[0] = lpg_keytype_to_datum(&all->users[at].id, all->list->user_kind);
 	for (int64 e = at * bulk->n; e < at * bulk->n + one->n_found; e++)
 	{
 		LepId id = lep_idtable_id(all->items->ids, bulk->entries[e].item);
@@ -156,12 +209,7 @@ put_user(TopnAll *all, int64 at)
 		put_row(all, &rows, &id, bulk->entries[e].score, all->origins[bulk->origins[e]]);
 	}
 	if (all->candidates.n_new > 0 && rows.rank < all->n)
-	{
-		float score = lep_serve_score(&all->items->served, &one->user, -1);
-
-		for (int64 i = 0; i < all->candidates.n_new && rows.rank < all->n; i++)
-			put_row(all, &rows, &all->candidates.new_ids[i], score, all->origins[LPG_ORIGIN_NEW]);
-	}
+		put_new(all, &rows, at);
 }
 
 static void
@@ -202,7 +250,7 @@ prepare(TopnAll *all)
 	bulk->users = take(all, all->max_users, sizeof(LepBulkUser));
 	bulk->entries = take(all, all->max_users, Max(bulk->n, 1) * sizeof(LepTopnEntry));
 	bulk->origins = take(all, all->max_users, Max(bulk->n, 1) * sizeof(LepOrigin));
-	all->ids = take(all, all->max_users, sizeof(LepId));
+	all->users = take(all, all->max_users, sizeof(AllUser));
 	if (stride > 0)
 		all->rows = take(all, all->max_users, stride * sizeof(float));
 	lpg_check(lep_bulk_scratch(&all->arena, bulk), &all->env.error);
