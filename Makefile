@@ -96,6 +96,7 @@ OBJS = \
 	src/core/walk.o \
 	src/pg/basket.o \
 	src/pg/cache.o \
+	src/pg/cache_list.o \
 	src/pg/cache_load.o \
 	src/pg/clock.o \
 	src/pg/errors.o \
@@ -123,6 +124,7 @@ OBJS = \
 	src/pg/ranked.o \
 	src/pg/registry.o \
 	src/pg/settings.o \
+	src/pg/shared.o \
 	src/pg/similar.o \
 	src/pg/source.o \
 	src/pg/statement.o \

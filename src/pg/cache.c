@@ -12,6 +12,7 @@
 #include "pg/cache_load.h"
 #include "pg/errors.h"
 #include "pg/settings.h"
+#include "pg/shared.h"
 
 /* Entries, last used first. */
 static dlist_head entries = DLIST_STATIC_INIT(entries);
@@ -97,6 +98,15 @@ make_room(Size needed)
 	}
 }
 
+void
+lpg_cache_each(LpgCacheVisitor visit, void *arg)
+{
+	dlist_iter iter;
+
+	dlist_foreach (iter, &entries)
+		visit(dlist_container(LpgItems, node, iter.cur), arg);
+}
+
 /*
  * Rows of a transaction that is taken back may be in what it has loaded.  Only
  * marked here: whoever holds an entry still lets it go.
@@ -130,7 +140,8 @@ lpg_cache_at_commit(void)
 static LpgItems *
 keep(LpgItems *entry)
 {
-	entry->uncommitted = TransactionIdIsValid(GetTopTransactionIdIfAny());
+	/* what is shared was read by a transaction that had not written */
+	entry->uncommitted = entry->segment == NULL && TransactionIdIsValid(GetTopTransactionIdIfAny());
 	MemoryContextSetParent(entry->context, CacheMemoryContext);
 	dlist_push_head(&entries, &entry->node);
 	return entry;
@@ -157,6 +168,24 @@ lpg_cache_peek(Oid model, const LpgVersion *version, LepIdKind kind)
 	return peek(&key);
 }
 
+/* What reading a table takes. */
+typedef struct TableRead
+{
+	const LpgItemsKey *key;
+	const LpgVersion *version;
+	Relation items;
+	Snapshot snapshot;
+} TableRead;
+
+/* LpgItemsReader */
+static LpgItems *
+read_table(void *arg)
+{
+	const TableRead *read = arg;
+
+	return lpg_cache_load(read->key, read->version, read->items, read->snapshot);
+}
+
 LpgItems *
 lpg_cache_get(Relation model, const LpgVersion *version, Relation items, LepIdKind kind, Snapshot snapshot)
 {
@@ -174,7 +203,7 @@ lpg_cache_get(Relation model, const LpgVersion *version, Relation items, LepIdKi
 								  (pinned_size() + 1023) / 1024),
 						errhint("SET lepton.cache_size to more, or train with fewer factors or neighbors.")));
 	make_room(needed);
-	entry = keep(lpg_cache_load(&key, version, items, snapshot));
+	entry = keep(lpg_shared_get(&key, read_table, &(TableRead){ &key, version, items, snapshot }));
 	entry->pins++;
 	return entry;
 }

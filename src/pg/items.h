@@ -53,7 +53,8 @@ typedef struct LpgItems
 	Size image_size;
 	void *id_block;
 	Size id_size;
-	dsm_segment *segment; /* that holds both; NULL: they are in the arena */
+	dsm_segment *segment;		   /* that holds both; NULL: they are in the arena */
+	MemoryContextCallback on_free; /* ends the mapping */
 
 	dlist_node node;  /* in the list of entries, last used first */
 	int pins;		  /* calls that hold it: not to be freed */
@@ -84,8 +85,11 @@ extern LepImageRoom lpg_items_alloc(LpgItems *items);
  */
 extern bool lpg_items_finish(LpgItems *items, const LepId *ids, const float *bias);
 
-/* Items whose image and ids lie at these places of a segment, mapped by this backend for good. */
-extern bool lpg_items_map(LpgItems *items, dsm_segment *segment, Size id_offset);
+/*
+ * The items are those of a segment of such items: their image at its start, ids at
+ * the offset.  The mapping must be pinned; it ends with the items.
+ */
+extern void lpg_items_map(LpgItems *items, dsm_segment *segment, Size id_offset);
 
 /* Bytes held or mapped. */
 extern Size lpg_items_size(const LpgItems *items);
