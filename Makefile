@@ -88,6 +88,7 @@ OBJS = \
 	src/core/solver.o \
 	src/core/split.o \
 	src/core/status.o \
+	src/core/strata.o \
 	src/core/times.o \
 	src/core/topn.o \
 	src/core/train.o \

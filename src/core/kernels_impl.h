@@ -33,7 +33,7 @@
  * How far ahead the SGD loop fetches rows.  A block's rows are in the L2 cache
  * at best, some 15 cycles away, and one rating takes 30 to 100.
  */
-#define SGD_AHEAD 4
+#define SGD_AHEAD 16
 
 static float
 LEP_KERNEL(dot_f32)(const float *a, const float *b, int n)

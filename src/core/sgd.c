@@ -26,8 +26,8 @@
  * doi:10.1145/2020408.2020426, section 4): users and items are dealt at random
  * into tiles, which makes a grid of blocks.  An epoch is a fixed sequence of
  * strata; the blocks of one stratum share no user and no item, so they may be
- * worked on at the same time without any effect on the result.  Departure: the
- * grid is a function of the data (not of the number of threads), fine enough
+ * worked on at the same time without any effect on the result (strata.h).
+ * Departure: the grid is a function of the data (not of the number of threads), fine enough
  * that a block's rows stay in the L2 cache; within a block ratings stand in an
  * order that is shuffled once, not anew each epoch, and strata follow each
  * other in a fixed order.
@@ -47,6 +47,7 @@
 #include "core/kernels.h"
 #include "core/pool.h"
 #include "core/rng.h"
+#include "core/strata.h"
 #include "core/view.h"
 
 /* Random streams. */
@@ -111,7 +112,8 @@ typedef struct Sgd
 	float *rating;
 	double *loss; /* [n_blocks] */
 
-	int64_t stratum; /* at work */
+	int64_t *tile_work; /* ratings of each tile of the side that has fewer of them */
+	LepStrata *strata;
 	LepModel *model; /* being exported to */
 } Sgd;
 
@@ -164,7 +166,10 @@ sgd_memory(const LepShape *shape, const LepOptions *options, int n_threads)
 	size_t n_blocks = lep_mul_size((size_t) grid.n_user_tiles, (size_t) grid.n_item_tiles);
 	size_t bytes = lep_model_size(shape->n_users, shape->n_items, (int) options->factors);
 
-	(void) n_threads;
+	size_t n_few = (size_t) (grid.n_user_tiles < grid.n_item_tiles ? grid.n_user_tiles : grid.n_item_tiles);
+
+	bytes = lep_add_size(
+		bytes, lep_add_size(n_few * sizeof(int64_t), lep_strata_memory((int64_t) n_few, n_threads)));
 	bytes = lep_add_size(
 		bytes, lep_mul_size(2 * (size_t) shape->n_users + (size_t) shape->n_items, sizeof(int32_t)));
 	bytes = lep_add_size(bytes, lep_mul_size((size_t) shape->n_ratings, 8));
@@ -451,6 +456,29 @@ create_arrays(LepArena *arena, Sgd *sgd)
 	return LEP_OK;
 }
 
+/* Strata are cut by the side with fewer tiles. */
+static bool
+has_few_users(const Sgd *sgd)
+{
+	return sgd->users.n_tiles <= sgd->items.n_tiles;
+}
+
+static LepStatus
+create_strata(LepArena *arena, Sgd *sgd)
+{
+	bool few_users = has_few_users(sgd);
+	int64_t n_few = few_users ? sgd->users.n_tiles : sgd->items.n_tiles;
+	int64_t n_many = few_users ? sgd->items.n_tiles : sgd->users.n_tiles;
+
+	sgd->tile_work = lep_arena_calloc(arena, n_few, sizeof(int64_t));
+	if (sgd->tile_work == NULL)
+		return arena->env->error.status;
+	for (int64_t b = 0; b < count_blocks(sgd); b++)
+		sgd->tile_work[few_users ? b / n_many : b % n_few] += sgd->block_start[b + 1] - sgd->block_start[b];
+	sgd->strata = lep_strata_create(arena, n_few, n_many, sgd->tile_work);
+	return sgd->strata == NULL ? arena->env->error.status : LEP_OK;
+}
+
 static LepStatus
 sgd_start(LepArena *arena, const LepRatings *ratings, unsigned parts, const LepOptions *options, void **state)
 {
@@ -485,21 +513,18 @@ sgd_start(LepArena *arena, const LepRatings *ratings, unsigned parts, const LepO
 		sgd->user_at[sgd->users.place[u]] = u;
 	}
 	status = init_factors(arena, sgd);
-	return status == LEP_OK ? fill_blocks(env, sgd) : status;
+	if (status == LEP_OK)
+		status = fill_blocks(env, sgd);
+	return status == LEP_OK ? create_strata(arena, sgd) : status;
 }
 
-/*
- * Block number `task` of the stratum: the shorter side's tile is the task's own,
- * the other's is shifted by the stratum, so no two tasks share a tile.
- */
 static void
-learn_block(void *arg, int64_t task, int thread)
+learn_block(void *arg, int64_t tile, int64_t other)
 {
 	const Sgd *sgd = arg;
-	bool few_users = sgd->users.n_tiles <= sgd->items.n_tiles;
-	int64_t other = (task + sgd->stratum) % (few_users ? sgd->items.n_tiles : sgd->users.n_tiles);
-	int64_t user_tile = few_users ? task : other;
-	int64_t item_tile = few_users ? other : task;
+	bool few_users = has_few_users(sgd);
+	int64_t user_tile = few_users ? tile : other;
+	int64_t item_tile = few_users ? other : tile;
 	int64_t first_user = user_tile * sgd->users.tile_rows;
 	int64_t first_item = item_tile * sgd->items.tile_rows;
 	int64_t b = user_tile * sgd->items.n_tiles + item_tile;
@@ -520,7 +545,6 @@ learn_block(void *arg, int64_t task, int thread)
 		.loss = 0,
 	};
 
-	(void) thread;
 	lep_kernels->sgd_block(&block);
 	sgd->loss[b] = block.loss;
 }
@@ -529,23 +553,17 @@ static LepStatus
 sgd_epoch(LepEnv *env, void *state, int epoch, double *train_rmse)
 {
 	Sgd *sgd = state;
-	bool few_users = sgd->users.n_tiles <= sgd->items.n_tiles;
-	int64_t n_tasks = few_users ? sgd->users.n_tiles : sgd->items.n_tiles;
-	int64_t n_strata = few_users ? sgd->items.n_tiles : sgd->users.n_tiles;
 	int64_t n_blocks = count_blocks(sgd);
 	double loss = 0;
+	LepStatus status;
 
 	if (epoch == 1)
 		sgd->learning_rate = (float) sgd->options.learning_rate;
 	else
 		sgd->learning_rate *= (float) sgd->options.learning_rate_decay;
-	for (sgd->stratum = 0; sgd->stratum < n_strata; sgd->stratum++)
-	{
-		LepStatus status = lep_parallel_for(env, n_tasks, learn_block, sgd);
-
-		if (status != LEP_OK)
-			return status;
-	}
+	status = lep_strata_run(env, sgd->strata, learn_block, sgd);
+	if (status != LEP_OK)
+		return status;
 	for (int64_t b = 0; b < n_blocks; b++)
 		loss += sgd->loss[b];
 	*train_rmse = sgd->moments.n > 0 ? sgd->moments.sd * sqrt(loss / (double) sgd->moments.n) : NAN;

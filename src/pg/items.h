@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "lib/ilist.h"
+#include "datatype/timestamp.h"
 #include "storage/dsm.h"
 
 #include "core/env.h"
@@ -56,10 +57,11 @@ typedef struct LpgItems
 	dsm_segment *segment;		   /* that holds both; NULL: they are in the arena */
 	MemoryContextCallback on_free; /* ends the mapping */
 
-	dlist_node node;  /* in the list of entries, last used first */
-	int pins;		  /* calls that hold it: not to be freed */
-	bool uncommitted; /* loaded by a transaction that has written: void if it, or a part of it, aborts */
-	bool stale;		  /* not to be found any more, to be freed when nobody holds it */
+	dlist_node node;	   /* in the list of entries, last used first */
+	TimestampTz last_used; /* start of the statement */
+	int pins;			   /* calls that hold it: not to be freed */
+	bool uncommitted;	   /* loaded by a transaction that has written: void if it, or a part of it, aborts */
+	bool stale;			   /* not to be found any more, to be freed when nobody holds it */
 	MemoryContext context;
 	LepEnv env;
 	LepArena arena;
