@@ -81,6 +81,7 @@ OBJS = \
 	src/core/ratings_sort.o \
 	src/core/rerank.o \
 	src/core/rng.o \
+	src/core/rowstate.o \
 	src/core/serve.o \
 	src/core/sgd.o \
 	src/core/similar.o \
@@ -106,6 +107,7 @@ OBJS = \
 	src/pg/explain.o \
 	src/pg/folding.o \
 	src/pg/groups.o \
+	src/pg/guard.o \
 	src/pg/handle.o \
 	src/pg/info.o \
 	src/pg/inspect.o \
@@ -116,14 +118,18 @@ OBJS = \
 	src/pg/keytype.o \
 	src/pg/lepton.o \
 	src/pg/lists.o \
+	src/pg/live.o \
 	src/pg/models.o \
 	src/pg/optjson.o \
+	src/pg/owner.o \
 	src/pg/pgenv.o \
 	src/pg/planner.o \
 	src/pg/predict.o \
+	src/pg/progress.o \
 	src/pg/publish.o \
 	src/pg/ranked.o \
 	src/pg/registry.o \
+	src/pg/retrain.o \
 	src/pg/settings.o \
 	src/pg/shared.o \
 	src/pg/similar.o \
@@ -135,10 +141,11 @@ OBJS = \
 	src/pg/train.o \
 	src/pg/training.o \
 	src/pg/tune.o \
-	src/pg/users.o
+	src/pg/users.o \
+	src/pg/versions.o
 
 # The install script's parts, in the order in which they build on each other.
-SQL_PARTS = $(addprefix src/sql/,types.sql options.sql info.sql inspect.sql train.sql planner.sql predict.sql.in topn.sql.in topn_for.sql.in ranked.sql.in similar.sql.in explain.sql.in models.sql evaluate.sql)
+SQL_PARTS = $(addprefix src/sql/,types.sql options.sql info.sql inspect.sql train.sql planner.sql predict.sql.in topn.sql.in topn_for.sql.in ranked.sql.in similar.sql.in explain.sql.in models.sql progress.sql evaluate.sql)
 
 # The version stands in lepton.control and nowhere else in the code.
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" lepton.control)
@@ -199,7 +206,7 @@ demo:
 	@tools/demo $(RATINGS)
 
 bench:
-	@bench/run.sh
+	@bench/table.sh
 
 counts:
 	@bench/counts.sh renew

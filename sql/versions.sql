@@ -44,5 +44,79 @@ PREPARE versions_topn AS SELECT count(*) FROM lepton_topn($1, $2, $3, version =>
 EXECUTE versions_topn('versions_m', '5', '4', NULL);
 DEALLOCATE ALL;
 
-DROP VIEW versions_says;
-DROP TABLE versions_m, versions_ratings, versions_answers;
+
+-- a version kept beside: readers get the current one, and it by its number
+CREATE VIEW versions_state AS SELECT version, is_current, details -> 'pinned' AS pinned, details ->> 'unpublished' AS unpublished FROM versions_m ORDER BY version;
+SELECT version, is_current, details ->> 'unpublished' AS unpublished FROM lepton_train('versions_m', 'versions_ratings', '{"algorithm": "baseline", "publish": false, "keep": 10}');
+SELECT lepton_predict('versions_m', 5, 7) = lepton_predict('versions_m', 5, 7, version => 2) AS as_2, lepton_predict('versions_m', 5, 7) = lepton_predict('versions_m', 5, 7, version => 3) AS as_3;
+SELECT version, is_current, details ->> 'unpublished' AS unpublished FROM lepton_publish('versions_m', 3);
+SELECT lepton_predict('versions_m', 5, 7) = lepton_predict('versions_m', 5, 7, version => 3) AS as_3;
+-- back to the one before, and to the one before that, which then is the one that published versions are counted back from
+SELECT version, is_current FROM lepton_rollback('versions_m');
+SELECT version, is_current FROM lepton_rollback('versions_m');
+SELECT * FROM versions_state;
+SELECT lepton_predict('versions_m', 5, 7) = (SELECT predict FROM versions_answers) AS as_1;
+SELECT lepton_rollback('versions_m');
+-- forth again, to a given one, to the current one
+SELECT version, is_current FROM lepton_publish('versions_m', 3);
+SELECT version FROM lepton_rollback('versions_m', 1);
+SELECT version FROM lepton_rollback('versions_m', 1);
+SELECT version FROM lepton_publish('versions_m', 2);
+SELECT * FROM versions_state;
+-- at most one is current, and none is lost on the way back
+BEGIN; SELECT version FROM lepton_rollback('versions_m', 1); SELECT count(*) FROM versions_m WHERE is_current; ROLLBACK;
+SELECT version FROM versions_m WHERE is_current;
+
+-- keep: of published versions so many, of others as many; the current one and pinned ones besides
+SELECT lepton_pin('versions_m', 1);
+SELECT version FROM lepton_train('versions_m', 'versions_ratings', '{"algorithm": "baseline", "keep": 1, "publish": false}');
+SELECT * FROM versions_state;
+SELECT version FROM lepton_train('versions_m', 'versions_ratings', '{"algorithm": "baseline", "keep": 1}');
+SELECT * FROM versions_state;
+SELECT (SELECT count(DISTINCT version) FROM versions_m_users) AS in_users, (SELECT count(DISTINCT version) FROM versions_m_items) AS in_items, (SELECT count(DISTINCT version) FROM lepton_check('versions_m')) AS checked;
+SELECT lepton_predict('versions_m', 5, 7, version => 1) = (SELECT predict FROM versions_answers) AS as_1;
+SELECT lepton_pin('versions_m', 1, false);
+SELECT version FROM lepton_train('versions_m', 'versions_ratings', '{"algorithm": "baseline", "keep": 1}');
+SELECT * FROM versions_state;
+-- the current one stays even where all newer ones are beside it
+SELECT version FROM lepton_train('versions_m', 'versions_ratings', '{"algorithm": "baseline", "keep": 1, "publish": false}');
+SELECT version FROM lepton_train('versions_m', 'versions_ratings', '{"algorithm": "baseline", "keep": 1, "publish": false}');
+SELECT * FROM versions_state;
+SELECT lepton_predict('versions_m', 5, 7, version => 1);
+
+-- a model that has unpublished versions only
+SELECT version FROM lepton_train('versions_beside', 'versions_ratings', '{"algorithm": "baseline", "publish": false}');
+SELECT lepton_predict('versions_beside', 5, 7);
+SELECT lepton_predict('versions_beside', 5, 7, version => 1) IS NOT NULL AS predicted;
+SELECT lepton_rollback('versions_beside');
+SELECT version FROM lepton_publish('versions_beside', 1);
+SELECT lepton_predict('versions_beside', 5, 7) IS NOT NULL AS predicted;
+
+-- what is not there, what is not hers, what cannot be written
+SELECT lepton_rollback('versions_m', 99);
+SELECT lepton_publish('versions_m', 0);
+SELECT lepton_pin('versions_m', 99);
+SELECT lepton_publish('versions_m', NULL);
+SELECT lepton_rollback(NULL);
+SELECT lepton_pin('versions_m', 7, NULL);
+SELECT lepton_rollback('versions_none');
+SELECT lepton_rollback('versions_ratings');
+CREATE ROLE regress_lepton_reader;
+GRANT SELECT, INSERT, UPDATE ON versions_m TO regress_lepton_reader;
+SET ROLE regress_lepton_reader;
+SELECT lepton_rollback('versions_m');
+SELECT lepton_publish('versions_m', 7);
+SELECT lepton_pin('versions_m', 7);
+SELECT lepton_topn('versions_m', 5, 1, version => 8) IS NOT NULL AS listed;
+RESET ROLE;
+BEGIN READ ONLY; SELECT lepton_rollback('versions_m'); ROLLBACK;
+-- code on the model's table does not run
+CREATE FUNCTION versions_trigger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE WARNING ''ran''; RETURN NEW; END';
+CREATE TRIGGER t BEFORE UPDATE ON versions_m FOR EACH ROW EXECUTE FUNCTION versions_trigger();
+SELECT lepton_rollback('versions_m', 7);
+DROP TRIGGER t ON versions_m;
+
+DROP VIEW versions_says, versions_state;
+DROP TABLE versions_m, versions_beside, versions_ratings, versions_answers;
+DROP FUNCTION versions_trigger();
+DROP ROLE regress_lepton_reader;

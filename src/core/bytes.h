@@ -12,6 +12,13 @@
 _Static_assert(sizeof(float) == 4, "numbers are stored as IEEE-754 single precision");
 
 static inline void
+lep_put_u16(uint8_t *bytes, uint16_t value)
+{
+	for (int i = 0; i < 2; i++)
+		bytes[i] = (uint8_t) (value >> (8 * i));
+}
+
+static inline void
 lep_put_u32(uint8_t *bytes, uint32_t value)
 {
 	for (int i = 0; i < 4; i++)
@@ -32,6 +39,12 @@ lep_put_f32(uint8_t *bytes, float value)
 
 	memcpy(&bits, &value, sizeof(bits));
 	lep_put_u32(bytes, bits);
+}
+
+static inline uint16_t
+lep_get_u16(const uint8_t *bytes)
+{
+	return (uint16_t) (bytes[0] | bytes[1] << 8);
 }
 
 static inline uint32_t

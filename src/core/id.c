@@ -1,10 +1,29 @@
 /*
  * id.c
- *		Ids by value: their order, and as people write them; contract in idmap.h.
+ *		Ids by value: their kinds' codes, their order, and as people write them; contract in idmap.h.
  */
 #include "core/idmap.h"
 
 #include <string.h>
+
+uint8_t
+lep_id_code(LepIdKind kind)
+{
+	static const uint8_t codes[] = { [LEP_ID_INT64] = 1, [LEP_ID_TEXT] = 2, [LEP_ID_UUID] = 3 };
+
+	return codes[kind];
+}
+
+bool
+lep_id_of_code(uint8_t code, LepIdKind *kind)
+{
+	static const LepIdKind kinds[] = { LEP_ID_INT64, LEP_ID_TEXT, LEP_ID_UUID };
+
+	if (code < 1 || code > sizeof(kinds) / sizeof(kinds[0]))
+		return false;
+	*kind = kinds[code - 1];
+	return true;
+}
 
 static int
 compare_bytes(const void *a, size_t a_len, const void *b, size_t b_len)

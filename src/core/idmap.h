@@ -22,6 +22,10 @@ typedef enum LepIdKind
 	LEP_ID_UUID
 } LepIdKind;
 
+/* What stands for a kind in bytes: 1 int64, 2 text, 3 uuid; false for a code that is none. */
+extern uint8_t lep_id_code(LepIdKind kind);
+extern bool lep_id_of_code(uint8_t code, LepIdKind *kind);
+
 /* An id by value; text points to bytes owned by somebody else, any bytes. */
 typedef struct LepId
 {

@@ -29,11 +29,6 @@ enum
 /* Rows sorted between two questions whether to stop. */
 #define STOP_INTERVAL 4096
 
-/* Codes of kinds; 0 is none. */
-static const uint8_t kind_codes[] = { [LEP_ID_INT64] = 1, [LEP_ID_TEXT] = 2, [LEP_ID_UUID] = 3 };
-
-#define N_KINDS ((int) (sizeof(kind_codes) / sizeof(kind_codes[0])))
-
 /* Bytes of a record before a text's own, or all of another's. */
 static size_t
 fixed_size(LepIdKind kind)
@@ -149,7 +144,7 @@ lep_ranked_begin(LepRanked *state, LepIdKind kind, int64_t n, uint8_t *bytes, si
 	memset(bytes, 0, LEP_RANKED_HEADER);
 	memcpy(bytes, MAGIC, MAGIC_LEN);
 	bytes[AT_VERSION] = VERSION;
-	bytes[AT_KIND] = kind_codes[kind];
+	bytes[AT_KIND] = lep_id_code(kind);
 	lep_put_u64(bytes + AT_N, (uint64_t) n);
 	put_counts(state, LEP_RANKED_HEADER, 0);
 }
@@ -157,17 +152,7 @@ lep_ranked_begin(LepRanked *state, LepIdKind kind, int64_t n, uint8_t *bytes, si
 bool
 lep_ranked_kind(const uint8_t *bytes, size_t size, LepIdKind *kind)
 {
-	if (size < LEP_RANKED_HEADER)
-		return false;
-	for (int k = 0; k < N_KINDS; k++)
-	{
-		if (kind_codes[k] == bytes[AT_KIND])
-		{
-			*kind = (LepIdKind) k;
-			return true;
-		}
-	}
-	return false;
+	return size >= LEP_RANKED_HEADER && lep_id_of_code(bytes[AT_KIND], kind);
 }
 
 /* The number at this offset, or of this record, cannot be. */
@@ -194,7 +179,7 @@ check_header(const uint8_t *bytes, size_t size, LepIdKind kind, LepError *error)
 		return lep_fail(error, LEP_ERR_BYTES_MAGIC, "state", 0, 0, 0);
 	if (bytes[AT_VERSION] != VERSION)
 		return lep_fail(error, LEP_ERR_BYTES_VERSION, "state", bytes[AT_VERSION], VERSION, VERSION);
-	if (bytes[AT_KIND] != kind_codes[kind])
+	if (bytes[AT_KIND] != lep_id_code(kind))
 		return fail_at(error, LEP_ERR_BYTES_ORDER, AT_KIND, bytes[AT_KIND]);
 	for (int i = 0; i < N_RESERVE; i++)
 	{

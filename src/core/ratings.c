@@ -126,6 +126,19 @@ chunk_create(LepRatingsBuilder *builder)
 	return LEP_OK;
 }
 
+LepStatus
+lep_rating_check(double rating, int64_t row, LepError *error)
+{
+	if (fabs(rating) <= LEP_MAX_RATING)
+		return LEP_OK;
+	if (isfinite(rating))
+		lep_fail(error, LEP_ERR_RATING_RANGE, "rating", rating, 0, LEP_MAX_RATING);
+	else
+		lep_fail(error, LEP_ERR_NOT_FINITE, "rating", rating, 0, 0);
+	error->row = row;
+	return error->status;
+}
+
 /*
  * Ratings as floats.  -0 becomes 0, since they are equal but differ in bits,
  * and the order among equals is open.
@@ -133,19 +146,12 @@ chunk_create(LepRatingsBuilder *builder)
 static LepStatus
 convert_ratings(LepRatingsBuilder *builder, const double *ratings, int n, float *converted)
 {
-	LepError *error = &builder->arena->env->error;
-
 	for (int j = 0; j < n; j++)
 	{
-		if (!(fabs(ratings[j]) <= LEP_MAX_RATING))
-		{
-			if (isfinite(ratings[j]))
-				lep_fail(error, LEP_ERR_RATING_RANGE, "rating", ratings[j], 0, LEP_MAX_RATING);
-			else
-				lep_fail(error, LEP_ERR_NOT_FINITE, "rating", ratings[j], 0, 0);
-			error->row = builder->n_rows + j + 1;
-			return error->status;
-		}
+		LepStatus status = lep_rating_check(ratings[j], builder->n_rows + j + 1, &builder->arena->env->error);
+
+		if (status != LEP_OK)
+			return status;
 		converted[j] = (float) ratings[j] + 0.0f;
 	}
 	return LEP_OK;
@@ -204,6 +210,29 @@ add_ids(LepRatingsBuilder *builder, const LepId *users, const LepId *items, int 
 	return status;
 }
 
+/* Rows whose ids have numbers; converted is not looked at where there are no ratings. */
+static LepStatus
+append_rows(LepRatingsBuilder *builder, const int32_t *users, const int32_t *items, const float *converted,
+			const int64_t *times, int n)
+{
+	if (builder->shape.has_rating)
+		observe_ratings(builder, converted, n);
+	for (int done = 0; done < n;)
+	{
+		if (builder->last == NULL || builder->last->n == builder->last->capacity)
+		{
+			LepStatus status = chunk_create(builder);
+
+			if (status != LEP_OK)
+				return status;
+		}
+		done += chunk_append(builder->last, users + done, items + done, converted + done,
+							 times != NULL ? times + done : NULL, n - done);
+	}
+	builder->n_rows += n;
+	return LEP_OK;
+}
+
 LepStatus
 lep_ratings_add(LepRatingsBuilder *builder, const LepId *users, const LepId *items, const double *ratings,
 				const int64_t *times, int n)
@@ -218,24 +247,32 @@ lep_ratings_add(LepRatingsBuilder *builder, const LepId *users, const LepId *ite
 		status = convert_ratings(builder, ratings, n, converted);
 	if (status == LEP_OK)
 		status = add_ids(builder, users, items, n, rows);
-	if (status != LEP_OK)
-		return status;
-	if (builder->shape.has_rating)
-		observe_ratings(builder, converted, n);
+	return status == LEP_OK ? append_rows(builder, user_rows, item_rows, converted, times, n) : status;
+}
 
-	for (int done = 0; done < n;)
-	{
-		if (builder->last == NULL || builder->last->n == builder->last->capacity)
-		{
-			status = chunk_create(builder);
-			if (status != LEP_OK)
-				return status;
-		}
-		done += chunk_append(builder->last, user_rows + done, item_rows + done, converted + done,
-							 times != NULL ? times + done : NULL, n - done);
-	}
-	builder->n_rows += n;
-	return LEP_OK;
+LepStatus
+lep_ratings_add_numbered(LepRatingsBuilder *builder, const int32_t *users, const int32_t *items,
+						 const float *ratings, int n)
+{
+	return append_rows(builder, users, items, ratings, NULL, n);
+}
+
+LepIdMap *
+lep_ratings_builder_users(LepRatingsBuilder *builder)
+{
+	return builder->users;
+}
+
+LepIdMap *
+lep_ratings_builder_items(LepRatingsBuilder *builder)
+{
+	return builder->items;
+}
+
+const LepRowChunk *
+lep_ratings_builder_chunks(const LepRatingsBuilder *builder)
+{
+	return builder->first;
 }
 
 /* Feedback and the rule for duplicates, where the options leave them open. */
@@ -494,6 +531,25 @@ lep_ratings_user(const LepRatings *ratings, int64_t j)
 			high = middle - 1;
 	}
 	return low;
+}
+
+uint64_t
+lep_ratings_hash(const LepRatings *ratings, int64_t j)
+{
+	uint32_t bits;
+
+	memcpy(&bits, &ratings->rating[j], sizeof(bits));
+	return lep_hash_combine(lep_idmap_hash(ratings->items, ratings->item[j]), bits);
+}
+
+uint64_t
+lep_ratings_digest(const LepRatings *ratings, int32_t u)
+{
+	uint64_t digest = 0;
+
+	for (int64_t j = ratings->user_start[u]; j < ratings->user_start[u + 1]; j++)
+		digest += lep_ratings_hash(ratings, j);
+	return digest;
 }
 
 bool

@@ -103,6 +103,20 @@ extern LepRatingsBuilder *lep_ratings_begin(LepArena *arena, const LepSourceShap
 extern LepStatus lep_ratings_add(LepRatingsBuilder *builder, const LepId *users, const LepId *items,
 								 const double *ratings, const int64_t *times, int n);
 
+/* The same two errors for one rating, of the row of this number. */
+extern LepStatus lep_rating_check(double rating, int64_t row, LepError *error);
+
+/*
+ * For rows that are kept in other forms (rowstate.h).  The numbers of ids so far,
+ * which may be given more; rows without times by such numbers, n <= LEP_ID_BATCH,
+ * with ratings that lep_rating_check() takes; and the rows so far, oldest first.
+ */
+extern LepIdMap *lep_ratings_builder_users(LepRatingsBuilder *builder);
+extern LepIdMap *lep_ratings_builder_items(LepRatingsBuilder *builder);
+extern LepStatus lep_ratings_add_numbered(LepRatingsBuilder *builder, const int32_t *users,
+										  const int32_t *items, const float *ratings, int n);
+extern const struct LepRowChunk *lep_ratings_builder_chunks(const LepRatingsBuilder *builder);
+
 /* Rows added so far. */
 extern int64_t lep_ratings_rows(const LepRatingsBuilder *builder);
 
@@ -128,6 +142,15 @@ extern int64_t lep_ratings_count(const LepRatings *ratings, unsigned parts);
 
 /* The user of rating j: O(log n_users).  Loops go user by user instead. */
 extern int32_t lep_ratings_user(const LepRatings *ratings, int64_t j);
+
+/* A hash of rating j, its item by id. */
+extern uint64_t lep_ratings_hash(const LepRatings *ratings, int64_t j);
+
+/*
+ * A hash of what user u has, items and their ratings: the sum of those hashes, the
+ * same for the same on any machine, whoever else is among the ratings.
+ */
+extern uint64_t lep_ratings_digest(const LepRatings *ratings, int32_t u);
 
 /*
  * Is user u in a sample of this share of all users?  By a hash of the seed and

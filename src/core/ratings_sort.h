@@ -1,7 +1,7 @@
 /*
  * ratings_sort.h
  *		The steps between rows as they were read and ratings; used by
- *		ratings.c alone.
+ *		ratings.c, and by rowstate.c to read rows.
  *
  * lep_rows_sort: chunks of rows -> ratings by user, then item, one of each pair
  * (lep_rows_merge, ratings_merge.c).

@@ -30,60 +30,16 @@
 #include "pg/publish.h"
 #include "pg/statement.h"
 #include "pg/store.h"
+#include "pg/versions.h"
 
 /* ------------------------------------------------------------ versions there are */
 
-/* A version as its row has it: enough to find its factor rows. */
-typedef struct VersionEntry
-{
-	int64 version;
-	Oid users;
-	Oid items;
-} VersionEntry;
-
-/* The versions of a model that are visible to a snapshot, in no order. */
-typedef struct VersionList
-{
-	VersionEntry *entries;
-	int n;
-} VersionList;
-
-static VersionList
-list_versions(Relation model, Snapshot snapshot)
-{
-	TupleTableSlot *slot = table_slot_create(model, NULL);
-	TableScanDesc scan = table_beginscan(model, snapshot, 0, NULL);
-	int size = 8;
-	VersionList list = { palloc(size * sizeof(VersionEntry)), 0 };
-
-	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
-	{
-		VersionEntry *entry;
-
-		if (list.n == size)
-		{
-			size *= 2;
-			list.entries = repalloc(list.entries, size * sizeof(VersionEntry));
-		}
-		entry = &list.entries[list.n++];
-		slot_getsomeattrs(slot, LPG_MODEL_NATTS);
-		entry->version = DatumGetInt64(slot->tts_values[LPG_MODEL_VERSION - 1]);
-		entry->users = DatumGetObjectId(slot->tts_values[LPG_MODEL_USERS - 1]);
-		entry->items = DatumGetObjectId(slot->tts_values[LPG_MODEL_ITEMS - 1]);
-	}
-	table_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	return list;
-}
-
 static int64
-newest_version(const VersionList *list)
+newest_number(const LpgVersionList *list)
 {
-	int64 newest = 0;
+	const LpgVersionEntry *newest = lpg_versions_newest(list);
 
-	for (int i = 0; i < list->n; i++)
-		newest = Max(newest, list->entries[i].version);
-	return newest;
+	return newest == NULL ? 0 : newest->version;
 }
 
 void
@@ -91,17 +47,17 @@ lpg_publish_check_snapshot(Oid model, Oid model_type)
 {
 	Relation relation;
 	Snapshot fresh;
-	VersionList seen;
-	VersionList there;
+	LpgVersionList seen;
+	LpgVersionList there;
 
 	if (!IsolationUsesXactSnapshot())
 		return;
 	relation = lpg_registry_open_model(model, model_type, AccessShareLock);
 	fresh = RegisterSnapshot(GetLatestSnapshot());
-	there = list_versions(relation, fresh);
-	seen = list_versions(relation, GetActiveSnapshot());
+	there = lpg_versions_list(relation, fresh);
+	seen = lpg_versions_list(relation, GetActiveSnapshot());
 	UnregisterSnapshot(fresh);
-	if (newest_version(&there) != newest_version(&seen))
+	if (newest_number(&there) != newest_number(&seen))
 		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 						errmsg("could not serialize access due to concurrent training of model \"%s\"",
 							   RelationGetRelationName(relation)),
@@ -113,19 +69,14 @@ lpg_publish_check_snapshot(Oid model, Oid model_type)
 static bool
 newest_tables(Relation model, Snapshot snapshot, LpgVersion *version)
 {
-	VersionList list = list_versions(model, snapshot);
-	int64 newest = newest_version(&list);
+	LpgVersionList list = lpg_versions_list(model, snapshot);
+	const LpgVersionEntry *newest = lpg_versions_newest(&list);
 
-	for (int i = 0; i < list.n; i++)
-	{
-		if (list.entries[i].version == newest)
-		{
-			version->users = list.entries[i].users;
-			version->items = list.entries[i].items;
-			return true;
-		}
-	}
-	return false;
+	if (newest == NULL)
+		return false;
+	version->users = newest->users;
+	version->items = newest->items;
+	return true;
 }
 
 static void
@@ -177,6 +128,14 @@ name_in_schema(const LpgPublication *p, const char *relname)
 	return quote_qualified_identifier(schema, relname);
 }
 
+/* A statement that may make an index, whose progress takes the place of the training's. */
+static void
+run_statement(const LpgPublication *p, const char *statement)
+{
+	lpg_statement_run(statement);
+	lpg_progress_resume(p->progress, p->target.model);
+}
+
 /* The model's own table; its oid. */
 static Oid
 create_model_table(const LpgPublication *p)
@@ -185,13 +144,13 @@ create_model_table(const LpgPublication *p)
 	char *type = quote_qualified_identifier(
 		get_namespace_name(get_rel_namespace(get_typ_typrelid(p->model_type))), "lepton_model");
 
-	lpg_statement_run(
-		psprintf("CREATE TABLE %s OF %s (PRIMARY KEY (version), created_at WITH OPTIONS NOT NULL, "
-				 "is_current WITH OPTIONS NOT NULL, users WITH OPTIONS NOT NULL, "
-				 "items WITH OPTIONS NOT NULL, generation WITH OPTIONS NOT NULL) "
-				 "USING heap " TABLE_OPTIONS,
-				 name, type));
-	lpg_statement_run(psprintf("CREATE UNIQUE INDEX ON %s (is_current) WHERE is_current", name));
+	run_statement(p,
+				  psprintf("CREATE TABLE %s OF %s (PRIMARY KEY (version), created_at WITH OPTIONS NOT NULL, "
+						   "is_current WITH OPTIONS NOT NULL, users WITH OPTIONS NOT NULL, "
+						   "items WITH OPTIONS NOT NULL, generation WITH OPTIONS NOT NULL) "
+						   "USING heap " TABLE_OPTIONS,
+						   name, type));
+	run_statement(p, psprintf("CREATE UNIQUE INDEX ON %s (is_current) WHERE is_current", name));
 	return get_relname_relid(p->target.relname, p->target.namespace_);
 }
 
@@ -204,15 +163,15 @@ create_factor_table(const LpgPublication *p, LpgSide side, LepIdKind kind)
 	char *relname = ChooseRelationName(p->target.relname, NULL, label, p->target.namespace_, false);
 	char *name = name_in_schema(p, relname);
 
-	lpg_statement_run(psprintf("CREATE TABLE %s (version pg_catalog.int8 NOT NULL, id %s NOT NULL, "
-							   "n pg_catalog.int4 NOT NULL, n_ratings pg_catalog.int4 NOT NULL, "
-							   "bias pg_catalog.float4 NOT NULL, variance pg_catalog.float4, factors "
-							   "pg_catalog.bytea, %s pg_catalog.bytea, "
-							   "PRIMARY KEY (version, id)) USING heap " TABLE_OPTIONS,
-							   name, lpg_keytype_declaration(kind), extra));
-	lpg_statement_run(psprintf("ALTER TABLE %s ALTER COLUMN factors SET STORAGE EXTERNAL, "
-							   "ALTER COLUMN %s SET STORAGE EXTERNAL",
-							   name, extra));
+	run_statement(p, psprintf("CREATE TABLE %s (version pg_catalog.int8 NOT NULL, id %s NOT NULL, "
+							  "n pg_catalog.int4 NOT NULL, n_ratings pg_catalog.int4 NOT NULL, "
+							  "bias pg_catalog.float4 NOT NULL, variance pg_catalog.float4, factors "
+							  "pg_catalog.bytea, %s pg_catalog.bytea, "
+							  "PRIMARY KEY (version, id)) USING heap " TABLE_OPTIONS,
+							  name, lpg_keytype_declaration(kind), extra));
+	run_statement(p, psprintf("ALTER TABLE %s ALTER COLUMN factors SET STORAGE EXTERNAL, "
+							  "ALTER COLUMN %s SET STORAGE EXTERNAL",
+							  name, extra));
 	return get_relname_relid(relname, p->target.namespace_);
 }
 
@@ -228,17 +187,6 @@ depend_on_model(Oid table, Oid model)
 	(void) deleteDependencyRecordsForSpecific(RelationRelationId, table, DEPENDENCY_AUTO, RelationRelationId,
 											  model);
 	recordDependencyOn(&dependent, &owner, DEPENDENCY_AUTO);
-}
-
-/* Open the model for writing, if it is still there and still the caller's. */
-static Relation
-open_model(const LpgPublication *p, LOCKMODE lockmode)
-{
-	Relation model = lpg_registry_open_model(p->target.model, p->model_type, lockmode);
-
-	lpg_registry_check_owner(p->target.model);
-	lpg_registry_check_model_code(model);
-	return model;
 }
 
 /* Both factor tables, with the owner of the model, whoever trains it. */
@@ -267,7 +215,7 @@ ensure_tables(LpgPublication *p, LpgVersion *version)
 		p->target.model = create_model_table(p);
 	else
 	{
-		Relation model = open_model(p, RowExclusiveLock);
+		Relation model = lpg_versions_open(p->target.model, p->model_type, RowExclusiveLock);
 		Snapshot fresh = RegisterSnapshot(GetLatestSnapshot());
 
 		owner = model->rd_rel->relowner;
@@ -295,6 +243,7 @@ typedef struct SideRows
 	const float *variance; /* NULL: not known */
 	const float *factors;
 	const LepRatings *ratings;
+	bool live;
 	int32 *n_ratings;			   /* of items; NULL for users */
 	const LepNeighbors *neighbors; /* of items; NULL: none */
 } SideRows;
@@ -312,12 +261,15 @@ encode_factors(const SideRows *rows, int32 n)
 }
 
 static bytea *
-encode_seen(const LepRatings *ratings, int32 user)
+encode_seen(const LepRatings *ratings, int32 user, bool with_digest)
 {
 	int64 first = ratings->user_start[user];
 	int64 n = ratings->user_start[user + 1] - first;
 	bytea *bytes = palloc_extended(VARHDRSZ + lep_seen_max_size(n), MCXT_ALLOC_HUGE);
-	size_t size = lep_seen_encode(ratings->item + first, n, (uint8_t *) VARDATA(bytes));
+	uint8_t *data = (uint8_t *) VARDATA(bytes);
+	size_t size = with_digest ? lep_seen_encode_digest(ratings->item + first, n,
+													   lep_ratings_digest(ratings, user), data)
+							  : lep_seen_encode(ratings->item + first, n, data);
 
 	SET_VARSIZE(bytes, VARHDRSZ + size);
 	return bytes;
@@ -379,7 +331,7 @@ write_side(Relation table, int64 version, const SideRows *rows)
 		}
 		if (rows->side == LPG_USERS)
 		{
-			bytea *seen = encode_seen(rows->ratings, n);
+			bytea *seen = encode_seen(rows->ratings, n, rows->live);
 
 			values[LPG_FACTORS_EXTRA - 1] = PointerGetDatum(seen);
 			nulls[LPG_FACTORS_EXTRA - 1] = false;
@@ -424,7 +376,8 @@ write_factors(const LpgPublication *p, Relation model, const LpgVersion *version
 					   .bias = m->user_bias,
 					   .variance = m->user_variance,
 					   .factors = m->user_factors,
-					   .ratings = p->ratings };
+					   .ratings = p->ratings,
+					   .live = p->live };
 	SideRows items = { .side = LPG_ITEMS,
 					   .ids = p->ratings->items,
 					   .n_rows = m->n_items,
@@ -471,7 +424,7 @@ fill_values(const LpgPublication *p, const LpgVersion *version, Datum *values, b
 	memset(nulls, false, LPG_MODEL_NATTS * sizeof(bool));
 	values[LPG_MODEL_VERSION - 1] = Int64GetDatum(version->version);
 	values[LPG_MODEL_CREATED_AT - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
-	values[LPG_MODEL_IS_CURRENT - 1] = BoolGetDatum(true);
+	values[LPG_MODEL_IS_CURRENT - 1] = BoolGetDatum(p->unpublished == NULL);
 	values[LPG_MODEL_ALGORITHM - 1] = CStringGetTextDatum(lep_algorithm_name(p->result->algorithm));
 	values[LPG_MODEL_OPTIONS - 1] = p->options;
 	values[LPG_MODEL_SOURCE - 1] = CStringGetTextDatum(p->source);
@@ -490,52 +443,18 @@ lpg_publish_factors(LpgPublication *p, Datum *values, bool *nulls)
 	LpgVersion version;
 	Relation model;
 	Snapshot fresh;
-	VersionList list;
+	LpgVersionList list;
 
 	memset(&version, 0, sizeof(version));
 	ensure_tables(p, &version);
-	model = open_model(p, RowExclusiveLock);
+	model = lpg_versions_open(p->target.model, p->model_type, RowExclusiveLock);
 	fresh = RegisterSnapshot(GetLatestSnapshot());
-	list = list_versions(model, fresh);
+	list = lpg_versions_list(model, fresh);
 	UnregisterSnapshot(fresh);
-	version.version = newest_version(&list) + 1;
+	version.version = newest_number(&list) + 1;
 	write_factors(p, model, &version);
 	fill_values(p, &version, values, nulls);
 	table_close(model, NoLock);
-}
-
-/* The row that is current no longer is. */
-static void
-clear_current(Relation model, Snapshot snapshot)
-{
-	TupleTableSlot *slot = table_slot_create(model, NULL);
-	TupleTableSlot *changed = MakeSingleTupleTableSlot(RelationGetDescr(model), &TTSOpsHeapTuple);
-	TableScanDesc scan = table_beginscan(model, snapshot, 0, NULL);
-	EState *estate = CreateExecutorState();
-	ResultRelInfo *rri = makeNode(ResultRelInfo);
-
-	InitResultRelInfo(rri, model, 1, NULL, 0);
-	ExecOpenIndices(rri, false);
-	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
-	{
-		LpgUpdateIndexes update_indexes = LPG_NO_INDEX_UPDATE;
-		ItemPointerData tid = slot->tts_tid;
-
-		slot_getallattrs(slot);
-		if (!DatumGetBool(slot->tts_values[LPG_MODEL_IS_CURRENT - 1]))
-			continue;
-		slot->tts_values[LPG_MODEL_IS_CURRENT - 1] = BoolGetDatum(false);
-		ExecStoreHeapTuple(heap_form_tuple(RelationGetDescr(model), slot->tts_values, slot->tts_isnull),
-						   changed, true);
-		simple_table_tuple_update(model, &tid, changed, snapshot, &update_indexes);
-		if (update_indexes != LPG_NO_INDEX_UPDATE)
-			list_free(lpg_insert_index_tuples(rri, changed, estate, update_indexes));
-	}
-	table_endscan(scan);
-	ExecCloseIndices(rri);
-	FreeExecutorState(estate);
-	ExecDropSingleTupleTableSlot(changed);
-	ExecDropSingleTupleTableSlot(slot);
 }
 
 static void
@@ -551,57 +470,6 @@ insert_version(Relation model, const Datum *row, const bool *row_nulls)
 	lpg_store_writer_end(writer);
 }
 
-static void
-delete_factors(Relation model, const LpgVersion *version, LpgSide side, Snapshot snapshot)
-{
-	LepIdKind kind;
-	Relation table = lpg_registry_open_factors(model, version, side, RowExclusiveLock, &kind);
-
-	(void) lpg_store_delete_version(table, version->version, snapshot);
-	table_close(table, NoLock);
-}
-
-/* Versions from this one down go. */
-static void
-delete_old_versions(Relation model, Snapshot snapshot, int64 newest_to_delete)
-{
-	VersionList list = list_versions(model, snapshot);
-
-	for (int i = 0; i < list.n; i++)
-	{
-		LpgVersion version;
-
-		if (list.entries[i].version > newest_to_delete)
-			continue;
-		memset(&version, 0, sizeof(version));
-		version.version = list.entries[i].version;
-		version.users = list.entries[i].users;
-		version.items = list.entries[i].items;
-		delete_factors(model, &version, LPG_USERS, snapshot);
-		delete_factors(model, &version, LPG_ITEMS, snapshot);
-		(void) lpg_store_delete_version(model, version.version, snapshot);
-	}
-}
-
-static int
-compare_descending(const void *a, const void *b)
-{
-	int64 x = ((const VersionEntry *) a)->version;
-	int64 y = ((const VersionEntry *) b)->version;
-
-	return x > y ? -1 : x < y;
-}
-
-/* The newest version beyond those to keep, or 0. */
-static int64
-newest_beyond(VersionList *list, int64 keep)
-{
-	if (list->n <= keep)
-		return 0;
-	qsort(list->entries, list->n, sizeof(VersionEntry), compare_descending);
-	return list->entries[keep].version;
-}
-
 /*
  * ShareRowExclusiveLock for this last, short step: an UPDATE of the model's rows
  * by hand would else make ours fail, and take the training with it.  The
@@ -610,18 +478,16 @@ newest_beyond(VersionList *list, int64 keep)
 void
 lpg_publish_version(LpgPublication *p, Datum *values, bool *nulls)
 {
-	Relation model = open_model(p, ShareRowExclusiveLock);
+	Relation model = lpg_versions_open(p->target.model, p->model_type, ShareRowExclusiveLock);
 	Snapshot fresh = RegisterSnapshot(GetLatestSnapshot());
-	VersionList list = list_versions(model, fresh);
-	int64 beyond = newest_beyond(&list, p->keep - 1);
 
-	clear_current(model, fresh);
-	if (beyond > 0)
-		CommandCounterIncrement();
+	if (p->unpublished == NULL)
+		lpg_versions_clear_current(model, fresh);
 	UnregisterSnapshot(fresh);
-	fresh = RegisterSnapshot(GetLatestSnapshot());
-	delete_old_versions(model, fresh, beyond);
 	insert_version(model, values, nulls);
+	CommandCounterIncrement();
+	fresh = RegisterSnapshot(GetLatestSnapshot());
+	lpg_versions_delete_beyond(model, fresh, p->keep);
 	UnregisterSnapshot(fresh);
 	table_close(model, NoLock);
 	CommandCounterIncrement();

@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "core/train.h"
+#include "pg/progress.h"
 #include "pg/registry.h"
 
 /* A version to be published. */
@@ -26,6 +27,9 @@ typedef struct LpgPublication
 	Datum options; /* jsonb, as given */
 	Datum metrics; /* jsonb */
 	int64 keep;
+	bool live; /* users' ratings are to be told from later ones */
+	LpgProgress *progress;
+	const char *unpublished; /* why it is not to be the current version; NULL: it is */
 } LpgPublication;
 
 /*
@@ -43,7 +47,10 @@ extern void lpg_publish_check_kinds(Oid model, Oid model_type, LepIdKind user_ki
  */
 extern void lpg_publish_factors(LpgPublication *publication, Datum *values, bool *nulls);
 
-/* Write the version's row, make it the current one, delete versions beyond keep. */
+/*
+ * Write the version's row, make it the current one unless it is not to be, delete
+ * versions beyond keep.
+ */
 extern void lpg_publish_version(LpgPublication *publication, Datum *values, bool *nulls);
 
 #endif /* LPG_PUBLISH_H */

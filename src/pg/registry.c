@@ -102,8 +102,8 @@ fail_not_a_model(Oid relid)
 					errhint("Choose another name for the model, or see lepton_models for those there are.")));
 }
 
-static void
-fail_no_model(const char *name)
+void
+lpg_registry_fail_no_model(const char *name)
 {
 	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("model \"%s\" does not exist", name),
 					errhint("Train it with lepton_train('%s', source), or see lepton_models.", name)));
@@ -142,7 +142,7 @@ lpg_registry_find(const char *name, Oid model_type)
 		RangeVarGetRelidExtended(rangevar, AccessShareLock, RVR_MISSING_OK, check_readable, &model_type);
 
 	if (!OidIsValid(relid))
-		fail_no_model(name);
+		lpg_registry_fail_no_model(name);
 	/* rights may have gone while we waited for the lock */
 	check_readable(rangevar, relid, InvalidOid, &model_type);
 	return relid;
@@ -176,7 +176,7 @@ lpg_registry_find_target(const char *name, Oid model_type)
 		target.namespace_ = get_rel_namespace(target.model);
 		target.relname = get_rel_name(target.model);
 		if (target.relname == NULL)
-			fail_no_model(name);
+			lpg_registry_fail_no_model(name);
 	}
 	else
 	{
@@ -597,15 +597,16 @@ read_neighbors(Relation model, Jsonb *details, LpgVersion *version)
 		fail_row(model, "details -> serving -> n_neighbors");
 }
 
+/* A boolean of details -> 'serving'; false where it is not there. */
 static bool
-read_implicit(Relation model, Jsonb *details)
+read_flag(Relation model, Jsonb *details, const char *key)
 {
 	JsonbValue value;
 
-	if (!lpg_jsonread_find(details, "serving", "implicit", &value))
+	if (!lpg_jsonread_find(details, "serving", key, &value))
 		return false;
 	if (value.type != jbvBool)
-		fail_row(model, "details -> serving -> implicit");
+		fail_row(model, psprintf("details -> serving -> %s", key));
 	return value.val.boolean;
 }
 
@@ -615,7 +616,9 @@ read_serving_part(Relation model, Datum datum, LpgVersion *version)
 	Jsonb *details = DatumGetJsonbP(datum);
 
 	version->n_factors = (int) read_serving(model, details, "n_factors", 0, LEP_MAX_FACTORS);
-	version->implicit = read_implicit(model, details);
+	version->implicit = read_flag(model, details, "implicit");
+	version->live = read_flag(model, details, "live");
+	version->is_eligible = read_flag(model, details, "eligible");
 	read_neighbors(model, details, version);
 	version->mean = read_serving(model, details, "mean", -LEP_MAX_NORM, LEP_MAX_NORM);
 	version->min_score = (float) read_serving(model, details, "min", -FLT_MAX, FLT_MAX);
@@ -748,16 +751,43 @@ set_lock_tag(LOCKTAG *tag, const LpgTarget *target)
 }
 
 void
+lpg_registry_fail_training(const LpgTarget *target)
+{
+	ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+					errmsg("model \"%s\" is being trained by another session", target->relname),
+					errhint("Try again later, or set option \"wait\" to true.")));
+}
+
+void
 lpg_registry_lock_training(const LpgTarget *target, bool wait)
 {
 	LOCKTAG tag;
 
 	set_lock_tag(&tag, target);
 	if (LockAcquire(&tag, ExclusiveLock, false, !wait) == LOCKACQUIRE_NOT_AVAIL)
-		ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-						errmsg("model \"%s\" is being trained by another session", target->relname),
-						errhint("Try again later, or set option \"wait\" to true.")));
+		lpg_registry_fail_training(target);
 
 	/* whoever held the lock may have made the model: no stale name must hide it */
 	AcceptInvalidationMessages();
+}
+
+bool
+lpg_registry_lock_session(const LpgTarget *target, bool wait)
+{
+	LOCKTAG tag;
+
+	set_lock_tag(&tag, target);
+	if (LockAcquire(&tag, ExclusiveLock, true, !wait) == LOCKACQUIRE_NOT_AVAIL)
+		return false;
+	AcceptInvalidationMessages();
+	return true;
+}
+
+void
+lpg_registry_unlock_session(const LpgTarget *target)
+{
+	LOCKTAG tag;
+
+	set_lock_tag(&tag, target);
+	(void) LockRelease(&tag, ExclusiveLock, true);
 }

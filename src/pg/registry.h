@@ -92,6 +92,8 @@ typedef struct LpgVersion
 	float max_score;
 	LepUnknown unknown;
 	bool exclude_seen;
+	bool live;		  /* users are as the source has them at the moment */
+	bool is_eligible; /* only some items may be listed: option eligible */
 	LepLevels levels; /* n = 0: predictions are means */
 } LpgVersion;
 
@@ -175,6 +177,9 @@ lpg_registry_read_version(Relation model, const Datum *values, const bool *nulls
  */
 extern Jsonb *lpg_registry_details(Relation model, Snapshot snapshot, int64 version);
 
+/* ERROR: there is no model of this name. */
+extern void lpg_registry_fail_no_model(const char *name) pg_attribute_noreturn();
+
 /* ERROR: the model has no version of this number. */
 extern void lpg_registry_fail_version(const char *model, int64 number) pg_attribute_noreturn();
 
@@ -190,6 +195,17 @@ extern Relation lpg_registry_open_factors(Relation model, const LpgVersion *vers
  * ERROR if somebody does.
  */
 extern void lpg_registry_lock_training(const LpgTarget *target, bool wait);
+
+/*
+ * The same until lpg_registry_unlock_session(), across transactions.  False: somebody
+ * trains it, and the caller does not want to wait.  To be released on every error;
+ * the end of the session releases it, too.
+ */
+extern bool lpg_registry_lock_session(const LpgTarget *target, bool wait);
+extern void lpg_registry_unlock_session(const LpgTarget *target);
+
+/* ERROR: somebody trains the model. */
+extern void lpg_registry_fail_training(const LpgTarget *target) pg_attribute_noreturn();
 
 /* "schema.name" as it would be typed, for messages and statements. */
 extern char *lpg_registry_qualified_name(Oid relid);

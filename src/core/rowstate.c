@@ -1,0 +1,770 @@
+/*
+ * rowstate.c
+ *		Rows of one group that are being collected; contract in rowstate.h.
+ *
+ * A pending row is a record: both ids as they stand in a dictionary of the bytes,
+ * then the rating.
+ */
+#include "core/rowstate.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/bytes.h"
+#include "core/ratings_sort.h"
+
+#define MAGIC	  "LEPG"
+#define MAGIC_LEN 4
+#define VERSION	  1
+
+/* Where numbers of the header are. */
+enum
+{
+	AT_VERSION = 4,
+	AT_KIND = 5, /* of users, then of items */
+	AT_RESERVE = 7,
+	AT_NULLS = 8, /* users, items, ratings */
+	AT_ROWS = 32,
+	AT_IDS = 40, /* users, then items */
+	AT_NOTE = 48,
+	AT_RESERVE_2 = 52,
+	HEADER = 56
+};
+
+/* Most rows, and most NULLs, of one state. */
+#define MAX_COUNT (UINT64_C(1) << 53)
+
+/* Room for records: at first, and at the most, however few rows that may be. */
+#define FIRST_PENDING 192
+#define MAX_PENDING	  (64 * 1024)
+
+/* ------------------------------------------------------------------------- ids */
+
+/* Bytes of an id, of a text's length alone. */
+static size_t
+fixed_size(LepIdKind kind)
+{
+	static const uint8_t sizes[] = { [LEP_ID_INT64] = 8, [LEP_ID_TEXT] = 2, [LEP_ID_UUID] = 16 };
+
+	return sizes[kind];
+}
+
+static size_t
+id_size(LepIdKind kind, const LepId *id)
+{
+	return fixed_size(kind) + (kind == LEP_ID_TEXT ? (size_t) id->v.text.len : 0);
+}
+
+/* Write an id; behind it. */
+static uint8_t *
+put_id(LepIdKind kind, const LepId *id, uint8_t *at)
+{
+	switch (kind)
+	{
+		case LEP_ID_TEXT:
+			lep_put_u16(at, (uint16_t) id->v.text.len);
+			memcpy(at + 2, id->v.text.data, (size_t) id->v.text.len);
+			return at + 2 + id->v.text.len;
+		case LEP_ID_UUID:
+			memcpy(at, id->v.uuid, sizeof(id->v.uuid));
+			return at + sizeof(id->v.uuid);
+		case LEP_ID_INT64:
+			break;
+	}
+	lep_put_u64(at, (uint64_t) id->v.i64);
+	return at + 8;
+}
+
+/* Read an id that is known to be one; behind it. */
+static const uint8_t *
+get_id(LepIdKind kind, const uint8_t *at, LepId *id)
+{
+	memset(id, 0, sizeof(*id));
+	switch (kind)
+	{
+		case LEP_ID_TEXT:
+			id->v.text.len = lep_get_u16(at);
+			id->v.text.data = (const char *) at + 2;
+			return at + 2 + id->v.text.len;
+		case LEP_ID_UUID:
+			memcpy(id->v.uuid, at, sizeof(id->v.uuid));
+			return at + sizeof(id->v.uuid);
+		case LEP_ID_INT64:
+			break;
+	}
+	id->v.i64 = (int64_t) lep_get_u64(at);
+	return at + 8;
+}
+
+static const char *
+side_name(int side)
+{
+	return side == LEP_ROW_USER ? "user" : "item";
+}
+
+/* ----------------------------------------------------------------------- states */
+
+void
+lep_rowstate_init(LepRowState *state, LepArena *arena, LepIdKind user_kind, LepIdKind item_kind)
+{
+	memset(state, 0, sizeof(*state));
+	state->arena = arena;
+	state->kind[LEP_ROW_USER] = user_kind;
+	state->kind[LEP_ROW_ITEM] = item_kind;
+}
+
+/* An empty builder for rows of this state. */
+static LepStatus
+create_builder(const LepRowState *state, LepArena *arena, LepRatingsBuilder **builder)
+{
+	LepSourceShape shape = { state->kind[LEP_ROW_USER], state->kind[LEP_ROW_ITEM], true, false };
+
+	*builder = lep_ratings_begin(arena, &shape);
+	return *builder == NULL ? arena->env->error.status : LEP_OK;
+}
+
+/* The pending rows into a builder. */
+static LepStatus
+add_pending(const LepRowState *state, LepRatingsBuilder *builder)
+{
+	LepId ids[LEP_ROW_SIDES][LEP_ID_BATCH];
+	double ratings[LEP_ID_BATCH];
+	const uint8_t *at = state->pending;
+
+	if (state->n_pending == 0)
+		return LEP_OK;
+	for (int j = 0; j < state->n_pending; j++)
+	{
+		for (int side = 0; side < LEP_ROW_SIDES; side++)
+			at = get_id(state->kind[side], at, &ids[side][j]);
+		ratings[j] = lep_get_f32(at);
+		at += 4;
+	}
+	return lep_ratings_add(builder, ids[LEP_ROW_USER], ids[LEP_ROW_ITEM], ratings, NULL, state->n_pending);
+}
+
+/* Leave no row pending. */
+static LepStatus
+flush(LepRowState *state)
+{
+	LepStatus status = LEP_OK;
+
+	if (state->builder == NULL)
+		status = create_builder(state, state->arena, &state->builder);
+	if (status == LEP_OK)
+		status = add_pending(state, state->builder);
+	if (status != LEP_OK)
+		return status;
+	state->n_pending = 0;
+	state->pending_used = 0;
+	return LEP_OK;
+}
+
+/* Room for a record of this size. */
+static LepStatus
+make_room(LepRowState *state, size_t record)
+{
+	size_t size = state->pending_size == 0 ? FIRST_PENDING : state->pending_size;
+	uint8_t *grown;
+
+	if (state->n_pending == LEP_ID_BATCH ||
+		(state->n_pending > 0 && state->pending_used + record > MAX_PENDING))
+	{
+		LepStatus status = flush(state);
+
+		if (status != LEP_OK)
+			return status;
+	}
+	if (state->pending_used + record <= state->pending_size)
+		return LEP_OK;
+	while (size < state->pending_used + record)
+		size *= 2;
+	grown = lep_arena_alloc(state->arena, (int64_t) size, 1);
+	if (grown == NULL)
+		return state->arena->env->error.status;
+	if (state->pending_used > 0)
+		memcpy(grown, state->pending, state->pending_used);
+	lep_arena_free(state->arena, state->pending);
+	state->pending = grown;
+	state->pending_size = size;
+	return LEP_OK;
+}
+
+/* Is this what ratings can be made of? */
+static LepStatus
+check_row(const LepRowState *state, const LepId *const ids[], double rating)
+{
+	LepError *error = &state->arena->env->error;
+
+	for (int side = 0; side < LEP_ROW_SIDES; side++)
+	{
+		if (state->kind[side] != LEP_ID_TEXT || ids[side]->v.text.len <= LEP_MAX_TEXT_ID)
+			continue;
+		lep_fail(error, LEP_ERR_ID_TOO_LONG, side_name(side), ids[side]->v.text.len, 0, LEP_MAX_TEXT_ID);
+		error->row = state->n_rows + 1;
+		return error->status;
+	}
+	return lep_rating_check(rating, state->n_rows + 1, error);
+}
+
+LepStatus
+lep_rowstate_add(LepRowState *state, const LepId *user, const LepId *item, double rating)
+{
+	const LepId *const ids[] = { user, item };
+	LepStatus status = check_row(state, ids, rating);
+	uint8_t *at;
+
+	if (status == LEP_OK)
+		status = make_room(state, id_size(state->kind[LEP_ROW_USER], user) +
+									  id_size(state->kind[LEP_ROW_ITEM], item) + 4);
+	if (status != LEP_OK)
+		return status;
+	at = state->pending + state->pending_used;
+	for (int side = 0; side < LEP_ROW_SIDES; side++)
+		at = put_id(state->kind[side], ids[side], at);
+	lep_put_f32(at, (float) rating);
+	state->pending_used = (size_t) (at + 4 - state->pending);
+	state->n_pending++;
+	state->n_rows++;
+	return LEP_OK;
+}
+
+/* The ids of a map into an empty one, under the same numbers. */
+static LepStatus
+copy_ids(const LepIdMap *from, LepIdMap *to)
+{
+	int32_t count = lep_idmap_count(from);
+	LepStatus status = LEP_OK;
+
+	for (int64_t first = 0; first < count && status == LEP_OK; first += LEP_ID_BATCH)
+	{
+		int n = (int) (count - first < LEP_ID_BATCH ? count - first : LEP_ID_BATCH);
+		LepId ids[LEP_ID_BATCH];
+		int32_t numbers[LEP_ID_BATCH];
+
+		for (int j = 0; j < n; j++)
+			ids[j] = lep_idmap_id(from, (int32_t) first + j);
+		status = lep_idmap_add(to, ids, n, numbers);
+	}
+	return status;
+}
+
+static LepStatus
+copy_rows(LepEnv *env, LepRatingsBuilder *from, LepRatingsBuilder *to)
+{
+	LepStatus status = copy_ids(lep_ratings_builder_users(from), lep_ratings_builder_users(to));
+
+	if (status == LEP_OK)
+		status = copy_ids(lep_ratings_builder_items(from), lep_ratings_builder_items(to));
+	for (const LepRowChunk *chunk = lep_ratings_builder_chunks(from); chunk != NULL; chunk = chunk->next)
+	{
+		for (int64_t j = 0; j < chunk->n && status == LEP_OK; j += LEP_ID_BATCH)
+		{
+			int n = (int) (chunk->n - j < LEP_ID_BATCH ? chunk->n - j : LEP_ID_BATCH);
+
+			if (lep_env_stopped(env))
+				return LEP_ERR_STOPPED;
+			status = lep_ratings_add_numbered(to, chunk->user + j, chunk->item + j, chunk->rating + j, n);
+		}
+	}
+	return status;
+}
+
+LepStatus
+lep_rowstate_copy(const LepRowState *state, LepArena *arena, LepRatingsBuilder **builder)
+{
+	LepStatus status = create_builder(state, arena, builder);
+
+	if (status == LEP_OK && state->builder != NULL)
+		status = copy_rows(arena->env, state->builder, *builder);
+	return status == LEP_OK ? add_pending(state, *builder) : status;
+}
+
+LepStatus
+lep_rowstate_release(LepRowState *state, LepRatingsBuilder **builder)
+{
+	LepStatus status = flush(state);
+
+	if (status != LEP_OK)
+		return status;
+	*builder = state->builder;
+	lep_arena_free(state->arena, state->pending);
+	lep_rowstate_init(state, state->arena, state->kind[LEP_ROW_USER], state->kind[LEP_ROW_ITEM]);
+	return LEP_OK;
+}
+
+/* ---------------------------------------------------------------------- writing */
+
+/* Bytes of a number below n. */
+static size_t
+number_size(int64_t n)
+{
+	return n <= 1 << 8 ? 1 : n <= 1 << 16 ? 2 : 4;
+}
+
+static size_t
+ids_size(const LepIdMap *ids)
+{
+	LepIdKind kind = lep_idmap_kind(ids);
+	int32_t count = lep_idmap_count(ids);
+	size_t size = (size_t) count * fixed_size(kind);
+
+	for (int32_t row = 0; kind == LEP_ID_TEXT && row < count; row++)
+		size += (size_t) lep_idmap_id(ids, row).v.text.len;
+	return size;
+}
+
+LepStatus
+lep_rowstate_pack(LepRowState *state, size_t note_bytes, LepRowPack *pack)
+{
+	LepStatus status;
+	LepIdMap *ids[LEP_ROW_SIDES];
+
+	memset(pack, 0, sizeof(*pack));
+	lep_arena_init(&pack->scratch, state->arena->env);
+	pack->state = state;
+	pack->note_bytes = note_bytes;
+	if (state->builder == NULL)
+		status = lep_rowstate_copy(state, &pack->scratch, &pack->builder);
+	else
+	{
+		status = flush(state);
+		pack->builder = state->builder;
+	}
+	if (status != LEP_OK)
+		return status;
+	ids[LEP_ROW_USER] = lep_ratings_builder_users(pack->builder);
+	ids[LEP_ROW_ITEM] = lep_ratings_builder_items(pack->builder);
+	pack->size = HEADER + note_bytes + (size_t) state->n_rows * 4;
+	for (int side = 0; side < LEP_ROW_SIDES; side++)
+		pack->size += ids_size(ids[side]) + (size_t) state->n_rows * number_size(lep_idmap_count(ids[side]));
+	return LEP_OK;
+}
+
+static void
+write_header(const LepRowPack *pack, uint8_t *bytes)
+{
+	const LepRowState *state = pack->state;
+
+	memset(bytes, 0, HEADER);
+	memcpy(bytes, MAGIC, MAGIC_LEN);
+	bytes[AT_VERSION] = VERSION;
+	for (int side = 0; side < LEP_ROW_SIDES; side++)
+		bytes[AT_KIND + side] = lep_id_code(state->kind[side]);
+	lep_put_u64(bytes + AT_NULLS, (uint64_t) state->nulls.user);
+	lep_put_u64(bytes + AT_NULLS + 8, (uint64_t) state->nulls.item);
+	lep_put_u64(bytes + AT_NULLS + 16, (uint64_t) state->nulls.rating);
+	lep_put_u64(bytes + AT_ROWS, (uint64_t) state->n_rows);
+	lep_put_u32(bytes + AT_IDS, (uint32_t) lep_idmap_count(lep_ratings_builder_users(pack->builder)));
+	lep_put_u32(bytes + AT_IDS + 4, (uint32_t) lep_idmap_count(lep_ratings_builder_items(pack->builder)));
+	lep_put_u32(bytes + AT_NOTE, (uint32_t) pack->note_bytes);
+}
+
+static uint8_t *
+write_ids(const LepIdMap *ids, uint8_t *at)
+{
+	for (int32_t row = 0; row < lep_idmap_count(ids); row++)
+	{
+		LepId id = lep_idmap_id(ids, row);
+
+		at = put_id(lep_idmap_kind(ids), &id, at);
+	}
+	return at;
+}
+
+static void
+put_number(uint8_t *at, size_t size, int32_t number)
+{
+	if (size == 1)
+		*at = (uint8_t) number;
+	else if (size == 2)
+		lep_put_u16(at, (uint16_t) number);
+	else
+		lep_put_u32(at, (uint32_t) number);
+}
+
+LepStatus
+lep_rowstate_write(const LepRowPack *pack, const void *note, uint8_t *bytes)
+{
+	LepEnv *env = pack->scratch.env;
+	const LepIdMap *users = lep_ratings_builder_users(pack->builder);
+	const LepIdMap *items = lep_ratings_builder_items(pack->builder);
+	size_t user_size = number_size(lep_idmap_count(users));
+	size_t item_size = number_size(lep_idmap_count(items));
+	uint8_t *user;
+	uint8_t *item;
+	uint8_t *rating;
+
+	write_header(pack, bytes);
+	user = write_ids(items, write_ids(users, bytes + HEADER));
+	item = user + (size_t) pack->state->n_rows * user_size;
+	rating = item + (size_t) pack->state->n_rows * item_size;
+	for (const LepRowChunk *chunk = lep_ratings_builder_chunks(pack->builder); chunk != NULL;
+		 chunk = chunk->next)
+	{
+		for (int64_t j = 0; j < chunk->n; j++)
+		{
+			if (lep_rows_stop(env, j))
+				return LEP_ERR_STOPPED;
+			put_number(user, user_size, chunk->user[j]);
+			put_number(item, item_size, chunk->item[j]);
+			lep_put_f32(rating, chunk->rating[j]);
+			user += user_size;
+			item += item_size;
+			rating += 4;
+		}
+	}
+	if (pack->note_bytes > 0)
+		memcpy(rating, note, pack->note_bytes);
+	return LEP_OK;
+}
+
+void
+lep_rowstate_pack_end(LepRowPack *pack)
+{
+	lep_arena_drop(&pack->scratch);
+}
+
+/* ---------------------------------------------------------------------- reading */
+
+/* What is being opened. */
+typedef struct Reader
+{
+	LepEnv *env;
+	const uint8_t *bytes;
+	size_t size;
+	size_t at; /* checked so far */
+	LepRowView *view;
+} Reader;
+
+/* A number at this place is out of range. */
+static LepStatus
+fail_number(const Reader *reader, int64_t row)
+{
+	LepError *error = &reader->env->error;
+
+	lep_fail(error, LEP_ERR_BYTES_ORDER, "state", 0, 0, 0);
+	error->row = row;
+	return error->status;
+}
+
+/* Take the next n times size bytes, if there are so many. */
+static LepStatus
+take_bytes(Reader *reader, int64_t n, size_t size, const uint8_t **part)
+{
+	size_t needed = lep_mul_size((size_t) n, size);
+
+	if (needed > reader->size - reader->at)
+		return lep_fail(&reader->env->error, LEP_ERR_BYTES_LENGTH, "state", (double) reader->size,
+						(double) lep_add_size(reader->at, needed), 0);
+	*part = reader->bytes + reader->at;
+	reader->at += needed;
+	return LEP_OK;
+}
+
+/* A number of eight bytes, so small that a thousand can be added up. */
+static LepStatus
+get_count(const Reader *reader, size_t at, int64_t *count)
+{
+	uint64_t value = lep_get_u64(reader->bytes + at);
+
+	*count = (int64_t) value;
+	return value > MAX_COUNT ? fail_number(reader, (int64_t) at) : LEP_OK;
+}
+
+static LepStatus
+open_counts(Reader *reader)
+{
+	LepRowView *view = reader->view;
+	LepStatus status = get_count(reader, AT_NULLS, &view->nulls.user);
+
+	if (status == LEP_OK)
+		status = get_count(reader, AT_NULLS + 8, &view->nulls.item);
+	if (status == LEP_OK)
+		status = get_count(reader, AT_NULLS + 16, &view->nulls.rating);
+	if (status == LEP_OK)
+		status = get_count(reader, AT_ROWS, &view->n_rows);
+	for (int side = 0; side < LEP_ROW_SIDES && status == LEP_OK; side++)
+	{
+		uint32_t n = lep_get_u32(reader->bytes + AT_IDS + 4 * side);
+
+		if (n > LEP_MAX_IDS || n > view->n_rows)
+			status = fail_number(reader, AT_IDS + 4 * side);
+		view->n_ids[side] = (int32_t) n;
+	}
+	view->note_bytes = lep_get_u32(reader->bytes + AT_NOTE);
+	return status;
+}
+
+static LepStatus
+open_header(Reader *reader)
+{
+	LepError *error = &reader->env->error;
+	const uint8_t *bytes = reader->bytes;
+
+	if (reader->size < HEADER)
+		return lep_fail(error, LEP_ERR_BYTES_LENGTH, "state", (double) reader->size, HEADER, 0);
+	if (memcmp(bytes, MAGIC, MAGIC_LEN) != 0)
+		return lep_fail(error, LEP_ERR_BYTES_MAGIC, "state", 0, 0, 0);
+	if (bytes[AT_VERSION] != VERSION)
+		return lep_fail(error, LEP_ERR_BYTES_VERSION, "state", bytes[AT_VERSION], 0, VERSION);
+	for (int side = 0; side < LEP_ROW_SIDES; side++)
+	{
+		if (!lep_id_of_code(bytes[AT_KIND + side], &reader->view->kind[side]))
+			return fail_number(reader, AT_KIND + side);
+	}
+	if (bytes[AT_RESERVE] != 0)
+		return fail_number(reader, AT_RESERVE);
+	if (lep_get_u32(bytes + AT_RESERVE_2) != 0)
+		return fail_number(reader, AT_RESERVE_2);
+	reader->at = HEADER;
+	return open_counts(reader);
+}
+
+/* A dictionary: texts lie one behind the other. */
+static LepStatus
+open_ids(Reader *reader, int side)
+{
+	LepRowView *view = reader->view;
+	LepIdKind kind = view->kind[side];
+	LepStatus status = LEP_OK;
+	const uint8_t *part = NULL;
+
+	view->ids[side] = reader->bytes + reader->at;
+	if (kind != LEP_ID_TEXT)
+		return take_bytes(reader, view->n_ids[side], fixed_size(kind), &part);
+	for (int32_t i = 0; i < view->n_ids[side] && status == LEP_OK; i++)
+	{
+		if (lep_rows_stop(reader->env, i))
+			return LEP_ERR_STOPPED;
+		status = take_bytes(reader, 1, 2, &part);
+		if (status == LEP_OK && lep_get_u16(part) > LEP_MAX_TEXT_ID)
+			status = fail_number(reader, part - reader->bytes);
+		if (status == LEP_OK)
+			status = take_bytes(reader, 1, lep_get_u16(part), &part);
+	}
+	return status;
+}
+
+static uint32_t
+get_number(const uint8_t *at, size_t size)
+{
+	return size == 1 ? *at : size == 2 ? lep_get_u16(at) : lep_get_u32(at);
+}
+
+/* Every row has an id that is there, and every id a row: one without would be a user without ratings. */
+static LepStatus
+check_numbers(const Reader *reader, LepArena *scratch, int side)
+{
+	const LepRowView *view = reader->view;
+	size_t size = number_size(view->n_ids[side]);
+	uint8_t *used = lep_arena_calloc(scratch, view->n_ids[side] / 8 + 1, 1);
+	int32_t n_used = 0;
+
+	if (used == NULL)
+		return reader->env->error.status;
+	for (int64_t j = 0; j < view->n_rows; j++)
+	{
+		uint32_t number = get_number(view->numbers[side] + (size_t) j * size, size);
+		uint8_t bit = (uint8_t) (1 << number % 8);
+
+		if (lep_rows_stop(reader->env, j))
+			return LEP_ERR_STOPPED;
+		if (number >= (uint32_t) view->n_ids[side])
+			return fail_number(reader, j);
+		n_used += (used[number / 8] & bit) == 0;
+		used[number / 8] |= bit;
+	}
+	return n_used < view->n_ids[side] ? fail_number(reader, AT_IDS + 4 * side) : LEP_OK;
+}
+
+static LepStatus
+check_ratings(const Reader *reader)
+{
+	LepError *error = &reader->env->error;
+
+	for (int64_t j = 0; j < reader->view->n_rows; j++)
+	{
+		float rating = lep_get_f32(reader->view->ratings + (size_t) j * 4);
+
+		if (lep_rows_stop(reader->env, j))
+			return LEP_ERR_STOPPED;
+		if (lep_rating_check(rating, j, error) == LEP_OK)
+			continue;
+		lep_fail(error, LEP_ERR_BYTES_VALUE, "state", rating, 0, LEP_MAX_RATING);
+		error->row = j;
+		return error->status;
+	}
+	return LEP_OK;
+}
+
+/* Where everything is, and that nothing is behind it. */
+static LepStatus
+open_parts(Reader *reader)
+{
+	LepRowView *view = reader->view;
+	const uint8_t *note = NULL;
+	LepStatus status = LEP_OK;
+
+	for (int side = 0; side < LEP_ROW_SIDES && status == LEP_OK; side++)
+		status = open_ids(reader, side);
+	for (int side = 0; side < LEP_ROW_SIDES && status == LEP_OK; side++)
+		status = take_bytes(reader, view->n_rows, number_size(view->n_ids[side]), &view->numbers[side]);
+	if (status == LEP_OK)
+		status = take_bytes(reader, view->n_rows, 4, &view->ratings);
+	if (status == LEP_OK)
+		status = take_bytes(reader, 1, view->note_bytes, &note);
+	if (status != LEP_OK)
+		return status;
+	view->note = (const char *) note;
+	if (reader->at < reader->size)
+		return lep_fail(&reader->env->error, LEP_ERR_BYTES_LENGTH, "state", (double) reader->size,
+						(double) reader->at, 0);
+	return LEP_OK;
+}
+
+LepStatus
+lep_rowview_open(LepEnv *env, const uint8_t *bytes, size_t size, LepRowView *view)
+{
+	Reader reader = { env, bytes, size, 0, view };
+	LepArena scratch;
+	LepStatus status;
+
+	memset(view, 0, sizeof(*view));
+	status = open_header(&reader);
+	if (status == LEP_OK)
+		status = open_parts(&reader);
+	if (status != LEP_OK)
+		return status;
+	lep_arena_init(&scratch, env);
+	for (int side = 0; side < LEP_ROW_SIDES && status == LEP_OK; side++)
+		status = check_numbers(&reader, &scratch, side);
+	lep_arena_drop(&scratch);
+	return status == LEP_OK ? check_ratings(&reader) : status;
+}
+
+void
+lep_rowview_ids(const LepRowView *view, int side, const uint8_t **at, LepId *ids, int n)
+{
+	for (int j = 0; j < n; j++)
+		*at = get_id(view->kind[side], *at, &ids[j]);
+}
+
+/* Few rows stay as they are. */
+static LepStatus
+take_few(LepRowState *state, const LepRowView *view)
+{
+	LepId ids[LEP_ROW_SIDES][LEP_ID_BATCH];
+	LepStatus status = LEP_OK;
+
+	for (int side = 0; side < LEP_ROW_SIDES; side++)
+	{
+		const uint8_t *at = view->ids[side];
+
+		lep_rowview_ids(view, side, &at, ids[side], view->n_ids[side]);
+	}
+	for (int64_t j = 0; j < view->n_rows && status == LEP_OK; j++)
+	{
+		const LepId *row[LEP_ROW_SIDES];
+
+		for (int side = 0; side < LEP_ROW_SIDES; side++)
+		{
+			size_t size = number_size(view->n_ids[side]);
+
+			row[side] = &ids[side][get_number(view->numbers[side] + (size_t) j * size, size)];
+		}
+		status = lep_rowstate_add(state, row[LEP_ROW_USER], row[LEP_ROW_ITEM],
+								  lep_get_f32(view->ratings + (size_t) j * 4));
+	}
+	return status;
+}
+
+/* The numbers that ids of the view have in a map, new ones added. */
+static LepStatus
+number_ids(const LepRowView *view, int side, LepIdMap *map, int32_t *numbers)
+{
+	const uint8_t *at = view->ids[side];
+	LepStatus status = LEP_OK;
+
+	for (int64_t first = 0; first < view->n_ids[side] && status == LEP_OK; first += LEP_ID_BATCH)
+	{
+		int n = (int) (view->n_ids[side] - first < LEP_ID_BATCH ? view->n_ids[side] - first : LEP_ID_BATCH);
+		LepId ids[LEP_ID_BATCH];
+
+		lep_rowview_ids(view, side, &at, ids, n);
+		status = lep_idmap_add(map, ids, n, numbers + first);
+	}
+	return status;
+}
+
+/* Rows whose ids have numbers now. */
+static LepStatus
+add_numbered(LepRowState *state, const LepRowView *view, int32_t *const numbers[])
+{
+	LepStatus status = LEP_OK;
+
+	for (int64_t first = 0; first < view->n_rows && status == LEP_OK; first += LEP_ID_BATCH)
+	{
+		int n = (int) (view->n_rows - first < LEP_ID_BATCH ? view->n_rows - first : LEP_ID_BATCH);
+		int32_t rows[LEP_ROW_SIDES][LEP_ID_BATCH];
+		float ratings[LEP_ID_BATCH];
+
+		if (lep_env_stopped(state->arena->env))
+			return LEP_ERR_STOPPED;
+		for (int side = 0; side < LEP_ROW_SIDES; side++)
+		{
+			size_t size = number_size(view->n_ids[side]);
+
+			for (int j = 0; j < n; j++)
+				rows[side][j] =
+					numbers[side][get_number(view->numbers[side] + (size_t) (first + j) * size, size)];
+		}
+		for (int j = 0; j < n; j++)
+			ratings[j] = lep_get_f32(view->ratings + (size_t) (first + j) * 4) + 0.0f;
+		status = lep_ratings_add_numbered(state->builder, rows[LEP_ROW_USER], rows[LEP_ROW_ITEM], ratings, n);
+	}
+	state->n_rows += view->n_rows;
+	return status;
+}
+
+/* Ids go into the dictionaries once, not with each row. */
+static LepStatus
+take_many(LepRowState *state, const LepRowView *view)
+{
+	LepIdMap *maps[LEP_ROW_SIDES];
+	int32_t *numbers[LEP_ROW_SIDES];
+	LepArena scratch;
+	LepStatus status = flush(state);
+
+	if (status != LEP_OK)
+		return status;
+	maps[LEP_ROW_USER] = lep_ratings_builder_users(state->builder);
+	maps[LEP_ROW_ITEM] = lep_ratings_builder_items(state->builder);
+	lep_arena_init(&scratch, state->arena->env);
+	for (int side = 0; side < LEP_ROW_SIDES && status == LEP_OK; side++)
+	{
+		numbers[side] = lep_arena_alloc(&scratch, view->n_ids[side], sizeof(int32_t));
+		status = numbers[side] == NULL ? state->arena->env->error.status
+									   : number_ids(view, side, maps[side], numbers[side]);
+	}
+	if (status == LEP_OK)
+		status = add_numbered(state, view, numbers);
+	lep_arena_drop(&scratch);
+	return status;
+}
+
+LepStatus
+lep_rowstate_take(LepRowState *state, const LepRowView *view)
+{
+	for (int side = 0; side < LEP_ROW_SIDES; side++)
+	{
+		if (state->kind[side] != view->kind[side])
+			return lep_fail(&state->arena->env->error, LEP_ERR_BYTES_MAGIC, "state", 0, 0, 0);
+	}
+	state->nulls.user += view->nulls.user;
+	state->nulls.item += view->nulls.item;
+	state->nulls.rating += view->nulls.rating;
+	if (state->builder == NULL && state->n_pending + view->n_rows <= LEP_ID_BATCH)
+		return take_few(state, view);
+	return take_many(state, view);
+}
