@@ -99,6 +99,7 @@ OBJS = \
 	src/core/walk.o \
 	src/pg/basket.o \
 	src/pg/cache.o \
+	src/pg/cache_list.o \
 	src/pg/cache_load.o \
 	src/pg/clock.o \
 	src/pg/errors.o \
@@ -132,6 +133,7 @@ OBJS = \
 	src/pg/registry.o \
 	src/pg/retrain.o \
 	src/pg/settings.o \
+	src/pg/shared.o \
 	src/pg/similar.o \
 	src/pg/source.o \
 	src/pg/statement.o \
