@@ -56,7 +56,8 @@ typedef struct SourceReceiver
 	const LepOptions *options;
 	LpgSourceCheck check;
 	void *check_arg;
-	bool survey; /* count rows with impossible values, rather than fail */
+	const LpgSourceFilter *filter; /* NULL: all rows */
+	bool survey;				   /* count rows with impossible values, rather than fail */
 
 	SourceColumn user;
 	SourceColumn item;
@@ -450,6 +451,14 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 	if (r->time.attno != 0)
 		r->times[r->n] = require_finite_time(r, slot->tts_values[r->time.attno - 1]);
 	MemoryContextSwitchTo(old);
+	if (r->filter != NULL && !r->filter->accepts(r->filter->arg, r->source, r->times[r->n]))
+	{
+		if (r->n == 0)
+			MemoryContextReset(r->batch_context);
+		return true;
+	}
+	if (r->time.attno != 0)
+		r->source->newest_time = Max(r->source->newest_time, r->times[r->n]);
 	r->row_numbers[r->n] = r->source->n_rows;
 	if (++r->n == LEP_ID_BATCH)
 		add_batch(r);
@@ -576,9 +585,9 @@ quoted_name(Relation relation)
 									  RelationGetRelationName(relation));
 }
 
-/* "SELECT the columns that are read FROM the relation". */
+/* "SELECT the columns that are read FROM the relation"; *relid: the relation. */
 static char *
-select_from_relation(const char *name, const LepOptions *options)
+select_from_relation(const char *name, const LepOptions *options, Oid *relid)
 {
 	Relation relation = open_relation(name);
 	TupleDesc desc = RelationGetDescr(relation);
@@ -589,6 +598,7 @@ select_from_relation(const char *name, const LepOptions *options)
 	StringInfoData query;
 	int n = 0;
 
+	*relid = RelationGetRelid(relation);
 	initStringInfo(&query);
 	for (int i = 0; i < (int) lengthof(columns); i++)
 	{
@@ -612,13 +622,14 @@ is_name(const char *source)
 	return SplitIdentifierString(pstrdup(source), '.', &names) && names != NIL && list_length(names) <= 3;
 }
 
-/* The SELECT that a source means. */
+/* The SELECT that a source means; *relid: the relation that it names, InvalidOid if it is a query. */
 static char *
-get_query(const char *source, const LepOptions *options)
+get_query(const char *source, const LepOptions *options, Oid *relid)
 {
 	if (is_name(source))
-		return select_from_relation(source, options);
+		return select_from_relation(source, options, relid);
 	check_select(source, &ratings_words);
+	*relid = InvalidOid;
 	return pstrdup(source);
 }
 
@@ -667,6 +678,7 @@ create_receiver(const LepOptions *options, LepArena *arena, LpgSourceCheck check
 	SourceReceiver *receiver = palloc0(sizeof(SourceReceiver));
 
 	memset(source, 0, sizeof(*source));
+	source->newest_time = PG_INT64_MIN;
 	receiver->pub.rStartup = receiver_startup;
 	receiver->pub.receiveSlot = receive_row;
 	receiver->pub.rShutdown = receiver_shutdown;
@@ -685,7 +697,11 @@ create_receiver(const LepOptions *options, LepArena *arena, LpgSourceCheck check
 static void
 read_rows(const char *query, SourceReceiver *receiver)
 {
-	execute(get_query(query, receiver->options), &receiver->pub, false);
+	Oid relid;
+	char *select = get_query(query, receiver->options, &relid);
+
+	lpg_changes_count(relid, &receiver->source->changes);
+	execute(select, &receiver->pub, false);
 	MemoryContextDelete(receiver->batch_context);
 	pfree(receiver);
 }
@@ -711,6 +727,16 @@ lpg_source_read(const char *query, const LepOptions *options, LepArena *arena, L
 				void *check_arg, LpgSource *source)
 {
 	read_rows(query, create_receiver(options, arena, check, check_arg, source));
+}
+
+void
+lpg_source_read_some(const char *query, const LepOptions *options, LepArena *arena,
+					 const LpgSourceFilter *filter, LpgSource *source)
+{
+	SourceReceiver *receiver = create_receiver(options, arena, filter->check, filter->arg, source);
+
+	receiver->filter = filter;
+	read_rows(query, receiver);
 }
 
 void
