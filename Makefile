@@ -101,6 +101,7 @@ OBJS = \
 	src/pg/cache_load.o \
 	src/pg/changes.o \
 	src/pg/clock.o \
+	src/pg/drift.o \
 	src/pg/errors.o \
 	src/pg/evaluate.o \
 	src/pg/experiment.o \

@@ -451,7 +451,8 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 	if (r->time.attno != 0)
 		r->times[r->n] = require_finite_time(r, slot->tts_values[r->time.attno - 1]);
 	MemoryContextSwitchTo(old);
-	if (r->filter != NULL && !r->filter->accepts(r->filter->arg, r->source, r->times[r->n]))
+	if (r->filter != NULL && r->filter->accepts != NULL &&
+		!r->filter->accepts(r->filter->arg, r->source, r->times[r->n]))
 	{
 		if (r->n == 0)
 			MemoryContextReset(r->batch_context);

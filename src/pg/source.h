@@ -55,7 +55,7 @@ typedef bool (*LpgSourceAccepts)(void *arg, const LpgSource *source, int64 time)
 
 typedef struct LpgSourceFilter
 {
-	LpgSourceAccepts accepts;
+	LpgSourceAccepts accepts; /* NULL: all rows */
 	LpgSourceCheck check;
 	void *arg; /* of both */
 } LpgSourceFilter;
