@@ -118,8 +118,10 @@ OBJS = \
 	src/pg/keytype.o \
 	src/pg/lepton.o \
 	src/pg/lists.o \
+	src/pg/live.o \
 	src/pg/models.o \
 	src/pg/optjson.o \
+	src/pg/owner.o \
 	src/pg/pgenv.o \
 	src/pg/planner.o \
 	src/pg/predict.o \
@@ -202,7 +204,7 @@ demo:
 	@tools/demo $(RATINGS)
 
 bench:
-	@bench/run.sh
+	@bench/table.sh
 
 counts:
 	@bench/counts.sh renew

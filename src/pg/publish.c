@@ -243,6 +243,7 @@ typedef struct SideRows
 	const float *variance; /* NULL: not known */
 	const float *factors;
 	const LepRatings *ratings;
+	bool live;
 	int32 *n_ratings;			   /* of items; NULL for users */
 	const LepNeighbors *neighbors; /* of items; NULL: none */
 } SideRows;
@@ -260,12 +261,15 @@ encode_factors(const SideRows *rows, int32 n)
 }
 
 static bytea *
-encode_seen(const LepRatings *ratings, int32 user)
+encode_seen(const LepRatings *ratings, int32 user, bool with_digest)
 {
 	int64 first = ratings->user_start[user];
 	int64 n = ratings->user_start[user + 1] - first;
 	bytea *bytes = palloc_extended(VARHDRSZ + lep_seen_max_size(n), MCXT_ALLOC_HUGE);
-	size_t size = lep_seen_encode(ratings->item + first, n, (uint8_t *) VARDATA(bytes));
+	uint8_t *data = (uint8_t *) VARDATA(bytes);
+	size_t size = with_digest ? lep_seen_encode_digest(ratings->item + first, n,
+													   lep_ratings_digest(ratings, user), data)
+							  : lep_seen_encode(ratings->item + first, n, data);
 
 	SET_VARSIZE(bytes, VARHDRSZ + size);
 	return bytes;
@@ -327,7 +331,7 @@ write_side(Relation table, int64 version, const SideRows *rows)
 		}
 		if (rows->side == LPG_USERS)
 		{
-			bytea *seen = encode_seen(rows->ratings, n);
+			bytea *seen = encode_seen(rows->ratings, n, rows->live);
 
 			values[LPG_FACTORS_EXTRA - 1] = PointerGetDatum(seen);
 			nulls[LPG_FACTORS_EXTRA - 1] = false;
@@ -372,7 +376,8 @@ write_factors(const LpgPublication *p, Relation model, const LpgVersion *version
 					   .bias = m->user_bias,
 					   .variance = m->user_variance,
 					   .factors = m->user_factors,
-					   .ratings = p->ratings };
+					   .ratings = p->ratings,
+					   .live = p->live };
 	SideRows items = { .side = LPG_ITEMS,
 					   .ids = p->ratings->items,
 					   .n_rows = m->n_items,

@@ -27,6 +27,7 @@ typedef struct LpgPublication
 	Datum options; /* jsonb, as given */
 	Datum metrics; /* jsonb */
 	int64 keep;
+	bool live; /* users' ratings are to be told from later ones */
 	LpgProgress *progress;
 	const char *unpublished; /* why it is not to be the current version; NULL: it is */
 } LpgPublication;

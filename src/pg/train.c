@@ -140,6 +140,15 @@ notice_assumptions(const Training *t)
 
 /* --------------------------------------------------------------------- interface */
 
+/* Users whose rows have changed must be told from their rows, if the model has factors. */
+static void
+settle_live(LpgTraining *work, const char *model)
+{
+	lpg_live_settle(&work->live, work->result.model.n_factors == 0 || work->has_prior || work->has_rule,
+					model);
+	work->result.options.live = work->live.on;
+}
+
 /* The details, with why the version is not the current one, where it is not. */
 static Datum
 build_details(const Training *t)
@@ -169,6 +178,7 @@ publish(Training *t, Datum *values, bool *nulls)
 	p->ratings = t->work.ratings;
 	p->result = &t->work.result;
 	p->keep = t->work.options.keep;
+	p->live = t->work.live.on;
 	p->progress = &t->progress;
 	if (!t->work.options.publish)
 		p->unpublished = "option publish is false";
@@ -255,10 +265,12 @@ train_and_publish(FunctionCallInfo fcinfo, Datum options)
 	t->work.env.progress_host = &t->progress;
 
 	lock_target(t);
+	lpg_live_choose(t->source_text, &t->work.options, &t->work.live);
 	log_begin(t, options);
 	read_source(t);
 	notice_assumptions(t);
 	lpg_training_run(&t->work, lpg_settings_threads());
+	settle_live(&t->work, t->name);
 	publish(t, values, nulls);
 	lpg_progress_end(&t->progress);
 	log_end(t, DatumGetInt64(values[LPG_MODEL_VERSION - 1]));
