@@ -107,7 +107,9 @@ OBJS = \
 	src/pg/experiment.o \
 	src/pg/explain.o \
 	src/pg/folding.o \
+	src/pg/forget.o \
 	src/pg/groups.o \
+	src/pg/guard.o \
 	src/pg/handle.o \
 	src/pg/info.o \
 	src/pg/inspect.o \
@@ -129,6 +131,7 @@ OBJS = \
 	src/pg/publish.o \
 	src/pg/ranked.o \
 	src/pg/registry.o \
+	src/pg/retrain.o \
 	src/pg/settings.o \
 	src/pg/similar.o \
 	src/pg/source.o \
@@ -143,7 +146,7 @@ OBJS = \
 	src/pg/versions.o
 
 # The install script's parts, in the order in which they build on each other.
-SQL_PARTS = $(addprefix src/sql/,types.sql options.sql info.sql inspect.sql train.sql planner.sql predict.sql.in topn.sql.in topn_for.sql.in ranked.sql.in similar.sql.in explain.sql.in models.sql stat.sql progress.sql evaluate.sql)
+SQL_PARTS = $(addprefix src/sql/,types.sql options.sql info.sql inspect.sql train.sql planner.sql predict.sql.in topn.sql.in topn_for.sql.in ranked.sql.in similar.sql.in explain.sql.in models.sql stat.sql forget.sql progress.sql evaluate.sql)
 
 # The version stands in lepton.control and nowhere else in the code.
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" lepton.control)

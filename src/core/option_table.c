@@ -156,6 +156,12 @@ static const LepOption option_table[] = {
 		"pinned "
 		"ones"),
 	BOOL(publish, true, "make the new version the current one, which readers get; false: keep it beside"),
+	BOOL(
+		guard, true,
+		"lepton_retrain: publish only what is not worse on held-out ratings than the current version, beyond "
+		"tolerance, nor than biases or popularity alone"),
+	REAL(tolerance, 0, 0, 1e6, 0.05,
+		 "lepton_retrain: by what part the held-out metric may be worse than the current version's"),
 	BOOL(wait, true, "wait for another training of this model to end; false: fail at once"),
 };
 
@@ -211,6 +217,8 @@ static const size_t option_offsets[] = {
 	AT(storage),
 	AT(keep),
 	AT(publish),
+	AT(guard),
+	AT(tolerance),
 	AT(wait),
 };
 

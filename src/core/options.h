@@ -172,7 +172,9 @@ typedef struct LepOptions
 	int storage;  /* LepPrecision */
 	int64_t keep; /* versions */
 	bool publish; /* make it the current version */
-	bool wait;	  /* for another training of this model */
+	bool guard;	  /* a retraining, only if it is good enough */
+	double tolerance;
+	bool wait; /* for another training of this model */
 } LepOptions;
 
 /*
