@@ -41,6 +41,10 @@ SELECT count(*) FILTER (WHERE item_id % 3 = 0) AS sold_out, count(*) > 0 AS othe
 UPDATE eligible_products SET in_stock = false WHERE item_id % 10 <> 1;
 SELECT function, algorithm, count(*) FROM eligible_wrong GROUP BY 1, 2;
 SELECT algorithm, count(*) FROM eligible_kinds, lepton_topn('eligible_' || algorithm, -1, 1000) GROUP BY 1 ORDER BY 1;
+-- all users at once
+SELECT algorithm, count(*) FROM eligible_kinds k,
+  LATERAL (SELECT * FROM lepton_topn_all('eligible_' || algorithm, 3) EXCEPT SELECT u, r.* FROM generate_series(1, 40) u, LATERAL lepton_topn('eligible_' || k.algorithm, u, 3) r) d GROUP BY 1;
+SELECT algorithm, count(*) > 0 AS some FROM eligible_kinds k, lepton_topn_all('eligible_' || algorithm, 3) GROUP BY 1 ORDER BY 1;
 -- in another order, too
 SELECT count(*) FROM lepton_topn('eligible_als', 1, 5, popularity_penalty => 1) WHERE item_id % 10 <> 1;
 SELECT count(*) FROM lepton_topn('eligible_walk', 1, 5, diversity => 0.3) WHERE item_id % 10 <> 1;

@@ -339,8 +339,23 @@ lpg_eligible_get(LpgHandle *handle)
 	return handle->eligible;
 }
 
-bool
-lpg_eligible_has_new(const LpgEligible *eligible, const LepId *id)
+void
+lpg_eligible_apply(const LpgEligible *eligible, LpgItemSet *candidates)
 {
-	return lep_idmap_find(eligible->news, id) >= 0;
+	int64 kept = 0;
+
+	if (eligible == NULL)
+		return;
+	for (int64 i = 0; i < candidates->n_new; i++)
+	{
+		if (lep_idmap_find(eligible->news, &candidates->new_ids[i]) >= 0)
+			candidates->new_ids[kept++] = candidates->new_ids[i];
+	}
+	candidates->n_new = kept;
+	if (!candidates->is_given && eligible->few != NULL)
+	{
+		candidates->is_given = true;
+		candidates->numbers = eligible->few;
+		candidates->n = eligible->n_known;
+	}
 }

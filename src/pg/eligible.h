@@ -15,6 +15,7 @@
 #include "core/ratings.h"
 #include "pg/handle.h"
 #include "pg/jsonbuild.h"
+#include "pg/lists.h"
 
 /* ---- while training ---- */
 
@@ -50,7 +51,10 @@ struct LpgEligible
 /* Of the handle's version; NULL: all items.  Valid until the handle is refreshed. */
 extern const LpgEligible *lpg_eligible_get(LpgHandle *handle);
 
-/* May this item, which the model does not know, be listed? */
-extern bool lpg_eligible_has_new(const LpgEligible *eligible, const LepId *id);
+/*
+ * Candidates that the model does not know stay if they are eligible; where none are
+ * given and few items are eligible, these are the candidates.  NULL: all stays.
+ */
+extern void lpg_eligible_apply(const LpgEligible *eligible, LpgItemSet *candidates);
 
 #endif /* LPG_ELIGIBLE_H */
