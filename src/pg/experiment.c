@@ -6,13 +6,10 @@
 
 #include <math.h>
 
-#include "storage/ipc.h"
 #include "utils/memutils.h"
 
-#include "core/pool.h"
 #include "pg/errors.h"
 #include "pg/experiment.h"
-#include "pg/pgenv.h"
 #include "pg/settings.h"
 
 void
@@ -41,11 +38,21 @@ check_source(void *arg, const LpgSource *source)
 		from->check(from->check_arg, &source->shape);
 }
 
+static bool
+accept_row(void *arg, const LpgSource *source, int64 time)
+{
+	const LpgExperimentSource *from = arg;
+
+	return from->accepts(from->accepts_arg, source, time);
+}
+
 void
 lpg_experiment_read(LpgExperiment *x, const LpgExperimentSource *from)
 {
-	lpg_source_read(from->text, from->options, &x->arena, check_source,
-					unconstify(LpgExperimentSource *, from), &x->source);
+	LpgSourceFilter filter = { from->accepts != NULL ? accept_row : NULL, check_source,
+							   unconstify(LpgExperimentSource *, from) };
+
+	lpg_source_read_some(from->text, from->options, &x->arena, &filter, &x->source);
 	if (from->allow_few)
 		lep_ratings_allow_few(x->source.builder);
 	lpg_experiment_check(x, lep_ratings_finish(x->source.builder, from->options, &x->ratings));
@@ -58,26 +65,10 @@ lpg_experiment_notice_cost(const LpgExperiment *x, double seconds)
 	lpg_env_notice_cost(x->env.work, seconds);
 }
 
-static void
-shut_down_pool(int code, Datum arg)
-{
-	lep_pool_shutdown((LepEnv *) DatumGetPointer(arg));
-}
-
-/* FATAL skips PG_FINALLY, and a worker on freed memory takes the server down. */
 void
-lpg_experiment_run(LpgExperiment *x, LpgExperimentWork work, void *arg)
+lpg_experiment_run(LpgExperiment *x, LpgEnvWork work, void *arg)
 {
-	LepStatus status = LEP_OK;
-
-	x->env.n_threads = lpg_settings_threads();
-	PG_ENSURE_ERROR_CLEANUP(shut_down_pool, PointerGetDatum(&x->env));
-	{
-		status = work(arg);
-	}
-	PG_END_ENSURE_ERROR_CLEANUP(shut_down_pool, PointerGetDatum(&x->env));
-	lep_pool_shutdown(&x->env);
-	lpg_experiment_check(x, status);
+	lpg_experiment_check(x, lpg_env_run(&x->env, work, arg));
 }
 
 void

@@ -255,22 +255,68 @@ lpg_store_read_id(TupleTableSlot *slot, LepIdKind kind)
 
 /* -------------------------------------------------------------------- scans */
 
+struct LpgScan
+{
+	TableScanDesc scan;
+	TupleTableSlot *slot;
+	ScanKeyData key;
+};
+
+LpgScan *
+lpg_store_scan_begin(Relation table, int64 version, Snapshot snapshot)
+{
+	LpgScan *scan = palloc(sizeof(LpgScan));
+
+	scan->slot = table_slot_create(table, NULL);
+	lpg_keytype_scankey(&scan->key, LPG_FACTORS_VERSION, LEP_ID_INT64, Int64GetDatum(version));
+	scan->scan = table_beginscan(table, snapshot, 1, &scan->key);
+	return scan;
+}
+
+TupleTableSlot *
+lpg_store_scan_next(LpgScan *scan)
+{
+	CHECK_FOR_INTERRUPTS();
+	return table_scan_getnextslot(scan->scan, ForwardScanDirection, scan->slot) ? scan->slot : NULL;
+}
+
+void
+lpg_store_scan_end(LpgScan *scan)
+{
+	table_endscan(scan->scan);
+	ExecDropSingleTupleTableSlot(scan->slot);
+	pfree(scan);
+}
+
 void
 lpg_store_scan(Relation table, int64 version, Snapshot snapshot, LpgRowVisitor visit, void *arg)
 {
+	LpgScan *scan = lpg_store_scan_begin(table, version, snapshot);
+	TupleTableSlot *slot;
+
+	while ((slot = lpg_store_scan_next(scan)) != NULL)
+		visit(arg, slot);
+	lpg_store_scan_end(scan);
+}
+
+void
+lpg_store_scan_by_id(Relation table, int64 version, Snapshot snapshot, LpgRowVisitor visit, void *arg)
+{
+	Relation index = index_open(find_primary_key(table), AccessShareLock);
+	IndexScanDesc scan = lpg_index_beginscan(table, index, snapshot, 1);
 	TupleTableSlot *slot = table_slot_create(table, NULL);
 	ScanKeyData key;
-	TableScanDesc scan;
 
-	lpg_keytype_scankey(&key, LPG_FACTORS_VERSION, LEP_ID_INT64, Int64GetDatum(version));
-	scan = table_beginscan(table, snapshot, 1, &key);
-	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	lpg_keytype_scankey(&key, 1, LEP_ID_INT64, Int64GetDatum(version));
+	index_rescan(scan, &key, 1, NULL, 0);
+	while (index_getnext_slot(scan, ForwardScanDirection, slot))
 	{
 		CHECK_FOR_INTERRUPTS();
 		visit(arg, slot);
 	}
-	table_endscan(scan);
+	index_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
+	index_close(index, NoLock);
 }
 
 /* ------------------------------------------------------------------ writing */

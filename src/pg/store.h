@@ -88,10 +88,21 @@ extern LepId lpg_store_read_id(TupleTableSlot *slot, LepIdKind kind);
 
 /* ---- scans ---- */
 
+/* The rows of a version one by one: the next one's slot, or NULL, when all have been seen. */
+typedef struct LpgScan LpgScan;
+
+extern LpgScan *lpg_store_scan_begin(Relation table, int64 version, Snapshot snapshot);
+extern TupleTableSlot *lpg_store_scan_next(LpgScan *scan);
+extern void lpg_store_scan_end(LpgScan *scan);
+
 /* Called for each row of a version. */
 typedef void (*LpgRowVisitor)(void *arg, TupleTableSlot *slot);
 
 extern void lpg_store_scan(Relation table, int64 version, Snapshot snapshot, LpgRowVisitor visit, void *arg);
+
+/* The same in the order of ids, by the primary key. */
+extern void
+lpg_store_scan_by_id(Relation table, int64 version, Snapshot snapshot, LpgRowVisitor visit, void *arg);
 
 /* ---- writing ---- */
 

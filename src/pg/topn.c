@@ -46,7 +46,6 @@ typedef struct TopnCall
 	int64 n_exclude;
 	LepId *new_seen; /* seen, too, but not known to the model */
 	int64 n_new_seen;
-	bool has_candidates;
 	LpgItemSet candidates; /* new_ids ascending, too */
 	int64 rank;			   /* of the last row given */
 	bool is_reranked;
@@ -55,52 +54,6 @@ typedef struct TopnCall
 } TopnCall;
 
 /* ---------------------------------------------------------------- arguments */
-
-/* The union of two ascending lists. */
-static void
-add_excluded(TopnCall *call, const int32 *more, int64 n_more)
-{
-	int32 *both = palloc_extended((call->n_exclude + n_more + 1) * sizeof(int32), MCXT_ALLOC_HUGE);
-	int64 n = 0;
-	int64 i = 0;
-	int64 j = 0;
-
-	while (i < call->n_exclude || j < n_more)
-	{
-		if (j >= n_more || (i < call->n_exclude && call->exclude[i] < more[j]))
-			both[n++] = call->exclude[i++];
-		else
-		{
-			if (i < call->n_exclude && call->exclude[i] == more[j])
-				i++;
-			both[n++] = more[j++];
-		}
-	}
-	call->exclude = both;
-	call->n_exclude = n;
-}
-
-/* Ids to exclude may be new to the model as candidates are: those go, too. */
-static void
-exclude_new(TopnCall *call, LepId *excluded, int64 n)
-{
-	LepIdKind kind = call->list->kind;
-	LpgItemSet *candidates = &call->candidates;
-	int64 n_excluded = lpg_list_sort_ids(excluded, n, kind);
-	int64 kept = 0;
-	int64 j = 0;
-
-	for (int64 i = 0; i < candidates->n_new; i++)
-	{
-		const LepId *id = &candidates->new_ids[i];
-
-		while (j < n_excluded && lep_id_compare(kind, &excluded[j], id) < 0)
-			j++;
-		if (j >= n_excluded || lep_id_compare(kind, &excluded[j], id) != 0)
-			candidates->new_ids[kept++] = *id;
-	}
-	candidates->n_new = kept;
-}
 
 /* Where the arguments of the overloads are; -1: not there. */
 typedef struct TopnArguments
@@ -112,31 +65,21 @@ typedef struct TopnArguments
 	int exclude;
 	bool is_basket; /* argument 1 is items, not a user */
 	int weights;	/* of the basket */
-	int rerank;		/* the first of popularity_penalty, max_per_group, groups, diversity */
+	int rerank;		/* popularity_penalty */
+	int groups;		/* max_per_group, then groups */
+	int diversity;
 } TopnArguments;
 
 static void
 read_arrays(FunctionCallInfo fcinfo, TopnCall *call, TopnArguments arguments)
 {
-	if (arguments.candidates >= 0)
-	{
-		LpgItemSet *candidates = &call->candidates;
+	LpgItemSet excluded = { 0 };
 
-		call->has_candidates = true;
-		if (!PG_ARGISNULL(arguments.candidates))
-			lpg_list_read_items(call->items, PG_GETARG_ARRAYTYPE_P(arguments.candidates), candidates);
-		candidates->n_new = lpg_list_sort_ids(candidates->new_ids, candidates->n_new, call->list->kind);
-	}
-	if (!PG_ARGISNULL(arguments.exclude))
-	{
-		LpgItemSet excluded;
-
-		lpg_list_read_items(call->items, PG_GETARG_ARRAYTYPE_P(arguments.exclude), &excluded);
-		add_excluded(call, excluded.numbers, excluded.n);
-		exclude_new(call, excluded.new_ids, excluded.n_new);
-	}
+	lpg_list_read_choice(fcinfo, call->items, arguments.candidates, arguments.exclude, &call->candidates,
+						 &excluded);
+	lpg_list_merge(&call->exclude, &call->n_exclude, excluded.numbers, excluded.n);
 	if (call->n_new_seen > 0)
-		exclude_new(call, call->new_seen, call->n_new_seen);
+		lpg_list_exclude_new(&call->candidates, call->new_seen, call->n_new_seen, call->list->kind);
 }
 
 /* A number from 0 to max. */
@@ -162,7 +105,7 @@ read_groups(FunctionCallInfo fcinfo, TopnCall *call, int max_per_group, int grou
 	LepRerank *rerank = &call->rerank;
 
 	rerank->max_per_group = 1;
-	if (PG_ARGISNULL(max_per_group) && PG_ARGISNULL(groups))
+	if (max_per_group < 0 || (PG_ARGISNULL(max_per_group) && PG_ARGISNULL(groups)))
 		return;
 	if (PG_ARGISNULL(max_per_group) || PG_ARGISNULL(groups))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -193,7 +136,7 @@ read_rerank(FunctionCallInfo fcinfo, TopnCall *call, TopnArguments arguments)
 	rerank->popularity_penalty =
 		read_number(fcinfo, arguments.rerank, "popularity_penalty", LEP_MAX_POPULARITY_PENALTY);
 	rerank->n_ratings = call->items->n_ratings;
-	rerank->diversity = read_number(fcinfo, arguments.rerank + 3, "diversity", 1);
+	rerank->diversity = read_number(fcinfo, arguments.diversity, "diversity", 1);
 	if (rerank->diversity > 0 && !lep_rerank_can_compare(&call->items->served))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -201,7 +144,7 @@ read_rerank(FunctionCallInfo fcinfo, TopnCall *call, TopnArguments arguments)
 				 errdetail("Diversity compares factors, or neighbors, of items."),
 				 errhint("Train it with an algorithm that learns them, as \"als\", \"ials\" or "
 						 "\"walk\", or use max_per_group.")));
-	read_groups(fcinfo, call, arguments.rerank + 1, arguments.rerank + 2);
+	read_groups(fcinfo, call, arguments.groups, arguments.groups + 1);
 	call->is_reranked = rerank->popularity_penalty > 0 || rerank->diversity > 0 || call->groups != NULL;
 }
 
@@ -309,23 +252,22 @@ put_known(TopnCall *call)
 {
 	static const int32 no_candidates[1];
 	const LpgVersion *version = &call->list->handle->version;
-	Datum names[] = { [LEP_ORIGIN_FACTORS] = CStringGetTextDatum("factors"),
-					  [LEP_ORIGIN_NEIGHBORS] = CStringGetTextDatum("neighbors"),
-					  [LEP_ORIGIN_POPULAR] = CStringGetTextDatum("popular") };
+	Datum names[LPG_N_ORIGINS];
 	LepServedQuery query = { .n = call->n,
 							 .exclude = call->exclude,
 							 .n_exclude = call->n_exclude,
 							 .n_candidates = call->candidates.n,
 							 .scratch = lpg_cache_scratch(call->items) };
-	int64 limit = call->has_candidates ? query.n_candidates : version->n_items;
+	int64 limit = call->candidates.is_given ? query.n_candidates : version->n_items;
 	LepTopnEntry *entries =
 		palloc_extended((Min(query.n, limit) + 1) * sizeof(LepTopnEntry), MCXT_ALLOC_HUGE);
 	LepOrigin *origins = palloc_extended((Min(query.n, limit) + 1) * sizeof(LepOrigin), MCXT_ALLOC_HUGE);
 	int64 n_found;
 	LepEnv env;
 
-	if (call->has_candidates)
+	if (call->candidates.is_given)
 		query.candidates = call->candidates.n > 0 ? call->candidates.numbers : no_candidates;
+	lpg_list_origins(names);
 	lpg_env_init(&env, CurrentMemoryContext);
 	lpg_check(find_known(call, &env, &query, entries, origins, &n_found), &env.error);
 	for (int64 i = 0; i < n_found; i++)
@@ -408,7 +350,7 @@ PG_FUNCTION_INFO_V1(lepton_topn);
 Datum
 lepton_topn(PG_FUNCTION_ARGS)
 {
-	TopnArguments arguments = { -1, 2, -1, 3, 4, false, -1, 5 };
+	TopnArguments arguments = { -1, 2, -1, 3, 4, false, -1, 5, 6, 8 };
 
 	return topn(fcinfo, arguments);
 }
@@ -424,7 +366,37 @@ PG_FUNCTION_INFO_V1(lepton_topn_candidates);
 Datum
 lepton_topn_candidates(PG_FUNCTION_ARGS)
 {
-	TopnArguments arguments = { -1, 2, 3, 4, 5, false, -1, 6 };
+	TopnArguments arguments = { -1, 2, 3, 4, 5, false, -1, 6, 7, 9 };
+
+	return topn(fcinfo, arguments);
+}
+
+PG_FUNCTION_INFO_V1(lepton_topn_value);
+
+/*
+ * lepton_topn(model bytea, user_id, n bigint, exclude_seen boolean, exclude ids[],
+ *			   popularity_penalty float8, diversity float8)
+ *		The same of a value.  Without groups, which a query gives: what a value says
+ *		depends on nothing else.
+ */
+Datum
+lepton_topn_value(PG_FUNCTION_ARGS)
+{
+	TopnArguments arguments = { -1, 2, -1, 3, 4, false, -1, 5, -1, 6 };
+
+	return topn(fcinfo, arguments);
+}
+
+PG_FUNCTION_INFO_V1(lepton_topn_value_candidates);
+
+/*
+ * lepton_topn(model bytea, user_id, n bigint, candidates ids[], exclude_seen boolean,
+ *			   exclude ids[], popularity_penalty float8, diversity float8)
+ */
+Datum
+lepton_topn_value_candidates(PG_FUNCTION_ARGS)
+{
+	TopnArguments arguments = { -1, 2, 3, 4, 5, false, -1, 6, -1, 7 };
 
 	return topn(fcinfo, arguments);
 }
@@ -441,7 +413,7 @@ PG_FUNCTION_INFO_V1(lepton_topn_at);
 Datum
 lepton_topn_at(PG_FUNCTION_ARGS)
 {
-	TopnArguments arguments = { 2, 3, -1, 4, 5, false, -1, -1 };
+	TopnArguments arguments = { 2, 3, -1, 4, 5, false, -1, -1, -1, -1 };
 
 	return topn(fcinfo, arguments);
 }
@@ -456,7 +428,7 @@ PG_FUNCTION_INFO_V1(lepton_topn_at_candidates);
 Datum
 lepton_topn_at_candidates(PG_FUNCTION_ARGS)
 {
-	TopnArguments arguments = { 2, 3, 4, 5, 6, false, -1, -1 };
+	TopnArguments arguments = { 2, 3, 4, 5, 6, false, -1, -1, -1, -1 };
 
 	return topn(fcinfo, arguments);
 }
@@ -473,7 +445,7 @@ PG_FUNCTION_INFO_V1(lepton_topn_for);
 Datum
 lepton_topn_for(PG_FUNCTION_ARGS)
 {
-	TopnArguments arguments = { -1, 2, -1, 3, 4, true, -1, -1 };
+	TopnArguments arguments = { -1, 2, -1, 3, 4, true, -1, -1, -1, -1 };
 
 	return topn(fcinfo, arguments);
 }
@@ -488,7 +460,7 @@ PG_FUNCTION_INFO_V1(lepton_topn_for_weights);
 Datum
 lepton_topn_for_weights(PG_FUNCTION_ARGS)
 {
-	TopnArguments arguments = { -1, 3, -1, 4, 5, true, 2, -1 };
+	TopnArguments arguments = { -1, 3, -1, 4, 5, true, 2, -1, -1, -1 };
 
 	return topn(fcinfo, arguments);
 }
