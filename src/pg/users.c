@@ -359,7 +359,8 @@ load_all(LpgUsers *users)
 
 /*
  * How many are looked up before all are read: as many as cost as much.  Never all
- * where they would not fit, or are what the source says at the moment.  Their items
+ * where they would not fit, or are what the source says at the moment, or in a value,
+ * where they are found without a table.  Their items
  * are not counted: that there is no room is seen on the way.
  */
 static int64
@@ -371,7 +372,8 @@ count_before(const LpgUsers *users)
 	Relation table;
 	int64 n_pages;
 
-	if ((version->live && lpg_live) || lep_add_size(bytes_held, size) > users_limit())
+	if (users->handle->value != NULL || (version->live && lpg_live) ||
+		lep_add_size(bytes_held, size) > users_limit())
 		return PG_INT64_MAX;
 	table = table_open(users->handle->sides[LPG_USERS].table, NoLock);
 	n_pages = RelationGetNumberOfBlocks(table);
