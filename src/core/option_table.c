@@ -19,6 +19,7 @@ static const char *const unknown_words[] = { "bias", "null", "error", NULL };
 static const char *const implicit_words[] = { "both", "users", "items", "none", NULL };
 static const char *const confidence_words[] = { "linear", "log", "none", NULL };
 static const char *const storage_words[] = { "float32", "float16", "int8", NULL };
+static const char *const on_small_words[] = { "null", "error", NULL };
 static const char *const point_words[] = { "mean", "median", NULL };
 
 #define TAKEN_BY_SGD	   (1u << LEP_ALGORITHM_SGD)
@@ -149,6 +150,8 @@ static const LepOption option_table[] = {
 		"pinned "
 		"ones"),
 	BOOL(publish, true, "make the new version the current one, which readers get; false: keep it beside"),
+	ENUM(on_small, on_small_words, LEP_ON_SMALL_NULL,
+		 "of the aggregate: what a group gives that is too small to train on, null or an error"),
 	BOOL(wait, true, "wait for another training of this model to end; false: fail at once"),
 };
 
@@ -203,6 +206,7 @@ static const size_t option_offsets[] = {
 	AT(storage),
 	AT(keep),
 	AT(publish),
+	AT(on_small),
 	AT(wait),
 };
 

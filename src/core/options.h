@@ -72,6 +72,12 @@ typedef enum LepUnknown
 	LEP_UNKNOWN_ERROR
 } LepUnknown;
 
+typedef enum LepOnSmall
+{
+	LEP_ON_SMALL_NULL,
+	LEP_ON_SMALL_ERROR
+} LepOnSmall;
+
 typedef enum LepImplicit
 {
 	LEP_IMPLICIT_BOTH,
@@ -169,6 +175,7 @@ typedef struct LepOptions
 	int storage;  /* LepPrecision */
 	int64_t keep; /* versions */
 	bool publish; /* make it the current version */
+	int on_small; /* LepOnSmall */
 	bool wait;	  /* for another training of this model */
 } LepOptions;
 

@@ -143,6 +143,21 @@ context_free(void *host, void *ptr)
 		pfree(head);
 }
 
+static void *
+counted_alloc(void *host, size_t size)
+{
+	return size > MaxAllocHugeSize
+			   ? NULL
+			   : MemoryContextAllocExtended(host, size, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+}
+
+static void
+counted_free(void *host, void *ptr)
+{
+	(void) host;
+	pfree(ptr);
+}
+
 static bool
 should_stop(void *host)
 {
@@ -169,6 +184,15 @@ lpg_env_init(LepEnv *env, MemoryContext context)
 	env->should_stop = should_stop;
 	env->host = context;
 	env->n_threads = 1;
+}
+
+void
+lpg_env_init_counted(LepEnv *env, MemoryContext context)
+{
+	lpg_env_init(env, context);
+	env->alloc = counted_alloc;
+	env->reserve = counted_alloc;
+	env->free = counted_free;
 }
 
 void

@@ -19,6 +19,12 @@
 extern void lpg_env_init(LepEnv *env, MemoryContext context);
 
 /*
+ * The same, but all memory is the context's own, so that whoever asks how much that
+ * has (MemoryContextMemAllocated) hears of it.
+ */
+extern void lpg_env_init_counted(LepEnv *env, MemoryContext context);
+
+/*
  * NOTICE of an estimate in core seconds, where it is more than ten.  what:
  * "training".
  */
