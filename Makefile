@@ -117,11 +117,14 @@ OBJS = \
 	src/pg/keytype.o \
 	src/pg/lepton.o \
 	src/pg/lists.o \
+	src/pg/live.o \
 	src/pg/models.o \
 	src/pg/optjson.o \
+	src/pg/owner.o \
 	src/pg/pgenv.o \
 	src/pg/planner.o \
 	src/pg/predict.o \
+	src/pg/progress.o \
 	src/pg/publish.o \
 	src/pg/ranked.o \
 	src/pg/registry.o \
@@ -139,7 +142,7 @@ OBJS = \
 	src/pg/versions.o
 
 # The install script's parts, in the order in which they build on each other.
-SQL_PARTS = $(addprefix src/sql/,types.sql options.sql info.sql inspect.sql train.sql aggregate.sql planner.sql predict.sql.in topn.sql.in topn_for.sql.in ranked.sql.in similar.sql.in explain.sql.in models.sql evaluate.sql)
+SQL_PARTS = $(addprefix src/sql/,types.sql options.sql info.sql inspect.sql train.sql aggregate.sql planner.sql predict.sql.in topn.sql.in topn_for.sql.in ranked.sql.in similar.sql.in explain.sql.in models.sql progress.sql evaluate.sql)
 
 # The version stands in lepton.control and nowhere else in the code.
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" lepton.control)
@@ -200,7 +203,7 @@ demo:
 	@tools/demo $(RATINGS)
 
 bench:
-	@bench/run.sh
+	@bench/table.sh
 
 counts:
 	@bench/counts.sh renew

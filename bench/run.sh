@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# bench/run.sh [NAME]...: what lepton reaches, measured now, on this machine:
-# every bench/NAME.bench.sh, or those named.
+# bench/run.sh [NAME]...: questions about accuracy and cost, answered on this machine by
+# every bench/NAME.bench.sh, or those named.  bench/table.sh prints the table of goals.
 #
 # Each prints a table of its own, with the commands that made the figures.
 # LEPTON_DATA is set where ../shared/data is present; LEPTON_BENCH is the

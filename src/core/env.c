@@ -67,7 +67,7 @@ void
 lep_env_progress(LepEnv *env, const LepProgress *progress)
 {
 	if (env->progress != NULL)
-		env->progress(env->host, progress);
+		env->progress(env->progress_host, progress);
 }
 
 size_t

@@ -42,6 +42,7 @@ typedef struct LepProgress
 	int n_epochs;			/* at most */
 	double train_rmse;		/* NaN where the solver does not have it */
 	double validation_rmse; /* NaN without a validation part */
+	double share;			/* of a training's work that is done, by the formulas of plan.h; NaN: not known */
 } LepProgress;
 
 struct LepPool;
@@ -55,9 +56,10 @@ typedef struct LepEnv
 	void (*free)(void *host, void *ptr);
 	/* asked often (microseconds apart): must be cheap */
 	bool (*should_stop)(void *host);
-	/* after each epoch and phase, no worker running; may be NULL */
+	/* when a phase begins (epoch 0) and after each epoch, no worker running; may be NULL */
 	void (*progress)(void *host, const LepProgress *progress);
-	void *host; /* handed to all of the above */
+	void *host;			 /* handed to all of the above but progress */
+	void *progress_host; /* handed to progress */
 
 	int n_threads;	  /* threads to use, the caller's included; >= 1 */
 	size_t max_bytes; /* refuse to hold more than this; 0: no limit */

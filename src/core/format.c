@@ -24,6 +24,7 @@ typedef struct Kind
 {
 	const char *what; /* for errors */
 	char magic[MAGIC_LEN + 1];
+	uint8_t oldest;	 /* version that is read */
 	uint8_t version; /* newest known; it stands behind the magic */
 	uint8_t header;	 /* bytes before the first number */
 } Kind;
@@ -32,9 +33,14 @@ typedef struct Kind
 #define SEEN_HEADER		 9	/* magic, version, count in four bytes */
 #define NEIGHBORS_HEADER 10 /* magic, version, precision, count in four bytes */
 
-static const Kind factors_kind = { "factors", "LEPF", 1, FACTORS_HEADER };
-static const Kind seen_kind = { "seen", "LEPS", 1, SEEN_HEADER };
-static const Kind neighbors_kind = { "neighbors", "LEPN", 1, NEIGHBORS_HEADER };
+static const Kind factors_kind = { "factors", "LEPF", 1, 1, FACTORS_HEADER };
+static const Kind seen_kind = { "seen", "LEPS", 1, 2, SEEN_HEADER };
+static const Kind neighbors_kind = { "neighbors", "LEPN", 1, 1, NEIGHBORS_HEADER };
+
+/* Version 2 of seen is version 1 with a digest behind it. */
+#define SEEN_PLAIN	1
+#define SEEN_DIGEST 2
+#define DIGEST_SIZE sizeof(uint64_t)
 
 #define VARINT_MAX 5 /* bytes of a 32-bit number in groups of 7 */
 
@@ -53,8 +59,9 @@ check_kind(const Kind *kind, const uint8_t *bytes, size_t len, LepError *error)
 		return lep_fail(error, LEP_ERR_BYTES_LENGTH, kind->what, (double) len, kind->header, 0);
 	if (memcmp(bytes, kind->magic, MAGIC_LEN) != 0)
 		return lep_fail(error, LEP_ERR_BYTES_MAGIC, kind->what, 0, 0, 0);
-	if (bytes[MAGIC_LEN] != kind->version)
-		return lep_fail(error, LEP_ERR_BYTES_VERSION, kind->what, bytes[MAGIC_LEN], 1, kind->version);
+	if (bytes[MAGIC_LEN] < kind->oldest || bytes[MAGIC_LEN] > kind->version)
+		return lep_fail(error, LEP_ERR_BYTES_VERSION, kind->what, bytes[MAGIC_LEN], kind->oldest,
+						kind->version);
 	return LEP_OK;
 }
 
@@ -204,7 +211,7 @@ get_varint(const uint8_t *bytes, const uint8_t *end, uint32_t *value)
 size_t
 lep_seen_max_size(int64_t n)
 {
-	return n < 0 ? SIZE_MAX : lep_add_size(SEEN_HEADER, lep_mul_size((size_t) n, VARINT_MAX));
+	return n < 0 ? SIZE_MAX : lep_add_size(SEEN_HEADER + DIGEST_SIZE, lep_mul_size((size_t) n, VARINT_MAX));
 }
 
 /*
@@ -252,21 +259,49 @@ size_t
 lep_seen_encode(const int32_t *items, int64_t n, uint8_t *bytes)
 {
 	put_kind(&seen_kind, bytes);
+	bytes[MAGIC_LEN] = SEEN_PLAIN;
 	lep_put_u32(bytes + 5, (uint32_t) n);
 	return (size_t) (put_items(bytes + SEEN_HEADER, items, n) - bytes);
+}
+
+size_t
+lep_seen_encode_digest(const int32_t *items, int64_t n, uint64_t digest, uint8_t *bytes)
+{
+	size_t size = lep_seen_encode(items, n, bytes);
+
+	bytes[MAGIC_LEN] = SEEN_DIGEST;
+	lep_put_u64(bytes + size, digest);
+	return size + DIGEST_SIZE;
+}
+
+static size_t
+seen_tail(const uint8_t *bytes)
+{
+	return bytes[MAGIC_LEN] == SEEN_DIGEST ? DIGEST_SIZE : 0;
+}
+
+bool
+lep_seen_digest(const uint8_t *bytes, size_t len, uint64_t *digest)
+{
+	if (seen_tail(bytes) == 0)
+		return false;
+	*digest = lep_get_u64(bytes + len - DIGEST_SIZE);
+	return true;
 }
 
 LepStatus
 lep_seen_count(const uint8_t *bytes, size_t len, int64_t *n, LepError *error)
 {
 	LepStatus status = check_kind(&seen_kind, bytes, len, error);
+	uint64_t least;
 	uint32_t count;
 
 	if (status != LEP_OK)
 		return status;
 	count = lep_get_u32(bytes + 5);
-	if (count > len - SEEN_HEADER) /* each takes a byte at least */
-		return lep_fail(error, LEP_ERR_BYTES_LENGTH, "seen", (double) len, (double) count + SEEN_HEADER, 0);
+	least = SEEN_HEADER + (uint64_t) count + seen_tail(bytes); /* each takes a byte at least */
+	if (least > len)
+		return lep_fail(error, LEP_ERR_BYTES_LENGTH, "seen", (double) len, (double) least, 0);
 	*n = count;
 	return LEP_OK;
 }
@@ -328,7 +363,10 @@ lep_seen_decode(const uint8_t *bytes, size_t len, int32_t n_items, int32_t *item
 	StoredItems stored = { &seen_kind, bytes, len, 0, 0, n_items };
 	LepStatus status = lep_seen_count(bytes, len, &stored.n, error);
 
-	return status == LEP_OK ? get_items(&stored, items, error) : status;
+	if (status != LEP_OK)
+		return status;
+	stored.tail = seen_tail(bytes);
+	return get_items(&stored, items, error);
 }
 
 size_t

@@ -56,6 +56,12 @@ extern size_t lep_seen_max_size(int64_t n);
 extern size_t lep_seen_size(const int32_t *items, int64_t n); /* exactly */
 extern size_t lep_seen_encode(const int32_t *items, int64_t n, uint8_t *bytes);
 
+/* The same with a digest of what is rated how (lep_ratings_digest). */
+extern size_t lep_seen_encode_digest(const int32_t *items, int64_t n, uint64_t digest, uint8_t *bytes);
+
+/* The digest in bytes that lep_seen_count accepts; false if there is none. */
+extern bool lep_seen_digest(const uint8_t *bytes, size_t len, uint64_t *digest);
+
 /* How many items they claim to hold: never more than len. */
 extern LepStatus lep_seen_count(const uint8_t *bytes, size_t len, int64_t *n, LepError *error);
 

@@ -55,9 +55,9 @@
  * what Rendle et al. found for the Million Song Data (0.0014) and MovieLens 20M
  * (0.0036).  5 epochs: more gain nothing there.
  *
- * Memory: the ratings by user (unless all are used) and by item, 8 bytes each, of
- * which 4 become their confidences, or 4 where all are alike; where all are used 4
- * for confidences by user; the factors, and per thread two square matrices.
+ * Memory: the ratings by item, 8 bytes each, of which 4 become their confidences and
+ * go where all are alike; the factors, and per thread two square matrices and 8 bytes
+ * for each entry of a long row.
  */
 #include "core/ials.h"
 
@@ -167,10 +167,6 @@ ials_memory(const LepShape *shape, const LepOptions *options, int n_threads)
 	size_t views = lep_view_size(shape->n_items, shape->n_ratings);
 	size_t bytes;
 
-	if (!shape->whole)
-		views = lep_add_size(views, lep_view_size(shape->n_users, shape->n_ratings) - (weighs ? 0 : weights));
-	else if (weighs)
-		views = lep_add_size(views, weights);
 	/* ridges for biases; the item view's ratings may have gone by then */
 	bytes = lep_add_size(views - (weighs ? 0 : weights), lep_model_size(shape->n_users, shape->n_items, k));
 	bytes = lep_add_size(bytes, lep_ials_work_size(k, n_threads));
@@ -199,17 +195,23 @@ count_chunks(int64_t n)
 	return (n + CHUNK - 1) / CHUNK;
 }
 
+typedef struct ConfidenceJob
+{
+	const LepImplicitRule *rule;
+	float *value; /* [n] ratings, which become confidences */
+	int64_t n;
+} ConfidenceJob;
+
 /* LepTask: confidences of a chunk of entries. */
 static void
 fill_confidence(void *arg, int64_t task, int thread)
 {
-	const Ials *ials = arg;
-	const LepIalsSide *side = ials->side;
-	int64_t end = (task + 1) * CHUNK < side->view.n ? (task + 1) * CHUNK : side->view.n;
+	const ConfidenceJob *job = arg;
+	int64_t end = (task + 1) * CHUNK < job->n ? (task + 1) * CHUNK : job->n;
 
 	(void) thread;
 	for (int64_t entry = task * CHUNK; entry < end; entry++)
-		side->confidence[entry] = lep_implicit_confidence(&ials->rule, side->view.rating[entry]);
+		job->value[entry] = lep_implicit_confidence(job->rule, job->value[entry]);
 }
 
 /* Are all confidences 1, since all ratings are the same? */
@@ -221,23 +223,45 @@ is_alike(const Ials *ials, const LepRatings *ratings)
 			lep_implicit_confidence(&ials->rule, ratings->min_rating) == 1);
 }
 
-/* In the place of the ratings where the view has a copy of them. */
+/* Of the ratings themselves. */
 static LepStatus
-make_confidence(LepArena *arena, Ials *ials, const LepRatings *ratings, LepIalsSide *side)
+create_users(LepEnv *env, Ials *ials, const LepRatings *ratings, unsigned parts)
 {
-	float *copied = side->view.rating == ratings->rating ? NULL : (float *) side->view.rating;
+	LepIalsSide *side = &ials->users;
+	int64_t n;
+	LepStatus status = lep_view_count(env, ratings, parts, &n);
 
+	side->view = (LepView){
+		.n_rows = ratings->n_users,
+		.n = ratings->n_ratings,
+		.start = ratings->user_start,
+		.column = ratings->item,
+		.rating = ratings->rating,
+	};
+	side->part = n == ratings->n_ratings ? NULL : ratings->part;
+	side->parts = parts;
+	side->rule = is_alike(ials, ratings) ? NULL : &ials->rule;
+	return status;
+}
+
+/* Copied, since ratings stand by user; confidences in the place of ratings. */
+static LepStatus
+create_items(LepArena *arena, Ials *ials, const LepRatings *ratings, unsigned parts)
+{
+	LepIalsSide *side = &ials->items;
+	LepStatus status = lep_view_by_item(arena, ratings, parts, &side->view);
+	ConfidenceJob job = { &ials->rule, (float *) side->view.rating, side->view.n };
+
+	if (status != LEP_OK)
+		return status;
 	if (is_alike(ials, ratings))
 	{
-		lep_arena_free(arena, copied);
+		lep_arena_free(arena, job.value);
 		side->view.rating = NULL;
 		return LEP_OK;
 	}
-	ials->side = side;
-	side->confidence = copied != NULL ? copied : lep_arena_alloc(arena, side->view.n, sizeof(float));
-	if (side->confidence == NULL)
-		return arena->env->error.status;
-	return lep_parallel_for(arena->env, count_chunks(side->view.n), fill_confidence, ials);
+	side->confidence = job.value;
+	return lep_parallel_for(arena->env, count_chunks(job.n), fill_confidence, &job);
 }
 
 /* The rows of a task of what goes by rows. */
@@ -253,6 +277,17 @@ count_row_tasks(const LepView *view)
 	return lep_view_tasks(view->start, view->n_rows, CHUNK_ROW, CHUNK);
 }
 
+/* Of an entry; 0 if it does not count. */
+static float
+confidence_of(const LepIalsSide *side, int64_t entry)
+{
+	if (side->part != NULL && !lep_part_in(side->parts, side->part[entry]))
+		return 0;
+	if (side->rule != NULL)
+		return lep_implicit_confidence(side->rule, side->view.rating[entry]);
+	return side->confidence == NULL ? 1 : side->confidence[entry];
+}
+
 /* LepTask: the ridges of some rows. */
 static void
 fill_ridge(void *arg, int64_t task, int thread)
@@ -264,13 +299,10 @@ fill_ridge(void *arg, int64_t task, int thread)
 	(void) thread;
 	for (int32_t row = row_at(&side->view, task); row < end; row++)
 	{
-		int64_t start = side->view.start[row];
 		double weight = 0;
 
-		for (int64_t entry = start; side->confidence != NULL && entry < side->view.start[row + 1]; entry++)
-			weight += (double) side->confidence[entry];
-		if (side->confidence == NULL)
-			weight = (double) (side->view.start[row + 1] - start);
+		for (int64_t entry = side->view.start[row]; entry < side->view.start[row + 1]; entry++)
+			weight += (double) confidence_of(side, entry);
 		side->ridge[row] = (float) lep_implicit_ridge(&ials->rule, weight, ials->n_others);
 	}
 }
@@ -332,13 +364,9 @@ ials_start(LepArena *arena, const LepRatings *ratings, unsigned parts, const Lep
 
 	status = lep_implicit_rule(arena->env, ratings, parts, options, &ials->rule);
 	if (status == LEP_OK)
-		status = lep_view_by_user(arena, ratings, parts, &ials->users.view);
+		status = create_users(arena->env, ials, ratings, parts);
 	if (status == LEP_OK)
-		status = make_confidence(arena, ials, ratings, &ials->users);
-	if (status == LEP_OK)
-		status = lep_view_by_item(arena, ratings, parts, &ials->items.view);
-	if (status == LEP_OK)
-		status = make_confidence(arena, ials, ratings, &ials->items);
+		status = create_items(arena, ials, ratings, parts);
 	if (status == LEP_OK)
 		status = create_side(arena, ials, &ials->users, ratings->n_items);
 	if (status == LEP_OK)

@@ -15,6 +15,7 @@
 #define LEP_IALS_H
 
 #include "core/env.h"
+#include "core/implicit.h"
 #include "core/view.h"
 
 /* Sums that are kept side by side: of heavy rows and of blocks of the Gram matrix. */
@@ -23,22 +24,32 @@
 /* Rows gathered for one call of syrk: fits the L1 cache at 64 factors. */
 #define LEP_IALS_GATHER 64
 
-/* Users or items. */
+/*
+ * Users or items.  Users' entries are the ratings themselves, which are no copy: an
+ * entry counts if its part is one of `parts`, and its confidence is worked out
+ * each time that its row is gathered, which costs little beside k^2.
+ */
 typedef struct LepIalsSide
 {
 	LepView view;
-	float *confidence; /* [view.n], their mean 1; NULL: all 1 */
-	float *ridge;	   /* [view.n_rows] */
-	float *factors;	   /* [view.n_rows * stride], padded rows; 0 without entries */
+	const uint8_t *part; /* [view.n]; NULL: all entries count */
+	unsigned parts;		 /* LEP_PARTS_... */
+	/* confidences, their mean 1: as they are, or by this rule from view.rating; both NULL: all 1 */
+	const float *confidence; /* [view.n] */
+	const LepImplicitRule *rule;
+	float *ridge;	/* [view.n_rows] */
+	float *factors; /* [view.n_rows * stride], padded rows; 0 without entries */
 } LepIalsSide;
 
 /* What one thread works in. */
 typedef struct LepIalsScratch
 {
-	float *rows;   /* [max(n_factors, LEP_IALS_GATHER) * stride], scaled */
-	float *matrix; /* [stride * stride] */
-	float *t;	   /* [stride] */
-	float *scale;  /* [stride], zero in the padding */
+	float *rows;	   /* [max(n_factors, LEP_IALS_GATHER) * stride], scaled */
+	int32_t *column;   /* [lep_ials_heavy_limit()] of entries that count, where not all do */
+	float *confidence; /* [the same] of these, by the side's rule */
+	float *matrix;	   /* [stride * stride] */
+	float *t;		   /* [stride] */
+	float *scale;	   /* [stride], zero in the padding */
 } LepIalsScratch;
 
 /* Sums of a share of a heavy row, or of a block of the Gram matrix. */
@@ -70,6 +81,9 @@ typedef struct LepIalsWork
 	int64_t heavy_end;
 	int64_t wave; /* which of its shares the slots hold */
 } LepIalsWork;
+
+/* Entries of a row from which it is split, so that no task is longer than some ms. */
+extern int64_t lep_ials_heavy_limit(int n_factors);
 
 /* bytes that create takes, SIZE_MAX on overflow */
 extern size_t lep_ials_work_size(int n_factors, int n_threads);

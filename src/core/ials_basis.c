@@ -26,7 +26,8 @@ lep_ials_work_size(int n_factors, int n_threads)
 	size_t stride = (size_t) lep_row_stride(n_factors);
 	size_t k = (size_t) n_factors;
 	size_t rows = k > LEP_IALS_GATHER ? k : LEP_IALS_GATHER;
-	size_t scratch = stride * (rows + stride + 2) * sizeof(float);
+	size_t entries = (size_t) lep_ials_heavy_limit(n_factors) * (sizeof(int32_t) + sizeof(float));
+	size_t scratch = stride * (rows + stride + 2) * sizeof(float) + entries;
 	size_t slot = stride * (stride + 1) * sizeof(float);
 	size_t bytes = lep_mul_size((size_t) n_threads, scratch);
 
@@ -39,12 +40,16 @@ create_scratch(LepArena *arena, const LepIalsWork *work, LepIalsScratch *scratch
 {
 	int64_t stride = work->stride;
 	int64_t n_rows = work->n_factors > LEP_IALS_GATHER ? work->n_factors : LEP_IALS_GATHER;
+	int64_t n_entries = lep_ials_heavy_limit(work->n_factors);
 
 	LepStatus status;
 
 	scratch->rows = lep_arena_alloc(arena, n_rows * stride, sizeof(float));
 	scratch->matrix = lep_arena_alloc(arena, stride * (stride + 2), sizeof(float));
-	if (scratch->rows == NULL || scratch->matrix == NULL)
+	scratch->column = lep_arena_alloc(arena, n_entries, sizeof(int32_t));
+	scratch->confidence = lep_arena_alloc(arena, n_entries, sizeof(float));
+	if (scratch->rows == NULL || scratch->matrix == NULL || scratch->column == NULL ||
+		scratch->confidence == NULL)
 		return arena->env->error.status;
 	scratch->t = scratch->matrix + stride * stride;
 	scratch->scale = scratch->t + stride;

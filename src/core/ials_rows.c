@@ -36,16 +36,13 @@
 /* How many rows ahead to fetch. */
 #define FETCH_AHEAD 8
 
-/* Entries of a row from which it is split; see heavy_limit. */
+/* Limits of lep_ials_heavy_limit(). */
 #define MAX_HEAVY 8192
 #define MIN_HEAVY 1024
 
-/*
- * So that no task is longer than some ms: an entry costs k^2.  Never below the
- * most factors, so that heavy rows are solved by k unknowns.
- */
-static int64_t
-heavy_limit(int n_factors)
+/* An entry costs k^2.  Never below the most factors, so that heavy rows are solved by k unknowns. */
+int64_t
+lep_ials_heavy_limit(int n_factors)
 {
 	int64_t limit = (INT64_C(1) << 31) / ((int64_t) n_factors * n_factors);
 
@@ -78,47 +75,83 @@ fill_scale(const LepIalsWork *work, float ridge, float *scale)
 	}
 }
 
-static const float *
-fixed_row(const LepIalsWork *work, int64_t entry)
+/* Entries that count, of a row or of a share of one. */
+typedef struct Entries
 {
-	return work->fixed->factors + (int64_t) work->solved->view.column[entry] * work->stride;
+	const int32_t *column;
+	const float *confidence; /* NULL: all 1 */
+	int64_t n;
+} Entries;
+
+/* Those of the solved side from `start` to `end`, at most lep_ials_heavy_limit(): as they stand, if they can be. */
+static Entries
+read_entries(const LepIalsWork *work, LepIalsScratch *scratch, int64_t start, int64_t end)
+{
+	const LepIalsSide *side = work->solved;
+	Entries entries = {
+		.column = side->part == NULL ? side->view.column + start : scratch->column,
+		.confidence = side->confidence == NULL ? NULL : side->confidence + start,
+		.n = side->part == NULL ? end - start : 0,
+	};
+
+	for (int64_t j = start; side->part != NULL && j < end; j++)
+	{
+		scratch->column[entries.n] = side->view.column[j];
+		entries.n += lep_part_in(side->parts, side->part[j]);
+	}
+	if (side->rule == NULL)
+		return entries;
+	for (int64_t j = start, n = 0; n < entries.n; j++)
+	{
+		if (side->part == NULL || lep_part_in(side->parts, side->part[j]))
+			scratch->confidence[n++] = lep_implicit_confidence(side->rule, side->view.rating[j]);
+	}
+	entries.confidence = scratch->confidence;
+	return entries;
 }
 
-/* z of n entries, from entry `start` of those that end at `end`. */
+static const float *
+fixed_row(const LepIalsWork *work, int32_t column)
+{
+	return work->fixed->factors + (int64_t) column * work->stride;
+}
+
+/* z of n entries, from the one that is `start`. */
 static void
-gather(const LepIalsWork *work, LepIalsScratch *scratch, int64_t start, int n, int64_t end)
+gather(const LepIalsWork *work, LepIalsScratch *scratch, const Entries *entries, int64_t start, int n)
 {
 	int stride = work->stride;
 
 	for (int j = 0; j < n; j++)
 	{
 		int64_t entry = start + j;
-		const float *ahead = fixed_row(work, entry + FETCH_AHEAD < end ? entry + FETCH_AHEAD : entry);
+		int64_t next = entry + FETCH_AHEAD < entries->n ? entry + FETCH_AHEAD : entry;
+		const float *ahead = fixed_row(work, entries->column[next]);
 
 		for (int f = 0; f < stride; f += LEP_LANES)
 			__builtin_prefetch(ahead + f);
-		lep_kernels->mul_f32(fixed_row(work, entry), scratch->scale, scratch->rows + (size_t) j * stride,
-							 stride);
+		lep_kernels->mul_f32(fixed_row(work, entries->column[entry]), scratch->scale,
+							 scratch->rows + (size_t) j * stride, stride);
 	}
 }
 
-/* Add c z z' and c z of entries [start, end) to a matrix and a vector. */
+/* Add c z z' and c z of all entries to a matrix and a vector. */
 static void
-add_entries(const LepIalsWork *work, LepIalsScratch *scratch, int64_t start, int64_t end, LepIalsSlot *sum)
+add_entries(const LepIalsWork *work, LepIalsScratch *scratch, const Entries *entries, LepIalsSlot *sum)
 {
 	static const float ones[LEP_IALS_GATHER] = {
 		1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
 		1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
 	};
-	const float *confidence = work->solved->confidence;
 	int stride = work->stride;
 
-	for (; start < end; start += LEP_IALS_GATHER)
+	for (int64_t start = 0; start < entries->n; start += LEP_IALS_GATHER)
 	{
-		int n = end - start < LEP_IALS_GATHER ? (int) (end - start) : LEP_IALS_GATHER;
-		const float *c = confidence == NULL ? NULL : confidence + start;
+		int64_t left = entries->n - start;
+		int n = left < LEP_IALS_GATHER ? (int) left : LEP_IALS_GATHER;
+		const float *c = entries->confidence == NULL ? NULL : entries->confidence + start;
 
-		gather(work, scratch, start, n, end);
+		gather(work, scratch, entries, start, n);
 		lep_kernels->syrk_f32(sum->matrix, stride, scratch->rows, stride, c, n);
 		lep_kernels->axpy_rows_f32(c == NULL ? ones : c, scratch->rows, n, stride, sum->t);
 	}
@@ -163,18 +196,18 @@ solve_primal(const LepIalsWork *work, const float *scale, int32_t row, LepIalsSl
 
 /* A row with fewer entries than factors. */
 static void
-solve_dual(const LepIalsWork *work, LepIalsScratch *scratch, int32_t row, int64_t start, int n)
+solve_dual(const LepIalsWork *work, LepIalsScratch *scratch, int32_t row, const Entries *entries)
 {
-	const float *confidence = work->solved->confidence;
+	int n = (int) entries->n;
 	int ld = lep_row_stride(n);
 	float *a = work->solved->factors + (int64_t) row * work->stride; /* room for k > n numbers */
 
-	gather(work, scratch, start, n, start + n);
+	gather(work, scratch, entries, 0, n);
 	lep_kernels->gram_f32(scratch->rows, n, work->stride, scratch->matrix, ld);
 	for (int j = 0; j < n; j++)
 	{
 		scratch->matrix[(size_t) j * (size_t) ld + (size_t) j] +=
-			confidence == NULL ? 1 : 1 / confidence[start + j];
+			entries->confidence == NULL ? 1 : 1 / entries->confidence[j];
 		a[j] = 1;
 	}
 	if (!lep_cholesky(scratch->matrix, ld, n))
@@ -202,20 +235,22 @@ solve_rows(void *arg, int64_t task, int thread)
 
 	for (; row < end; row++)
 	{
-		int64_t start = view->start[row];
-		int64_t n = view->start[row + 1] - start;
 		LepIalsSlot sum = { scratch->matrix, scratch->t };
+		Entries entries;
 
-		if (n == 0 || n > heavy_limit(work->n_factors))
+		if (view->start[row + 1] - view->start[row] > lep_ials_heavy_limit(work->n_factors))
+			continue;
+		entries = read_entries(work, scratch, view->start[row], view->start[row + 1]);
+		if (entries.n == 0)
 			continue;
 		fill_scale(work, work->solved->ridge[row], scratch->scale);
-		if (n < work->n_factors)
+		if (entries.n < work->n_factors)
 		{
-			solve_dual(work, scratch, row, start, (int) n);
+			solve_dual(work, scratch, row, &entries);
 			continue;
 		}
 		clear_slot(work, &sum);
-		add_entries(work, scratch, start, start + n, &sum);
+		add_entries(work, scratch, &entries, &sum);
 		solve_primal(work, scratch->scale, row, &sum);
 	}
 }
@@ -225,20 +260,24 @@ static void
 add_share(void *arg, int64_t task, int thread)
 {
 	LepIalsWork *work = arg;
-	int64_t share = heavy_limit(work->n_factors) / 2;
+	int64_t share = lep_ials_heavy_limit(work->n_factors) / 2;
 	int64_t start = work->heavy_start + (work->wave * LEP_IALS_SLOTS + task) * share;
 	int64_t end = start + share < work->heavy_end ? start + share : work->heavy_end;
 	LepIalsScratch *scratch = &work->scratch[thread];
+	Entries entries;
 
+	if (start >= end)
+		return;
+	entries = read_entries(work, scratch, start, end);
 	fill_scale(work, work->heavy_ridge, scratch->scale);
-	add_entries(work, scratch, start, end, &work->slots[task]);
+	add_entries(work, scratch, &entries, &work->slots[task]);
 }
 
 static LepStatus
 solve_heavy_row(LepEnv *env, LepIalsWork *work, int32_t row)
 {
 	LepIalsSlot *total = &work->slots[0];
-	int64_t wave = LEP_IALS_SLOTS * (heavy_limit(work->n_factors) / 2);
+	int64_t wave = LEP_IALS_SLOTS * (lep_ials_heavy_limit(work->n_factors) / 2);
 	size_t n_values = (size_t) work->stride * ((size_t) work->stride + 1);
 
 	work->heavy_ridge = work->solved->ridge[row];
@@ -268,7 +307,7 @@ LepStatus
 lep_ials_solve(LepEnv *env, LepIalsWork *work, LepIalsSide *solved, LepIalsSide *fixed)
 {
 	const LepView *view = &solved->view;
-	int64_t heavy = heavy_limit(work->n_factors);
+	int64_t heavy = lep_ials_heavy_limit(work->n_factors);
 	LepStatus status;
 
 	work->solved = solved;

@@ -16,24 +16,52 @@
 
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 #include "core/kernels.h"
 
 #define PANEL LEP_LANES
 
+typedef float Four __attribute__((vector_size(16)));
+
+/* to[j][r] = from[r][j] for four rows and columns: shuffles, which need no kernel. */
+static inline void
+transpose4(const float *from, size_t from_ld, float *to, size_t to_ld)
+{
+	Four r[4];
+	Four low[2];
+	Four high[2];
+	Four c[4];
+
+	for (int i = 0; i < 4; i++)
+		memcpy(&r[i], from + (size_t) i * from_ld, sizeof(Four));
+	low[0] = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5);
+	low[1] = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);
+	high[0] = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7);
+	high[1] = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
+	c[0] = __builtin_shufflevector(low[0], low[1], 0, 1, 4, 5);
+	c[1] = __builtin_shufflevector(low[0], low[1], 2, 3, 6, 7);
+	c[2] = __builtin_shufflevector(high[0], high[1], 0, 1, 4, 5);
+	c[3] = __builtin_shufflevector(high[0], high[1], 2, 3, 6, 7);
+	for (int i = 0; i < 4; i++)
+		memcpy(to + (size_t) i * to_ld, &c[i], sizeof(Four));
+}
+
 /* T[j][r] = a[r][j] for the panel's columns j; zero for rows r from n to stride. */
 static void
 panel_load(float *t, int stride, const float *a, int ld, int n)
 {
-	for (int r = 0; r < n; r++)
+	int r = 0;
+
+	for (; r + 4 <= n; r += 4)
+	{
+		for (int j = 0; j < PANEL; j += 4)
+			transpose4(a + (size_t) r * (size_t) ld + j, (size_t) ld, t + j * stride + r, (size_t) stride);
+	}
+	for (; r < stride; r++)
 	{
 		for (int j = 0; j < PANEL; j++)
-			t[j * stride + r] = a[(size_t) r * (size_t) ld + j];
-	}
-	for (int j = 0; j < PANEL; j++)
-	{
-		for (int r = n; r < stride; r++)
-			t[j * stride + r] = 0;
+			t[j * stride + r] = r < n ? a[(size_t) r * (size_t) ld + j] : 0;
 	}
 }
 
@@ -41,11 +69,21 @@ panel_load(float *t, int stride, const float *a, int ld, int n)
 static void
 panel_store(const float *t, int stride, float *a, int ld, int n)
 {
-	for (int r = 0; r < n; r++)
-	{
-		int width = r < PANEL ? r + 1 : PANEL;
+	int r = 0;
 
-		for (int j = 0; j < width; j++)
+	for (; r < n && r < PANEL; r++)
+	{
+		for (int j = 0; j <= r; j++)
+			a[(size_t) r * (size_t) ld + j] = t[j * stride + r];
+	}
+	for (; r + 4 <= n; r += 4)
+	{
+		for (int j = 0; j < PANEL; j += 4)
+			transpose4(t + j * stride + r, (size_t) stride, a + (size_t) r * (size_t) ld + j, (size_t) ld);
+	}
+	for (; r < n; r++)
+	{
+		for (int j = 0; j < PANEL; j++)
 			a[(size_t) r * (size_t) ld + j] = t[j * stride + r];
 	}
 }

@@ -16,6 +16,9 @@
 /* Rows gathered for one call of syrk: fits the L1 cache at 64 factors. */
 #define GATHER 64
 
+/* Of a row with at most so many ratings the gathered rows are kept, in the L2 cache, for its errors. */
+#define KEEP (8 * GATHER)
+
 /* How many rows ahead to fetch. */
 #define FETCH_AHEAD 8
 
@@ -30,7 +33,9 @@
 typedef struct Scratch
 {
 	LepNormal normal;
-	float *rows; /* [GATHER * stride] */
+	float *rows;	/* [KEEP * stride] */
+	float *target;	/* [KEEP] */
+	float *product; /* [KEEP] */
 } Scratch;
 
 struct LepNormals
@@ -93,7 +98,7 @@ size_t
 lep_normals_size(int n_factors, int n_threads)
 {
 	int stride = lep_row_stride(n_factors);
-	size_t scratch = normal_size(stride) + GATHER * (size_t) stride * sizeof(float);
+	size_t scratch = normal_size(stride) + KEEP * ((size_t) stride + 2) * sizeof(float);
 
 	return lep_add_size(lep_mul_size((size_t) n_threads, scratch), N_SLOTS * normal_size(stride));
 }
@@ -121,9 +126,11 @@ create_scratch(LepArena *arena, LepNormals *normals)
 	{
 		Scratch *scratch = &normals->scratch[t];
 
-		scratch->rows = lep_arena_alloc(arena, (int64_t) GATHER * normals->stride, sizeof(float));
+		scratch->rows = lep_arena_alloc(arena, (int64_t) KEEP * (normals->stride + 2), sizeof(float));
 		if (scratch->rows == NULL || create_normal(arena, &scratch->normal, normals->stride) != LEP_OK)
 			return arena->env->error.status;
+		scratch->target = scratch->rows + (size_t) KEEP * (size_t) normals->stride;
+		scratch->product = scratch->target + KEEP;
 	}
 	for (int slot = 0; slot < N_SLOTS; slot++)
 	{
@@ -180,53 +187,86 @@ fixed_row(const LepNormals *normals, int64_t entry)
 	return normals->fixed->factors + (int64_t) normals->solved->view.column[entry] * normals->stride;
 }
 
-/* Add entries [start, end) of the row to its normal equations. */
+/* The rows and targets of entries from `start` on, n of those that end at `end`. */
+static void
+gather(const LepNormals *normals, int64_t start, int n, int64_t end, float *rows, float *target)
+{
+	int stride = normals->stride;
+
+	for (int j = 0; j < n; j++)
+	{
+		int64_t entry = start + j;
+		const float *ahead = fixed_row(normals, entry + FETCH_AHEAD < end ? entry + FETCH_AHEAD : entry);
+
+		for (int f = 0; f < stride; f += LEP_LANES)
+			__builtin_prefetch(ahead + f);
+		memcpy(rows + (size_t) j * stride, fixed_row(normals, entry), (size_t) stride * sizeof(float));
+		target[j] = target_of(normals, entry);
+	}
+}
+
+/* Add entries [start, end) of the row to its normal equations; the first KEEP stay gathered, if these are all. */
 static void
 add_entries(const LepNormals *normals, Scratch *scratch, int64_t start, int64_t end, LepNormal *normal)
 {
 	const float *weight = normals->fixed->weight;
+	const int32_t *column = normals->solved->view.column;
 	int stride = normals->stride;
+	int kept = 0;
 
 	for (; start < end; start += GATHER)
 	{
 		int n = end - start < GATHER ? (int) (end - start) : GATHER;
+		float *rows = scratch->rows + (size_t) kept * (size_t) stride;
+		float *target = scratch->target + kept;
 		float w[GATHER];
 		float c[GATHER];
 
+		gather(normals, start, n, end, rows, target);
 		for (int j = 0; j < n; j++)
 		{
-			const float *ahead =
-				fixed_row(normals, start + j + FETCH_AHEAD < end ? start + j + FETCH_AHEAD : start);
-
-			for (int f = 0; f < stride; f += LEP_LANES)
-				__builtin_prefetch(ahead + f);
-			memcpy(scratch->rows + (size_t) j * stride, fixed_row(normals, start + j),
-				   (size_t) stride * sizeof(float));
-			c[j] = weight != NULL ? weight[normals->solved->view.column[start + j]] : 1;
-			w[j] = c[j] * target_of(normals, start + j);
+			c[j] = weight != NULL ? weight[column[start + j]] : 1;
+			w[j] = c[j] * target[j];
 			normal->v += (double) w[j];
 			normal->count += (double) c[j];
 		}
-		lep_kernels->syrk_f32(normal->matrix, stride, scratch->rows, stride, weight != NULL ? c : NULL, n);
-		lep_kernels->axpy_rows_f32(w, scratch->rows, n, stride, normal->t);
-		lep_kernels->axpy_rows_f32(c, scratch->rows, n, stride, normal->s);
+		lep_kernels->syrk_f32(normal->matrix, stride, rows, stride, weight != NULL ? c : NULL, n);
+		lep_kernels->axpy_rows_f32(w, rows, n, stride, normal->t);
+		lep_kernels->axpy_rows_f32(c, rows, n, stride, normal->s);
+		kept = (kept + GATHER) % KEEP;
 	}
 }
 
-/* Squared errors of entries [start, end) of a row that was solved. */
+/* Squared errors of n entries, whose rows and targets are gathered, of a row that was solved. */
 static double
-sum_errors(const LepNormals *normals, int32_t row, int64_t start, int64_t end)
+sum_gathered(const LepNormals *normals, const Scratch *scratch, int32_t row, int64_t n)
 {
-	const float *factors = normals->solved->factors + (int64_t) row * normals->stride;
 	double bias = (double) normals->solved->bias[row];
 	double loss = 0;
 
-	for (int64_t entry = start; entry < end; entry++)
+	lep_kernels->dot_rows_f32(scratch->rows, n, normals->stride,
+							  normals->solved->factors + (int64_t) row * normals->stride, scratch->product);
+	for (int64_t j = 0; j < n; j++)
 	{
-		double e = (double) target_of(normals, entry) - bias -
-				   (double) lep_kernels->dot_f32(fixed_row(normals, entry), factors, normals->stride);
+		double e = (double) scratch->target[j] - bias - (double) scratch->product[j];
 
 		loss += e * e;
+	}
+	return loss;
+}
+
+/* Of entries [start, end), which are gathered again. */
+static double
+sum_errors(const LepNormals *normals, Scratch *scratch, int32_t row, int64_t start, int64_t end)
+{
+	double loss = 0;
+
+	for (; start < end; start += GATHER)
+	{
+		int n = end - start < GATHER ? (int) (end - start) : GATHER;
+
+		gather(normals, start, n, end, scratch->rows, scratch->target);
+		loss += sum_gathered(normals, scratch, row, n);
 	}
 	return loss;
 }
@@ -252,8 +292,10 @@ solve_rows(void *arg, int64_t task, int thread)
 		clear_normal(normals, &scratch->normal);
 		add_entries(normals, scratch, view->start[row], view->start[row + 1], &scratch->normal);
 		normals->solve(normals->arg, row, n, &scratch->normal);
-		if (normals->loss != NULL)
-			normals->loss[row] = sum_errors(normals, row, view->start[row], view->start[row + 1]);
+		if (normals->loss != NULL && n <= KEEP)
+			normals->loss[row] = sum_gathered(normals, scratch, row, n);
+		else if (normals->loss != NULL)
+			normals->loss[row] = sum_errors(normals, scratch, row, view->start[row], view->start[row + 1]);
 	}
 }
 
@@ -284,8 +326,8 @@ sum_share(void *arg, int64_t task, int thread)
 	int64_t end;
 	int64_t start = share_of(normals, task, &end);
 
-	(void) thread;
-	normals->slots[task].loss += sum_errors(normals, normals->heavy_row, start, end);
+	normals->slots[task].loss +=
+		sum_errors(normals, &normals->scratch[thread], normals->heavy_row, start, end);
 }
 
 /* All shares of the heavy row, wave by wave. */

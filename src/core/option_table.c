@@ -55,6 +55,10 @@ static const char *const point_words[] = { "mean", "median", NULL };
 	{                                                                                                        \
 #name, LEP_OPTION_TEXT, 0, 0, 0, 0, standard, NULL, meaning                                          \
 	}
+#define QUERY(name, standard, meaning)                                                                       \
+	{                                                                                                        \
+#name, LEP_OPTION_QUERY, 0, 0, 0, 0, standard, NULL, meaning                                         \
+	}
 #define RANGE(name, standard, meaning)                                                                       \
 	{                                                                                                        \
 #name, LEP_OPTION_RANGE, 0, -1e15, 1e15, 0, standard, NULL, meaning                                  \
@@ -143,6 +147,9 @@ static const LepOption option_table[] = {
 		 "what a prediction is: the expected rating (mean), or the value that as many lie above as below "
 		 "(median)"),
 	BOOL(exclude_seen, true, "leave what the user has rated out of her lists, unless a call says otherwise"),
+	{ "live", LEP_OPTION_BOOL, 0, 0, 1, false, "by the source", NULL,
+	  "lists and predictions go by the user's rows of the moment; unless given, where the source is a table "
+	  "with an index that begins with the user column" },
 
 	ENUM(storage, storage_words, 0, "bytes of factors and neighbors: float32 has 4, float16 2, int8 1"),
 	INT(keep, 0, 1, 1000000, 2,
@@ -203,6 +210,7 @@ static const size_t option_offsets[] = {
 	AT(unknown),
 	AT(point),
 	AT(exclude_seen),
+	AT(live),
 	AT(storage),
 	AT(keep),
 	AT(publish),

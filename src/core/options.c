@@ -39,6 +39,9 @@ store_number(LepOptions *options, int i, double value)
 		case LEP_OPTION_PARTS:
 			*(const LepParts **) value_of(options, i) = NULL;
 			break;
+		case LEP_OPTION_QUERY:
+			*(const char **) value_of(options, i) = NULL;
+			break;
 		case LEP_OPTION_TEXT:
 		case LEP_OPTION_RANGE:
 			break;
@@ -84,6 +87,7 @@ type_words(LepOptionType type)
 		[LEP_OPTION_BOOL] = "true or false",
 		[LEP_OPTION_ENUM] = "a word",
 		[LEP_OPTION_TEXT] = "a name",
+		[LEP_OPTION_QUERY] = "the name of a table or a query, as text",
 		[LEP_OPTION_RANGE] = "an array of two numbers",
 		[LEP_OPTION_PAIR] = "an array of two numbers",
 		[LEP_OPTION_PARTS] = "an array of two objects",
@@ -228,6 +232,8 @@ lep_options_set_text(LepOptions *options, const char *name, const char *value, L
 			return fail_value(i, value, error);
 		memcpy(value_of(options, i), value, strlen(value) + 1);
 	}
+	else if (lep_option(i)->type == LEP_OPTION_QUERY)
+		*(const char **) value_of(options, i) = value;
 	else
 		return fail_type(i, error);
 	mark_given(options, i);
@@ -357,6 +363,7 @@ lep_option_number(const LepOptions *options, int i)
 		case LEP_OPTION_PAIR:
 		case LEP_OPTION_PARTS:
 		case LEP_OPTION_TEXT:
+		case LEP_OPTION_QUERY:
 		case LEP_OPTION_RANGE:
 			break;
 	}
@@ -374,6 +381,8 @@ lep_option_range(const LepOptions *options, int i)
 const char *
 lep_option_text(const LepOptions *options, int i)
 {
+	if (lep_option(i)->type == LEP_OPTION_QUERY)
+		return *(const char **) value_of(options, i);
 	return lep_option(i)->type == LEP_OPTION_TEXT ? value_of(options, i) : NULL;
 }
 
@@ -381,10 +390,11 @@ void
 lep_option_copy(LepOptions *to, const LepOptions *from, int i)
 {
 	static const size_t sizes[] = {
-		[LEP_OPTION_INT] = sizeof(int64_t),		 [LEP_OPTION_REAL] = sizeof(double),
-		[LEP_OPTION_BOOL] = sizeof(bool),		 [LEP_OPTION_ENUM] = sizeof(int),
-		[LEP_OPTION_TEXT] = LEP_OPTION_TEXT_LEN, [LEP_OPTION_RANGE] = 2 * sizeof(double),
-		[LEP_OPTION_PAIR] = 2 * sizeof(double),	 [LEP_OPTION_PARTS] = sizeof(const LepParts *),
+		[LEP_OPTION_INT] = sizeof(int64_t),		   [LEP_OPTION_REAL] = sizeof(double),
+		[LEP_OPTION_BOOL] = sizeof(bool),		   [LEP_OPTION_ENUM] = sizeof(int),
+		[LEP_OPTION_TEXT] = LEP_OPTION_TEXT_LEN,   [LEP_OPTION_RANGE] = 2 * sizeof(double),
+		[LEP_OPTION_PAIR] = 2 * sizeof(double),	   [LEP_OPTION_PARTS] = sizeof(const LepParts *),
+		[LEP_OPTION_QUERY] = sizeof(const char *),
 	};
 
 	memcpy(value_of(to, i), value_of(from, i), sizes[lep_option(i)->type]);

@@ -106,6 +106,7 @@ typedef enum LepOptionType
 	LEP_OPTION_BOOL,  /* bool */
 	LEP_OPTION_ENUM,  /* int, one of words */
 	LEP_OPTION_TEXT,  /* char [LEP_OPTION_TEXT_LEN] */
+	LEP_OPTION_QUERY, /* const char *: a table's name or a query; NULL: none */
 	LEP_OPTION_RANGE, /* double [2], ascending */
 	LEP_OPTION_PARTS, /* const LepParts * */
 	LEP_OPTION_PAIR	  /* double [2] */
@@ -170,6 +171,8 @@ typedef struct LepOptions
 	int unknown;			/* LepUnknown */
 	int point;				/* LepPoint */
 	bool exclude_seen;
+	bool live;			  /* unless given, the source decides */
+	const char *eligible; /* somebody else's memory; NULL: all items */
 
 	/* the model table */
 	int storage;  /* LepPrecision */
@@ -197,7 +200,7 @@ typedef struct LepOption
 	double min;			 /* limits of a number, both inclusive */
 	double max;
 	double standard;		   /* default: number, bool, index of word */
-	const char *standard_text; /* default of a text or range, as text; else NULL */
+	const char *standard_text; /* default as text, where it is no number, word or boolean; else NULL */
 	const char *const *words;  /* of an enum, NULL-terminated, index = value */
 	const char *meaning;
 } LepOption;
@@ -237,6 +240,7 @@ extern bool lep_option_given(const LepOptions *options, int i);
 extern LepStatus lep_options_set_int(LepOptions *options, const char *name, int64_t value, LepError *error);
 extern LepStatus lep_options_set_real(LepOptions *options, const char *name, double value, LepError *error);
 extern LepStatus lep_options_set_bool(LepOptions *options, const char *name, bool value, LepError *error);
+/* A query is kept as a pointer: it must live as long as the options and their copies. */
 extern LepStatus
 lep_options_set_text(LepOptions *options, const char *name, const char *value, LepError *error);
 extern LepStatus
@@ -258,7 +262,7 @@ extern LepStatus lep_options_fail_type(const char *name, LepError *error);
 /* The value of row i, as a number (bool 0/1, enum its index). */
 extern double lep_option_number(const LepOptions *options, int i);
 
-/* Row i's range or pair, or its text; NULL for other types. */
+/* Row i's range or pair, or its text or query; NULL for other types. */
 extern const double *lep_option_range(const LepOptions *options, int i);
 extern const char *lep_option_text(const LepOptions *options, int i);
 

@@ -633,17 +633,11 @@ lep_plan_memory(const LepRatings *ratings, const LepOptions *given, int n_thread
 }
 
 double
-lep_plan_cost(const LepRatings *ratings, const LepOptions *given)
+lep_plan_planned_cost(const LepCandidate *candidates, int n)
 {
-	LepCandidate candidates[LEP_MAX_TRIALS];
-	LepError error;
 	double cost = 0;
 	double refit = 0;
-	int n;
 
-	if (lep_plan_candidates(ratings, given, candidates, &n, &error) != LEP_OK)
-		return 0;
-	lep_plan_choose(ratings, candidates, n, candidates[0].options.validation_fraction > 0);
 	for (int c = 0; c < n; c++)
 	{
 		if (!candidates[c].planned)
@@ -652,4 +646,17 @@ lep_plan_cost(const LepRatings *ratings, const LepOptions *given)
 		refit = candidates[c].refit_cost > refit ? candidates[c].refit_cost : refit;
 	}
 	return cost + refit;
+}
+
+double
+lep_plan_cost(const LepRatings *ratings, const LepOptions *given)
+{
+	LepCandidate candidates[LEP_MAX_TRIALS];
+	LepError error;
+	int n;
+
+	if (lep_plan_candidates(ratings, given, candidates, &n, &error) != LEP_OK)
+		return 0;
+	lep_plan_choose(ratings, candidates, n, candidates[0].options.validation_fraction > 0);
+	return lep_plan_planned_cost(candidates, n);
 }

@@ -114,6 +114,9 @@ extern bool lep_plan_uses_time(const LepCandidate *candidates, int n);
  */
 extern size_t lep_plan_memory(const LepRatings *ratings, const LepOptions *given, int n_threads);
 
+/* Core seconds of all candidates that are planned, and of the most expensive refit. */
+extern double lep_plan_planned_cost(const LepCandidate *candidates, int n);
+
 /*
  * Core seconds that training will take by the stated formulas, refit included,
  * for all candidates that will run.

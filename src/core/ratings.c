@@ -533,6 +533,25 @@ lep_ratings_user(const LepRatings *ratings, int64_t j)
 	return low;
 }
 
+uint64_t
+lep_ratings_hash(const LepRatings *ratings, int64_t j)
+{
+	uint32_t bits;
+
+	memcpy(&bits, &ratings->rating[j], sizeof(bits));
+	return lep_hash_combine(lep_idmap_hash(ratings->items, ratings->item[j]), bits);
+}
+
+uint64_t
+lep_ratings_digest(const LepRatings *ratings, int32_t u)
+{
+	uint64_t digest = 0;
+
+	for (int64_t j = ratings->user_start[u]; j < ratings->user_start[u + 1]; j++)
+		digest += lep_ratings_hash(ratings, j);
+	return digest;
+}
+
 bool
 lep_ratings_in_sample(const LepRatings *ratings, int32_t u, uint64_t seed, double share)
 {

@@ -143,6 +143,15 @@ extern int64_t lep_ratings_count(const LepRatings *ratings, unsigned parts);
 /* The user of rating j: O(log n_users).  Loops go user by user instead. */
 extern int32_t lep_ratings_user(const LepRatings *ratings, int64_t j);
 
+/* A hash of rating j, its item by id. */
+extern uint64_t lep_ratings_hash(const LepRatings *ratings, int64_t j);
+
+/*
+ * A hash of what user u has, items and their ratings: the sum of those hashes, the
+ * same for the same on any machine, whoever else is among the ratings.
+ */
+extern uint64_t lep_ratings_digest(const LepRatings *ratings, int32_t u);
+
 /*
  * Is user u in a sample of this share of all users?  By a hash of the seed and
  * her id, so that she stays in when others come and go.

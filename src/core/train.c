@@ -44,6 +44,8 @@ typedef struct Fit
 	bool lists;		/* by its lists, as implicit feedback is, and not by its errors */
 	int max_epochs; /* exactly so many without validation */
 	LepPhase phase;
+	double share_begin; /* of the training's work that is done before it, and after it; NaN: not known */
+	double share_end;
 	double max_rmse; /* above it a run has diverged; 0: no limit */
 	float min_score;
 	float max_score;
@@ -70,6 +72,8 @@ typedef struct Training
 	bool validates;	  /* is there anything that the validation part decides? */
 	unsigned parts;	  /* that fits see before the refit */
 	LepMoments train; /* of them */
+	double work;	  /* core seconds of all fits, by the formulas of plan.h */
+	double work_done;
 	Fit best;
 } Training;
 
@@ -80,6 +84,14 @@ wall_seconds(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (double) now.tv_sec + 1e-9 * (double) now.tv_nsec;
+}
+
+static void
+report_phase(LepEnv *env, LepPhase phase)
+{
+	LepProgress progress = { phase, NULL, 0, 0, NAN, NAN, NAN };
+
+	lep_env_progress(env, &progress);
 }
 
 static LepStatus
@@ -181,6 +193,7 @@ run_epoch(LepEnv *env, const LepRatings *ratings, void *state, Fit *fit, int epo
 	progress.n_epochs = fit->max_epochs;
 	progress.train_rmse = point.train_rmse;
 	progress.validation_rmse = point.validation_rmse;
+	progress.share = fit->share_begin + (fit->share_end - fit->share_begin) * epoch / fit->max_epochs;
 	lep_env_progress(env, &progress);
 	return LEP_OK;
 }
@@ -279,6 +292,19 @@ set_scale(const LepRatings *ratings, Fit *fit)
 	}
 }
 
+/*
+ * What part of the work is done, once so many core seconds more are.  Ratings that
+ * were split beforehand are one training of many: nothing is known of the whole.
+ */
+static double
+share_of_work(const Training *training, double more)
+{
+	if (training->presplit || !(training->work > 0))
+		return NAN;
+	more += training->work_done;
+	return more < training->work ? more / training->work : 1;
+}
+
 /* A fit to the train part, for all epochs; callers change what they need. */
 static void
 init_fit(const Training *training, Fit *fit, const LepSolver *solver, const LepOptions *options)
@@ -290,6 +316,7 @@ init_fit(const Training *training, Fit *fit, const LepSolver *solver, const LepO
 	fit->lists = training->ratings->feedback == LEP_FEEDBACK_IMPLICIT;
 	fit->max_epochs = lep_plan_epochs(solver, options);
 	fit->phase = LEP_PHASE_TRAIN;
+	fit->share_begin = fit->share_end = share_of_work(training, 0);
 	fit->max_rmse = MAX_RMSE_RATIO * training->train.sd;
 	lep_metrics_clear(&fit->validation);
 	fit->ndcg = (LepFigure){ NAN, NAN, 0 };
@@ -316,6 +343,7 @@ try_candidate(Training *training, const LepCandidate *candidate, LepTrial *trial
 
 	init_fit(training, &fit, candidate->solver, &candidate->options);
 	fit.validate = training->result->n_validation > 0 && training->validates;
+	fit.share_end = share_of_work(training, candidate->cost - candidate->refit_cost);
 	fit.curve = lep_arena_alloc(arena, fit.max_epochs, sizeof(LepCurvePoint));
 	if (fit.curve == NULL)
 		return training->env->error.status;
@@ -375,6 +403,7 @@ try_candidates(Training *training)
 		if (!runs)
 			continue;
 		status = try_candidate(training, candidate, trial);
+		training->work_done += candidate->cost - candidate->refit_cost;
 		if (status != LEP_OK && status != LEP_ERR_DIVERGED)
 			return status;
 		if (status != LEP_OK)
@@ -502,11 +531,13 @@ refit_best(Training *training)
 	result->refitted = best->options.refit && result->n_train < training->ratings->n_ratings;
 	if (!result->refitted)
 		return LEP_OK;
+	report_phase(training->env, LEP_PHASE_REFIT);
 	lep_model_free(training->arena, &best->model);
 	init_fit(training, &fit, best->solver, &best->options);
 	fit.parts = LEP_PARTS_ALL;
 	fit.max_epochs = best->epochs;
 	fit.phase = LEP_PHASE_REFIT;
+	fit.share_end = 1;
 	/* what was held out may spread wider than the train part: that is no divergence */
 	status = lep_view_moments(training->env, training->ratings, LEP_PARTS_ALL, &all);
 	if (status != LEP_OK)
@@ -517,14 +548,6 @@ refit_best(Training *training)
 	best->options = fit.options;
 	result->n_retries += fit.n_retries;
 	return status;
-}
-
-static void
-report_phase(LepEnv *env, LepPhase phase)
-{
-	LepProgress progress = { phase, NULL, 0, 0, NAN, NAN };
-
-	lep_env_progress(env, &progress);
 }
 
 /* Nothing known yet: NaN rather than a good-looking 0. */
@@ -574,6 +597,7 @@ count_parts(Training *training)
 		return status;
 	if (training->n_candidates > 1)
 		lep_plan_choose(ratings, training->candidates, training->n_candidates, result->n_validation > 0);
+	training->work = lep_plan_planned_cost(training->candidates, training->n_candidates);
 	training->validates = needs_validation(training);
 	training->parts = LEP_PARTS_TRAIN;
 	if (!training->validates && !training->presplit)
@@ -585,7 +609,6 @@ count_parts(Training *training)
 	result->n_train = training->train.n;
 	if (status == LEP_OK && result->n_train == 0)
 		return lep_fail(&env->error, LEP_ERR_EMPTY_TRAIN, NULL, (double) ratings->n_ratings, 0, 0);
-	report_phase(env, LEP_PHASE_SORT);
 	return status;
 }
 
@@ -644,16 +667,23 @@ run_training(Training *training)
 	LepTrainResult *result = training->result;
 	double begin = wall_seconds();
 	double end;
-	LepStatus status = split_ratings(training);
+	LepStatus status;
 
+	report_phase(training->env, LEP_PHASE_SORT);
+	status = split_ratings(training);
 	end = wall_seconds();
 	result->split_seconds = end - begin;
 	if (status == LEP_OK)
+	{
+		report_phase(training->env, LEP_PHASE_TRAIN);
 		status = try_candidates(training);
+	}
 	if (status == LEP_OK)
 		status = round_best(training);
 	begin = wall_seconds();
 	result->fit_seconds = begin - end;
+	if (status == LEP_OK)
+		report_phase(training->env, LEP_PHASE_TEST);
 	if (status == LEP_OK)
 		status = describe_residuals(training);
 	if (status == LEP_OK)
@@ -662,7 +692,6 @@ run_training(Training *training)
 	result->test_seconds = end - begin;
 	if (status != LEP_OK)
 		return status;
-	report_phase(training->env, LEP_PHASE_TEST);
 	status = refit_best(training);
 	if (status == LEP_OK && result->refitted)
 		status = round_best(training);

@@ -121,7 +121,7 @@ is_one_by_one(FunctionCallInfo fcinfo)
 
 /* Options of what the aggregate has not: a source, and a table of versions. */
 static const char *const table_options[] = { "user_column", "item_column", "rating_column", "time_column",
-											 "keep",		"publish",	   "wait" };
+											 "keep",		"publish",	   "wait",			"live" };
 
 static void
 read_options(Jsonb *json, LepOptions *options)

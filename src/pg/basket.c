@@ -192,7 +192,7 @@ lpg_basket_user(LpgHandle *handle, const LpgBasket *basket, LepServedUser *user)
 		return;
 	user->known = true;
 	user->basket.rows = basket->items;
-	user->basket.weights = basket->weights;
+	user->basket.weights = basket->counts_once ? NULL : basket->weights;
 	user->basket.n = basket->n;
 	if (handle->version.n_factors > 0)
 		fold_in(handle, basket, user);

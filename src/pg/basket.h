@@ -18,6 +18,7 @@ typedef struct LpgBasket
 	int32 *items;	/* repeated only with explicit feedback */
 	float *weights; /* as given: ratings, counts, weights; NULL: none were */
 	int64 n;
+	bool counts_once; /* neighbours take each item once, as in a training, whatever its weight */
 } LpgBasket;
 
 /*

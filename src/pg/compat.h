@@ -11,6 +11,8 @@
 #include "access/genam.h"
 #include "executor/executor.h"
 #include "utils/acl.h"
+#include "utils/backend_progress.h"
+#include "utils/backend_status.h"
 #include "utils/guc.h"
 
 /* PostgreSQL 16 moved the macros of variable-length values to a header of their own. */
@@ -77,6 +79,13 @@ typedef bool LpgUpdateIndexes;
 #define lpg_qualified_name_list(string) stringToQualifiedNameList(string, NULL)
 #else
 #define lpg_qualified_name_list(string) stringToQualifiedNameList(string)
+#endif
+
+/* PostgreSQL 16 gave the function that finds entries of pg_stat_activity by index another name. */
+#if PG_VERSION_NUM >= 160000
+#define lpg_local_beentry(index) pgstat_get_local_beentry_by_index(index)
+#else
+#define lpg_local_beentry(index) pgstat_fetch_stat_local_beentry(index)
 #endif
 
 #endif /* LPG_COMPAT_H */

@@ -19,6 +19,7 @@
 #include "pg/errors.h"
 #include "pg/keytype.h"
 #include "pg/lists.h"
+#include "pg/live.h"
 #include "pg/pgenv.h"
 
 /* reason, item_id, contribution, share, similarity */
@@ -214,12 +215,11 @@ read_sides(FunctionCallInfo fcinfo, Explanation *e)
 	{
 		LepId id = lpg_keytype_from_argument(PG_GETARG_DATUM(1), e->list->user_type,
 											 handle->sides[LPG_USERS].kind, "user", handle->name);
-		int32 *seen = NULL;
-		int64 n_seen = 0;
-		LpgFound found = lpg_handle_lookup(handle, LPG_USERS, &id,
-										   lpg_basket_alloc_row(handle->version.n_factors), &seen, &n_seen);
+		LpgPerson person;
 
-		e->user = (LepServedUser){ found.known, found.bias, found.factors, { seen, NULL, n_seen } };
+		lpg_live_find(handle, &id, true, lpg_basket_alloc_row(handle->version.n_factors), &person);
+		e->user = person.user;
+		e->user.basket = (LepBasket){ person.seen, NULL, person.n_seen };
 	}
 	if (!PG_ARGISNULL(2))
 	{

@@ -20,6 +20,7 @@
 #include "pg/compat.h"
 #include "pg/handle.h"
 #include "pg/keytype.h"
+#include "pg/settings.h"
 
 /* Moves whenever what was looked up may have become wrong. */
 static uint64 validity_epoch = 0;
@@ -132,6 +133,7 @@ get_validity(LpgValidity *validity)
 	validity->xcnt = snapshot->xcnt;
 	validity->subxcnt = snapshot->subxcnt;
 	validity->curcid = snapshot->curcid;
+	validity->live = lpg_live;
 	validity->epoch = validity_epoch;
 }
 
@@ -144,7 +146,7 @@ is_valid(const LpgValidity *validity)
 	get_validity(&now);
 	return now.epoch == validity->epoch && now.curcid == validity->curcid && now.xmin == validity->xmin &&
 		   now.xmax == validity->xmax && now.xcnt == validity->xcnt && now.subxcnt == validity->subxcnt &&
-		   now.user == validity->user;
+		   now.user == validity->user && now.live == validity->live;
 }
 
 static bool
@@ -248,8 +250,10 @@ lpg_handle_lookup(LpgHandle *handle, LpgSide side, const LepId *id, float *facto
 	LpgHandleSide *s = &handle->sides[side];
 	Relation table = table_open(s->table, NoLock);
 	TupleTableSlot *slot = lpg_store_lookup(s->lookup, table, GetActiveSnapshot(), id);
-	LpgFound found = { false, 0, 0, 0, NULL };
+	LpgFound found;
 	LpgFactorRow row;
+
+	memset(&found, 0, sizeof(found));
 
 	if (slot != NULL)
 	{
@@ -257,6 +261,8 @@ lpg_handle_lookup(LpgHandle *handle, LpgSide side, const LepId *id, float *facto
 		lpg_store_read_row(table, slot, &handle->version, side, &row);
 		if (seen != NULL)
 			*seen = lpg_store_read_seen(table, slot, &handle->version, n_seen);
+		if (side == LPG_USERS && handle->version.live)
+			found.has_digest = lpg_store_read_digest(table, slot, &found.digest);
 		found.known = true;
 		found.n = row.n;
 		found.bias = row.bias;

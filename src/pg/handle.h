@@ -39,6 +39,7 @@ typedef struct LpgValidity
 	uint32 xcnt;
 	int32 subxcnt;
 	CommandId curcid;
+	bool live;	  /* the setting */
 	uint64 epoch; /* counts transaction ends and catalog changes */
 } LpgValidity;
 
@@ -83,6 +84,8 @@ typedef struct LpgFound
 	float bias;
 	float variance; /* 0 where it is not known */
 	float *factors; /* the caller's buffer, or NULL */
+	bool has_digest;
+	uint64 digest; /* of a user's ratings, of a model with option live */
 } LpgFound;
 
 /*

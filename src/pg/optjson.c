@@ -180,6 +180,10 @@ add_option(LpgJson *json, const LepOptions *options, int i)
 		case LEP_OPTION_TEXT:
 			lpg_json_text(json, option->name, lep_option_text(options, i));
 			break;
+		case LEP_OPTION_QUERY:
+			if (lep_option_text(options, i) != NULL)
+				lpg_json_text(json, option->name, lep_option_text(options, i));
+			break;
 		case LEP_OPTION_RANGE:
 			if (lep_option_given(options, i))
 				lpg_json_range(json, option->name, range[0], range[1]);
@@ -246,7 +250,7 @@ lpg_options_given_to_json(const LepOptions *options, StringInfo buffer)
 static const char *const type_names[] = {
 	[LEP_OPTION_INT] = "integer",  [LEP_OPTION_REAL] = "real",	   [LEP_OPTION_BOOL] = "boolean",
 	[LEP_OPTION_ENUM] = "word",	   [LEP_OPTION_TEXT] = "name",	   [LEP_OPTION_RANGE] = "range",
-	[LEP_OPTION_PAIR] = "numbers", [LEP_OPTION_PARTS] = "objects",
+	[LEP_OPTION_PAIR] = "numbers", [LEP_OPTION_PARTS] = "objects", [LEP_OPTION_QUERY] = "query",
 };
 
 /* The default of an option as it would be written. */
@@ -259,10 +263,13 @@ standard_as_text(int i, LepAlgorithm algorithm)
 	switch (option->type)
 	{
 		case LEP_OPTION_BOOL:
-			return pstrdup(standard != 0 ? "true" : "false");
+			return pstrdup(option->standard_text != NULL ? option->standard_text
+						   : standard != 0				 ? "true"
+														 : "false");
 		case LEP_OPTION_ENUM:
 			return pstrdup(option->words[(int) standard]);
 		case LEP_OPTION_TEXT:
+		case LEP_OPTION_QUERY:
 		case LEP_OPTION_RANGE:
 		case LEP_OPTION_PAIR:
 		case LEP_OPTION_PARTS:

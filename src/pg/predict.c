@@ -321,7 +321,8 @@ form_interval(PredictState *state, const Pair *pair, double level)
 	const LpgVersion *version = &state->handle->version;
 	const LpgInterval *interval = lpg_handle_interval(state->handle);
 	const LepIntervals *intervals = &interval->intervals;
-	double variance = interval->noise + (pair->user->known ? pair->user->variance : intervals->user_prior) +
+	double variance = interval->noise +
+					  (pair->user->has_variance ? pair->user->variance : intervals->user_prior) +
 					  (pair->item.known ? pair->item.variance : intervals->item_prior);
 	double half = lep_interval_width(intervals, level) * sqrt(variance);
 	float center = lep_clip(pair->score, version->min_score, version->max_score);

@@ -128,6 +128,14 @@ name_in_schema(const LpgPublication *p, const char *relname)
 	return quote_qualified_identifier(schema, relname);
 }
 
+/* A statement that may make an index, whose progress takes the place of the training's. */
+static void
+run_statement(const LpgPublication *p, const char *statement)
+{
+	lpg_statement_run(statement);
+	lpg_progress_resume(p->progress, p->target.model);
+}
+
 /* The model's own table; its oid. */
 static Oid
 create_model_table(const LpgPublication *p)
@@ -136,13 +144,13 @@ create_model_table(const LpgPublication *p)
 	char *type = quote_qualified_identifier(
 		get_namespace_name(get_rel_namespace(get_typ_typrelid(p->model_type))), "lepton_model");
 
-	lpg_statement_run(
-		psprintf("CREATE TABLE %s OF %s (PRIMARY KEY (version), created_at WITH OPTIONS NOT NULL, "
-				 "is_current WITH OPTIONS NOT NULL, users WITH OPTIONS NOT NULL, "
-				 "items WITH OPTIONS NOT NULL, generation WITH OPTIONS NOT NULL) "
-				 "USING heap " TABLE_OPTIONS,
-				 name, type));
-	lpg_statement_run(psprintf("CREATE UNIQUE INDEX ON %s (is_current) WHERE is_current", name));
+	run_statement(p,
+				  psprintf("CREATE TABLE %s OF %s (PRIMARY KEY (version), created_at WITH OPTIONS NOT NULL, "
+						   "is_current WITH OPTIONS NOT NULL, users WITH OPTIONS NOT NULL, "
+						   "items WITH OPTIONS NOT NULL, generation WITH OPTIONS NOT NULL) "
+						   "USING heap " TABLE_OPTIONS,
+						   name, type));
+	run_statement(p, psprintf("CREATE UNIQUE INDEX ON %s (is_current) WHERE is_current", name));
 	return get_relname_relid(p->target.relname, p->target.namespace_);
 }
 
@@ -155,15 +163,15 @@ create_factor_table(const LpgPublication *p, LpgSide side, LepIdKind kind)
 	char *relname = ChooseRelationName(p->target.relname, NULL, label, p->target.namespace_, false);
 	char *name = name_in_schema(p, relname);
 
-	lpg_statement_run(psprintf("CREATE TABLE %s (version pg_catalog.int8 NOT NULL, id %s NOT NULL, "
-							   "n pg_catalog.int4 NOT NULL, n_ratings pg_catalog.int4 NOT NULL, "
-							   "bias pg_catalog.float4 NOT NULL, variance pg_catalog.float4, factors "
-							   "pg_catalog.bytea, %s pg_catalog.bytea, "
-							   "PRIMARY KEY (version, id)) USING heap " TABLE_OPTIONS,
-							   name, lpg_keytype_declaration(kind), extra));
-	lpg_statement_run(psprintf("ALTER TABLE %s ALTER COLUMN factors SET STORAGE EXTERNAL, "
-							   "ALTER COLUMN %s SET STORAGE EXTERNAL",
-							   name, extra));
+	run_statement(p, psprintf("CREATE TABLE %s (version pg_catalog.int8 NOT NULL, id %s NOT NULL, "
+							  "n pg_catalog.int4 NOT NULL, n_ratings pg_catalog.int4 NOT NULL, "
+							  "bias pg_catalog.float4 NOT NULL, variance pg_catalog.float4, factors "
+							  "pg_catalog.bytea, %s pg_catalog.bytea, "
+							  "PRIMARY KEY (version, id)) USING heap " TABLE_OPTIONS,
+							  name, lpg_keytype_declaration(kind), extra));
+	run_statement(p, psprintf("ALTER TABLE %s ALTER COLUMN factors SET STORAGE EXTERNAL, "
+							  "ALTER COLUMN %s SET STORAGE EXTERNAL",
+							  name, extra));
 	return get_relname_relid(relname, p->target.namespace_);
 }
 
@@ -235,6 +243,7 @@ typedef struct SideRows
 	const float *variance; /* NULL: not known */
 	const float *factors;
 	const LepRatings *ratings;
+	bool live;
 	int32 *n_ratings;			   /* of items; NULL for users */
 	const LepNeighbors *neighbors; /* of items; NULL: none */
 } SideRows;
@@ -252,12 +261,15 @@ encode_factors(const SideRows *rows, int32 n)
 }
 
 static bytea *
-encode_seen(const LepRatings *ratings, int32 user)
+encode_seen(const LepRatings *ratings, int32 user, bool with_digest)
 {
 	int64 first = ratings->user_start[user];
 	int64 n = ratings->user_start[user + 1] - first;
 	bytea *bytes = palloc_extended(VARHDRSZ + lep_seen_max_size(n), MCXT_ALLOC_HUGE);
-	size_t size = lep_seen_encode(ratings->item + first, n, (uint8_t *) VARDATA(bytes));
+	uint8_t *data = (uint8_t *) VARDATA(bytes);
+	size_t size = with_digest ? lep_seen_encode_digest(ratings->item + first, n,
+													   lep_ratings_digest(ratings, user), data)
+							  : lep_seen_encode(ratings->item + first, n, data);
 
 	SET_VARSIZE(bytes, VARHDRSZ + size);
 	return bytes;
@@ -319,7 +331,7 @@ write_side(Relation table, int64 version, const SideRows *rows)
 		}
 		if (rows->side == LPG_USERS)
 		{
-			bytea *seen = encode_seen(rows->ratings, n);
+			bytea *seen = encode_seen(rows->ratings, n, rows->live);
 
 			values[LPG_FACTORS_EXTRA - 1] = PointerGetDatum(seen);
 			nulls[LPG_FACTORS_EXTRA - 1] = false;
@@ -364,7 +376,8 @@ write_factors(const LpgPublication *p, Relation model, const LpgVersion *version
 					   .bias = m->user_bias,
 					   .variance = m->user_variance,
 					   .factors = m->user_factors,
-					   .ratings = p->ratings };
+					   .ratings = p->ratings,
+					   .live = p->live };
 	SideRows items = { .side = LPG_ITEMS,
 					   .ids = p->ratings->items,
 					   .n_rows = m->n_items,

@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "core/train.h"
+#include "pg/progress.h"
 #include "pg/registry.h"
 
 /* A version to be published. */
@@ -26,6 +27,8 @@ typedef struct LpgPublication
 	Datum options; /* jsonb, as given */
 	Datum metrics; /* jsonb */
 	int64 keep;
+	bool live; /* users' ratings are to be told from later ones */
+	LpgProgress *progress;
 	const char *unpublished; /* why it is not to be the current version; NULL: it is */
 } LpgPublication;
 

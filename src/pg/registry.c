@@ -597,15 +597,16 @@ read_neighbors(Relation model, Jsonb *details, LpgVersion *version)
 		fail_row(model, "details -> serving -> n_neighbors");
 }
 
+/* A boolean of details -> 'serving'; false where it is not there. */
 static bool
-read_implicit(Relation model, Jsonb *details)
+read_flag(Relation model, Jsonb *details, const char *key)
 {
 	JsonbValue value;
 
-	if (!lpg_jsonread_find(details, "serving", "implicit", &value))
+	if (!lpg_jsonread_find(details, "serving", key, &value))
 		return false;
 	if (value.type != jbvBool)
-		fail_row(model, "details -> serving -> implicit");
+		fail_row(model, psprintf("details -> serving -> %s", key));
 	return value.val.boolean;
 }
 
@@ -615,7 +616,9 @@ read_serving_part(Relation model, Datum datum, LpgVersion *version)
 	Jsonb *details = DatumGetJsonbP(datum);
 
 	version->n_factors = (int) read_serving(model, details, "n_factors", 0, LEP_MAX_FACTORS);
-	version->implicit = read_implicit(model, details);
+	version->implicit = read_flag(model, details, "implicit");
+	version->live = read_flag(model, details, "live");
+	version->is_eligible = read_flag(model, details, "eligible");
 	read_neighbors(model, details, version);
 	version->mean = read_serving(model, details, "mean", -LEP_MAX_NORM, LEP_MAX_NORM);
 	version->min_score = (float) read_serving(model, details, "min", -FLT_MAX, FLT_MAX);

@@ -92,6 +92,8 @@ typedef struct LpgVersion
 	float max_score;
 	LepUnknown unknown;
 	bool exclude_seen;
+	bool live;		  /* users are as the source has them at the moment */
+	bool is_eligible; /* only some items may be listed: option eligible */
 	LepLevels levels; /* n = 0: predictions are means */
 } LpgVersion;
 

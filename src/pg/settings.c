@@ -18,6 +18,7 @@ int lpg_threads = 0;
 int lpg_cache_size = 512 * 1024;
 int lpg_max_training_memory = 4 * 1024 * 1024;
 bool lpg_log_progress = false;
+bool lpg_live = true;
 static int kernel_level = LEP_N_KERNEL_LEVELS;
 
 typedef struct IntSetting
@@ -84,8 +85,12 @@ lpg_settings_init(void)
 		DefineCustomIntVariable(s->name, s->description, s->detail, s->variable, s->standard, s->min, s->max,
 								s->context, s->flags, NULL, NULL, NULL);
 	}
-	DefineCustomBoolVariable("lepton.log_progress", "Sends a NOTICE after each epoch of a training.", NULL,
+	DefineCustomBoolVariable("lepton.log_progress",
+							 "Sends a NOTICE when a phase of a training begins and after each epoch.", NULL,
 							 &lpg_log_progress, false, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("lepton.live", "Lets models with option \"live\" look at a user's present rows.",
+							 "Off, they answer as they were trained, and their source need not be there.",
+							 &lpg_live, true, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("lepton.kernel", "Sets the instruction set of the numeric kernels.",
 							 "All give the same results; this is for tests and measurements.", &kernel_level,
 							 LEP_N_KERNEL_LEVELS, kernel_entries, PGC_USERSET, 0, check_kernel, assign_kernel,

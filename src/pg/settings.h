@@ -11,6 +11,7 @@ extern int lpg_threads;				/* 0: decided from the machine and the server's setti
 extern int lpg_cache_size;			/* kB */
 extern int lpg_max_training_memory; /* kB; 0: no limit */
 extern bool lpg_log_progress;
+extern bool lpg_live; /* false: option live of models counts for nothing */
 
 /* Define all of them; called once, by _PG_init. */
 extern void lpg_settings_init(void);

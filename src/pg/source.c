@@ -508,13 +508,14 @@ has_into(const SelectStmt *select)
 	return select->intoClause != NULL;
 }
 
-/* ERROR unless the text is exactly one SELECT (VALUES, TABLE, WITH ... SELECT). */
-static void
+/* ERROR unless the text is exactly one SELECT (VALUES, TABLE, WITH ... SELECT); it without what follows. */
+static char *
 check_select(const char *query, const LpgSourceWords *words)
 {
 	ParsedQuery parsed = { query, words };
 	ErrorContextCallback callback;
 	List *statements;
+	const RawStmt *raw = NULL;
 	Node *statement = NULL;
 
 	callback.callback = source_error_callback;
@@ -525,7 +526,10 @@ check_select(const char *query, const LpgSourceWords *words)
 	error_context_stack = callback.previous;
 
 	if (list_length(statements) == 1)
-		statement = linitial_node(RawStmt, statements)->stmt;
+	{
+		raw = linitial_node(RawStmt, statements);
+		statement = raw->stmt;
+	}
 	if (statement == NULL || !IsA(statement, SelectStmt) || has_into((SelectStmt *) statement))
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
@@ -533,6 +537,7 @@ check_select(const char *query, const LpgSourceWords *words)
 				 list_length(statements) == 1 ? errdetail("It is a statement that is no SELECT.")
 											  : errdetail("It is %d statements.", list_length(statements)),
 				 errhint("Give a name such as '%s', or '%s'.", words->table, words->select)));
+	return raw->stmt_len > 0 ? pnstrdup(query, raw->stmt_location + raw->stmt_len) : pstrdup(query);
 }
 
 /*
@@ -618,8 +623,7 @@ get_query(const char *source, const LepOptions *options)
 {
 	if (is_name(source))
 		return select_from_relation(source, options);
-	check_select(source, &ratings_words);
-	return pstrdup(source);
+	return check_select(source, &ratings_words);
 }
 
 /* keeps_snapshot: rows as the active snapshot sees them, not a new one. */
@@ -655,8 +659,29 @@ lpg_source_query(const char *source, const LpgSourceWords *words, DestReceiver *
 		execute(query, receiver, true);
 		return;
 	}
-	check_select(source, words);
-	execute(source, receiver, true);
+	execute(check_select(source, words), receiver, true);
+}
+
+Oid
+lpg_source_relation(const char *source)
+{
+	Relation relation;
+	Oid relid;
+
+	if (!is_name(source))
+		return InvalidOid;
+	relation = open_relation(source);
+	relid = RelationGetRelid(relation);
+	relation_close(relation, NoLock);
+	return relid;
+}
+
+char *
+lpg_source_of_user(const char *source, const LepOptions *options)
+{
+	/* on lines of their own: a query may end in a comment */
+	return psprintf("SELECT * FROM (\n%s\n) AS lepton_source WHERE %s OPERATOR(pg_catalog.=) $1",
+					get_query(source, options), quote_identifier(options->user_column));
 }
 
 /* A receiver that does everything but look at the query. */
@@ -688,6 +713,17 @@ read_rows(const char *query, SourceReceiver *receiver)
 	execute(get_query(query, receiver->options), &receiver->pub, false);
 	MemoryContextDelete(receiver->batch_context);
 	pfree(receiver);
+}
+
+static void
+check_nothing(void *arg, const LpgSource *source)
+{
+}
+
+DestReceiver *
+lpg_source_receiver(const LepOptions *options, LepArena *arena, LpgSource *source)
+{
+	return &create_receiver(options, arena, check_nothing, NULL, source)->pub;
 }
 
 void

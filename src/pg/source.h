@@ -47,6 +47,21 @@ typedef void (*LpgSourceCheck)(void *arg, const LpgSource *source);
 extern void lpg_source_read(const char *query, const LepOptions *options, LepArena *arena,
 							LpgSourceCheck check, void *check_arg, LpgSource *source);
 
+/*
+ * The relation that a source names, as the current search path has it; locked, as
+ * reading locks it.  InvalidOid for a query.
+ */
+extern Oid lpg_source_relation(const char *source);
+
+/* A query of the rows of the user $1, whose id is of the kind's stored type. */
+extern char *lpg_source_of_user(const char *source, const LepOptions *options);
+
+/*
+ * A receiver of a query's rows, into source->builder, in the arena; what it is
+ * itself is in the current context, as is a batch.
+ */
+extern DestReceiver *lpg_source_receiver(const LepOptions *options, LepArena *arena, LpgSource *source);
+
 /* A NOTICE where ratings are taken as implicit feedback and nobody has said so. */
 extern void
 lpg_source_notice_feedback(const LpgSource *source, const LepOptions *options, const LepRatings *ratings);

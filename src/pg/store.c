@@ -199,6 +199,24 @@ lpg_store_read_seen(Relation table, TupleTableSlot *slot, const LpgVersion *vers
 	return items;
 }
 
+bool
+lpg_store_read_digest(Relation table, TupleTableSlot *slot, uint64 *digest)
+{
+	bytea *bytes = get_bytes(slot, LPG_FACTORS_EXTRA);
+	bool found;
+	int64 n_seen;
+	LepError error;
+
+	if (bytes == NULL)
+		return false;
+	if (lep_seen_count((const uint8_t *) VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), &n_seen, &error) !=
+		LEP_OK)
+		lpg_error_bytes(&error, RelationGetRelationName(table), "seen");
+	found = lep_seen_digest((const uint8_t *) VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), digest);
+	free_bytes(slot, LPG_FACTORS_EXTRA, bytes);
+	return found;
+}
+
 int64
 lpg_store_read_neighbors(Relation table, TupleTableSlot *slot, const LpgVersion *version, int32 n,
 						 LpgNeighborRoom room)

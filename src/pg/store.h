@@ -72,6 +72,9 @@ typedef struct LpgNeighborRoom
 extern int32 *
 lpg_store_read_seen(Relation table, TupleTableSlot *slot, const LpgVersion *version, int64 *n_seen);
 
+/* The digest of a user's ratings in her seen; false if there is none. */
+extern bool lpg_store_read_digest(Relation table, TupleTableSlot *slot, uint64 *digest);
+
 /*
  * An item's neighbours: how many, and items ascending with their weights into
  * arrays with that room.  ERROR where there are none in the row, where they do not

@@ -28,6 +28,7 @@
 #include "pg/groups.h"
 #include "pg/keytype.h"
 #include "pg/lists.h"
+#include "pg/live.h"
 #include "pg/pgenv.h"
 
 #define RESULT_COLUMNS 4 /* rank, item_id, score, origin */
@@ -43,6 +44,8 @@ typedef struct TopnCall
 	LepServedUser user;
 	int32 *exclude;
 	int64 n_exclude;
+	LepId *new_seen; /* seen, too, but not known to the model */
+	int64 n_new_seen;
 	bool has_candidates;
 	LpgItemSet candidates; /* new_ids ascending, too */
 	int64 rank;			   /* of the last row given */
@@ -79,11 +82,11 @@ add_excluded(TopnCall *call, const int32 *more, int64 n_more)
 
 /* Ids to exclude may be new to the model as candidates are: those go, too. */
 static void
-exclude_new(TopnCall *call, LpgItemSet *excluded)
+exclude_new(TopnCall *call, LepId *excluded, int64 n)
 {
 	LepIdKind kind = call->list->kind;
 	LpgItemSet *candidates = &call->candidates;
-	int64 n_excluded = lpg_list_sort_ids(excluded->new_ids, excluded->n_new, kind);
+	int64 n_excluded = lpg_list_sort_ids(excluded, n, kind);
 	int64 kept = 0;
 	int64 j = 0;
 
@@ -91,9 +94,9 @@ exclude_new(TopnCall *call, LpgItemSet *excluded)
 	{
 		const LepId *id = &candidates->new_ids[i];
 
-		while (j < n_excluded && lep_id_compare(kind, &excluded->new_ids[j], id) < 0)
+		while (j < n_excluded && lep_id_compare(kind, &excluded[j], id) < 0)
 			j++;
-		if (j >= n_excluded || lep_id_compare(kind, &excluded->new_ids[j], id) != 0)
+		if (j >= n_excluded || lep_id_compare(kind, &excluded[j], id) != 0)
 			candidates->new_ids[kept++] = *id;
 	}
 	candidates->n_new = kept;
@@ -130,8 +133,10 @@ read_arrays(FunctionCallInfo fcinfo, TopnCall *call, TopnArguments arguments)
 
 		lpg_list_read_items(call->items, PG_GETARG_ARRAYTYPE_P(arguments.exclude), &excluded);
 		add_excluded(call, excluded.numbers, excluded.n);
-		exclude_new(call, &excluded);
+		exclude_new(call, excluded.new_ids, excluded.n_new);
 	}
+	if (call->n_new_seen > 0)
+		exclude_new(call, call->new_seen, call->n_new_seen);
 }
 
 /* A number from 0 to max. */
@@ -231,21 +236,16 @@ read_user(FunctionCallInfo fcinfo, TopnCall *call, bool exclude_seen, TopnArgume
 	{
 		LepId id = lpg_keytype_from_argument(PG_GETARG_DATUM(1), call->list->user_type,
 											 handle->sides[LPG_USERS].kind, "user", handle->name);
-		bool wants_seen = exclude_seen || handle->version.has_neighbors;
-		int32 *seen = NULL;
-		int64 n_seen = 0;
-		LpgFound found =
-			lpg_handle_lookup(handle, LPG_USERS, &id, factors, wants_seen ? &seen : NULL, &n_seen);
+		LpgPerson person;
 
-		call->user.known = found.known;
-		call->user.bias = found.bias;
-		call->user.row = found.factors;
-		call->user.basket.rows = seen;
-		call->user.basket.n = n_seen;
+		lpg_live_find(handle, &id, exclude_seen, factors, &person);
+		call->user = person.user;
 		if (exclude_seen)
 		{
-			call->exclude = seen;
-			call->n_exclude = n_seen;
+			call->exclude = person.seen;
+			call->n_exclude = person.n_seen;
+			call->new_seen = person.new_seen;
+			call->n_new_seen = person.n_new_seen;
 		}
 	}
 	if (arguments.at >= 0 && !PG_ARGISNULL(arguments.at))

@@ -9,8 +9,6 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "fmgr.h"
@@ -29,6 +27,7 @@
 #include "pg/jsonbuild.h"
 #include "pg/optjson.h"
 #include "pg/pgenv.h"
+#include "pg/progress.h"
 #include "pg/publish.h"
 #include "pg/settings.h"
 #include "pg/source.h"
@@ -42,6 +41,7 @@ typedef struct Training
 	char *source_text;
 	LpgTraining work;
 	LpgPublication publication;
+	LpgProgress progress;
 } Training;
 
 static double
@@ -83,6 +83,7 @@ lock_target(Training *t)
 	Oid before;
 
 	*target = lpg_registry_find_target(t->name, t->publication.model_type);
+	lpg_progress_begin(&t->progress, &t->work.env, target);
 	do
 	{
 		before = target->model;
@@ -90,34 +91,12 @@ lock_target(Training *t)
 		lpg_registry_lock_training(target, t->work.options.wait);
 		*target = lpg_registry_find_target(t->name, t->publication.model_type);
 	} while (target->model != before);
+	lpg_progress_resume(&t->progress, target->model);
 	if (OidIsValid(target->model))
 		lpg_publish_check_snapshot(target->model, t->publication.model_type);
 }
 
 /* ------------------------------------------------------------------------ engine */
-
-static void
-log_progress(void *host, const LepProgress *progress)
-{
-	static const char *const phases[] = {
-		[LEP_PHASE_SORT] = "sort",
-		[LEP_PHASE_TRAIN] = "train",
-		[LEP_PHASE_TEST] = "test",
-		[LEP_PHASE_REFIT] = "refit",
-	};
-
-	if (!lpg_log_progress)
-		return;
-	if (progress->algorithm == NULL || progress->epoch == 0)
-		ereport(NOTICE, (errmsg("lepton: %s", phases[progress->phase])));
-	else if (isnan(progress->validation_rmse))
-		ereport(NOTICE, (errmsg("lepton: %s %s, epoch %d of at most %d", phases[progress->phase],
-								progress->algorithm, progress->epoch, progress->n_epochs)));
-	else
-		ereport(NOTICE, (errmsg("lepton: %s %s, epoch %d of at most %d, validation RMSE %.4f",
-								phases[progress->phase], progress->algorithm, progress->epoch,
-								progress->n_epochs, progress->validation_rmse)));
-}
 
 /* Refuse as soon as it can be known that memory will not do, or ids do not fit. */
 static void
@@ -125,6 +104,7 @@ check_source(void *arg, const LpgSource *source)
 {
 	Training *t = arg;
 
+	lpg_progress_rows(&t->progress, source->n_rows);
 	if (source->n_rows == 0 && OidIsValid(t->publication.target.model))
 		lpg_publish_check_kinds(t->publication.target.model, t->publication.model_type,
 								source->shape.user_kind, source->shape.item_kind);
@@ -135,8 +115,11 @@ read_source(Training *t)
 {
 	double begin = wall_seconds();
 
+	lpg_progress_phase(&t->progress, LPG_PHASE_READ);
 	lpg_source_read(t->source_text, &t->work.options, &t->work.arena, check_source, t, &t->work.source);
 	t->work.read_seconds = wall_seconds() - begin;
+	lpg_progress_rows(&t->progress, t->work.source.n_rows);
+	lpg_progress_phase(&t->progress, LPG_PHASE_SORT);
 	begin = wall_seconds();
 	lpg_check(lep_ratings_finish(t->work.source.builder, &t->work.options, &t->work.ratings),
 			  &t->work.env.error);
@@ -156,6 +139,15 @@ notice_assumptions(const Training *t)
 }
 
 /* --------------------------------------------------------------------- interface */
+
+/* Users whose rows have changed must be told from their rows, if the model has factors. */
+static void
+settle_live(LpgTraining *work, const char *model)
+{
+	lpg_live_settle(&work->live, work->result.model.n_factors == 0 || work->has_prior || work->has_rule,
+					model);
+	work->result.options.live = work->live.on;
+}
 
 /* The details, with why the version is not the current one, where it is not. */
 static Datum
@@ -181,10 +173,13 @@ publish(Training *t, Datum *values, bool *nulls)
 	LpgPublication *p = &t->publication;
 	double begin = wall_seconds();
 
+	lpg_progress_phase(&t->progress, LPG_PHASE_WRITE);
 	p->source = t->source_text;
 	p->ratings = t->work.ratings;
 	p->result = &t->work.result;
 	p->keep = t->work.options.keep;
+	p->live = t->work.live.on;
+	p->progress = &t->progress;
 	if (!t->work.options.publish)
 		p->unpublished = "option publish is false";
 	p->metrics = lpg_training_metrics(&t->work);
@@ -192,6 +187,41 @@ publish(Training *t, Datum *values, bool *nulls)
 	t->work.write_seconds = wall_seconds() - begin;
 	values[LPG_MODEL_DETAILS - 1] = build_details(t);
 	lpg_publish_version(p, values, nulls);
+}
+
+/* The model as it would be typed. */
+static char *
+qualified_name(const Training *t)
+{
+	const LpgTarget *target = &t->publication.target;
+
+	return quote_qualified_identifier(get_namespace_name(target->namespace_), target->relname);
+}
+
+/* For the server's log alone; a training that fails has its ERROR there. */
+static void
+log_begin(const Training *t, Datum options)
+{
+	ereport(LOG_SERVER_ONLY, (errmsg("training of model %s begins", qualified_name(t)),
+							  errdetail_log("Source: %s; options: %s", t->source_text,
+											JsonbToCString(NULL, &DatumGetJsonbP(options)->root, 0)),
+							  errhidestmt(true)));
+}
+
+static void
+log_end(const Training *t, int64 version)
+{
+	const LpgTraining *w = &t->work;
+	const LepTrainResult *r = &w->result;
+
+	ereport(LOG_SERVER_ONLY,
+			(errmsg("version " INT64_FORMAT " of model %s is trained: %s, " INT64_FORMAT " ratings, %.1f s, "
+					"at most " INT64_FORMAT " kB",
+					version, qualified_name(t), lep_algorithm_name(r->algorithm), w->ratings->n_ratings,
+					w->read_seconds + w->sort_seconds + r->split_seconds + r->fit_seconds + r->test_seconds +
+						r->refit_seconds + w->write_seconds,
+					(int64) (w->env.bytes_peak / 1024)),
+			 errhidestmt(true)));
 }
 
 static void
@@ -245,13 +275,19 @@ train_and_publish(FunctionCallInfo fcinfo, Datum options)
 	lpg_options_from_jsonb(DatumGetJsonbP(options), &t->work.options);
 	check_no_group(&t->work.options);
 	lpg_training_begin(&t->work);
-	t->work.env.progress = log_progress;
+	t->work.env.progress = lpg_progress_engine;
+	t->work.env.progress_host = &t->progress;
 
 	lock_target(t);
+	lpg_live_choose(t->source_text, &t->work.options, &t->work.live);
+	log_begin(t, options);
 	read_source(t);
 	notice_assumptions(t);
 	lpg_training_run(&t->work, lpg_settings_threads());
+	settle_live(&t->work, t->name);
 	publish(t, values, nulls);
+	lpg_progress_end(&t->progress);
+	log_end(t, DatumGetInt64(values[LPG_MODEL_VERSION - 1]));
 	MemoryContextDelete(t->work.context);
 
 	row = heap_form_tuple(BlessTupleDesc(desc), values, nulls);

@@ -182,6 +182,8 @@ add_serving(const LpgTraining *t, LpgJson *details)
 	lpg_json_real(&json, "max", m->max_score);
 	lpg_json_int(&json, "unknown", t->result.options.unknown);
 	lpg_json_bool(&json, "exclude_seen", t->result.options.exclude_seen);
+	if (t->live.on)
+		lpg_json_bool(&json, "live", true);
 	if (t->result.levels.n > 0)
 		add_levels(&t->result.levels, &json);
 	lpg_json_end(&json);
@@ -321,6 +323,7 @@ lpg_training_details(const LpgTraining *t)
 	add_curve(t, &json);
 	if (!t->reproducible)
 		add_circumstances(t, &json);
+	lpg_live_to_json(&t->live, &t->options, &t->source.shape, &json);
 	lpg_interval_to_json(&t->result.model, &t->result.intervals, &json);
 	lpg_times_to_json(&t->result.model, t->source.time_unit, &json);
 	if (t->has_rule)

@@ -14,6 +14,7 @@
 #include "core/kernels.h"
 #include "core/model.h"
 #include "pg/compat.h"
+#include "pg/live.h"
 #include "pg/settings.h"
 #include "pg/users.h"
 
@@ -195,23 +196,22 @@ next_user(LpgUsers *users)
 static void
 look_up(LpgUsers *users, const LepId *id, KeptUser *kept)
 {
-	bool wants_items = users->handle->version.has_neighbors;
-	MemoryContext old = wants_items ? MemoryContextSwitchTo(users->context) : CurrentMemoryContext;
-	int32 *items = NULL;
-	int64 n_items = 0;
-	LpgFound found = lpg_handle_lookup(users->handle, LPG_USERS, id, (float *) ((char *) kept + ROW_OFFSET),
-									   wants_items ? &items : NULL, &n_items);
+	LpgPerson person;
 
-	MemoryContextSwitchTo(old);
-	users->bytes += n_items * sizeof(int32);
-	bytes_held += n_items * sizeof(int32);
+	lpg_live_find(users->handle, id, false, (float *) ((char *) kept + ROW_OFFSET), &person);
 	memset(&kept->user, 0, sizeof(kept->user));
-	kept->user.known = found.known;
-	kept->user.bias = found.bias;
-	kept->user.variance = found.variance;
-	kept->user.factors = found.factors;
-	kept->user.basket.rows = items;
-	kept->user.basket.n = n_items;
+	kept->user.known = person.user.known;
+	kept->user.bias = person.user.bias;
+	kept->user.has_variance = person.has_variance;
+	kept->user.variance = person.variance;
+	kept->user.factors = person.user.row;
+	if (users->handle->version.has_neighbors && person.user.basket.n > 0)
+	{
+		Size size = person.user.basket.n * sizeof(int32);
+
+		kept->user.basket.rows = memcpy(hold(users, size), person.user.basket.rows, size);
+		kept->user.basket.n = person.user.basket.n;
+	}
 }
 
 /* Looked up before anything is counted: an error leaves nobody half known. */

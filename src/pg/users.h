@@ -24,6 +24,7 @@ typedef struct LpgUser
 {
 	bool known; /* false: all below is 0 or NULL */
 	float bias;
+	bool has_variance; /* false: hers is not known, as somebody's who is new */
 	float variance;
 	const float *factors; /* padded; NULL where there are none */
 	LepBasket basket;	  /* where the version has neighbours */

@@ -67,6 +67,7 @@ try_seen(const uint8_t *data, size_t size)
 	int64_t n;
 	int32_t *items;
 	uint8_t *again;
+	uint64_t digest;
 
 	if (lep_seen_count(data, size, &n, &error) != LEP_OK)
 		return;
@@ -77,7 +78,10 @@ try_seen(const uint8_t *data, size_t size)
 		for (int64_t i = 0; i < n; i++)
 			require(items[i] >= 0 && items[i] < N_ITEMS && (i == 0 || items[i] > items[i - 1]));
 		again = allocate(lep_seen_max_size(n));
-		require(lep_seen_encode(items, n, again) == size);
+		if (lep_seen_digest(data, size, &digest))
+			require(lep_seen_encode_digest(items, n, digest, again) == size);
+		else
+			require(lep_seen_encode(items, n, again) == size);
 		require(memcmp(again, data, size) == 0);
 		free(again);
 	}

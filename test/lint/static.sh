@@ -19,7 +19,7 @@ cppcheck_file() {
 for file in src/core/*.c src/pg/*.c; do
   check_ok "cppcheck $file" cppcheck_file "$file"
 done
-for file in tools/* test/lint/*.sh bench/*.sh .ci/run; do
+for file in tools/* test/lint/*.sh bench/*.sh bench/table/*.sh .ci/run; do
   check_ok "shellcheck $file" shellcheck -x "$file"
 done
 all_ok

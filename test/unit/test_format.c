@@ -22,6 +22,10 @@ static const uint8_t golden_seen[] = {
 	'L', 'E', 'P', 'S', 1, 4, 0, 0, 0, 0, 0, 0x80, 0x01, 0x9D, 0x9B, 0x01
 };
 
+/* the same items with a digest */
+static const uint8_t golden_digest[] = { 'L',  'E',	 'P',  'S',	 2, 4, 0, 0, 0, 0, 0, 0x80,
+										 0x01, 0x9D, 0x9B, 0x01, 8, 7, 6, 5, 4, 3, 2, 1 };
+
 /* the same items with the weights 1, -2, 0.125, 0.5 */
 static const uint8_t golden_neighbors[] = { 'L', 'E',  'P',	 'N',  1,	 1, 4,	  0, 0,	   0,	 0,
 											0,	 0x80, 0x01, 0x9D, 0x9B, 1, 0,	  0, 0x80, 0x3F, 0,
@@ -206,6 +210,36 @@ test_golden_seen(void)
 	CHECK_BYTES_EQ(items, set, sizeof(set));
 }
 
+/* A digest is 8 bytes more, the version says so, and no byte may be missing or too many. */
+static void
+test_golden_digest(void)
+{
+	static const int32_t set[] = { 0, 1, 130, 20000 };
+	uint8_t bytes[64] = { 0 };
+	int32_t items[4];
+	uint64_t digest = 0;
+	LepError error;
+	int64_t n = -1;
+	size_t size = lep_seen_encode_digest(set, 4, UINT64_C(0x0102030405060708), bytes);
+
+	CHECK_INT_EQ(size, sizeof(golden_digest));
+	CHECK_BYTES_EQ(bytes, golden_digest, sizeof(golden_digest));
+	CHECK_OK(lep_seen_count(bytes, size, &n, &error));
+	CHECK_INT_EQ(n, 4);
+	CHECK_OK(lep_seen_decode(bytes, size, 20001, items, &error));
+	CHECK_BYTES_EQ(items, set, sizeof(set));
+	CHECK(lep_seen_digest(bytes, size, &digest));
+	CHECK(digest == UINT64_C(0x0102030405060708));
+	CHECK(!lep_seen_digest(golden_seen, sizeof(golden_seen), &digest));
+	for (size_t len = 0; len < size; len++)
+		CHECK(lep_seen_count(bytes, len, &n, &error) != LEP_OK ||
+				  lep_seen_decode(bytes, len, 20001, items, &error) != LEP_OK,
+			  "%zu bytes", len);
+	CHECK_STATUS(lep_seen_decode(bytes, size + 1, 20001, items, &error), LEP_ERR_BYTES_LENGTH);
+	bytes[4] = 3;
+	CHECK_STATUS(lep_seen_count(bytes, size, &n, &error), LEP_ERR_BYTES_VERSION);
+}
+
 static void
 test_examples_of_the_document(void)
 {
@@ -219,6 +253,8 @@ test_examples_of_the_document(void)
 		CHECK_BYTES_EQ(bytes, golden_int8s, sizeof(golden_int8s));
 	if (CHECK_INT_EQ(document_example("```hex seen", bytes, sizeof(bytes)), sizeof(golden_seen)))
 		CHECK_BYTES_EQ(bytes, golden_seen, sizeof(golden_seen));
+	if (CHECK_INT_EQ(document_example("```hex digest", bytes, sizeof(bytes)), sizeof(golden_digest)))
+		CHECK_BYTES_EQ(bytes, golden_digest, sizeof(golden_digest));
 	if (CHECK_INT_EQ(document_example("```hex neighbors", bytes, sizeof(bytes)), sizeof(golden_neighbors)))
 		CHECK_BYTES_EQ(bytes, golden_neighbors, sizeof(golden_neighbors));
 }
@@ -366,7 +402,7 @@ test_wrong_headers(void)
 	for (int at = 0; at < 5; at++)
 	{
 		memcpy(bytes, golden_seen, sizeof(golden_seen));
-		bytes[at]++;
+		bytes[at] += 2; /* version 2 is another's, too */
 		CHECK_STATUS(decode_seen(bytes, sizeof(golden_seen), 30000, &error),
 					 at < 4 ? LEP_ERR_BYTES_MAGIC : LEP_ERR_BYTES_VERSION);
 	}
@@ -557,6 +593,7 @@ main(void)
 	TEST(test_golden_precisions);
 	TEST(test_precisions_of_neighbors);
 	TEST(test_golden_seen);
+	TEST(test_golden_digest);
 	TEST(test_examples_of_the_document);
 	TEST(test_factors_come_back);
 	TEST(test_factors_of_wrong_length);

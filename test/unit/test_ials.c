@@ -398,6 +398,8 @@ test_confidence(void)
 			check_epochs(&sample, &(Setting){ factors, "linear", 2, 0.1, 0.05, exponent / 2.0 }, -1, 2e-5);
 			check_epochs(&sample, &(Setting){ factors, "log", 3, 0.1, 0.05, exponent / 2.0 }, -1, 2e-5);
 			check_epochs(&sample, &(Setting){ factors, "none", 7, 0.2, 0.03, exponent / 2.0 }, -1, 2e-5);
+			/* users' rows skip what is held out, and so do their confidences */
+			check_epochs(&sample, &(Setting){ factors, "log", 3, 0.1, 0.05, exponent / 2.0 }, 7, 2e-5);
 		}
 	}
 	sample_free(&sample);
@@ -483,6 +485,24 @@ test_heavy_row_is_exact(void)
 	/* sums of 4096 floats; a share left out would move scores by 0.01 */
 	check_epochs(&sample, &(Setting){ 3, "none", 1, 0.05, 0.01, 1 }, -1, 1e-4);
 	check_epochs(&sample, &(Setting){ 5, "linear", 1, 0.05, 0.01, 1 }, -1, 1e-4);
+	sample_free(&sample);
+}
+
+/* A user with 10000 items, one of which is held out. */
+static void
+test_heavy_user_is_exact(void)
+{
+	Sample sample = heavy_sample();
+
+	for (int64_t j = 0; j < sample.n; j++)
+	{
+		int64_t user = sample.rows[j].user;
+
+		sample.rows[j].user = sample.rows[j].item;
+		sample.rows[j].item = user;
+	}
+	check_epochs(&sample, &(Setting){ 3, "none", 1, 0.05, 0.01, 1 }, 8000, 1e-4);
+	check_epochs(&sample, &(Setting){ 5, "linear", 1, 0.05, 0.01, 1 }, 8000, 1e-4);
 	sample_free(&sample);
 }
 
@@ -720,6 +740,7 @@ main(void)
 	TEST(test_tiny_sets);
 	TEST(test_cold_item);
 	TEST(test_heavy_row_is_exact);
+	TEST(test_heavy_user_is_exact);
 	TEST(test_no_regularization);
 	TEST(test_users_are_folded_in);
 	TEST(test_same_bits);

@@ -1034,9 +1034,54 @@ test_memory_as_promised(void)
 	check_memory(&text, 20, 40, 16);
 }
 
+/* A user's digest is that of her rows alone, and another as soon as one of them is. */
+static void
+test_digest(void)
+{
+	static const Row rows[] = { { 3, 10, 4, 1 }, { 3, 11, 2, 1 }, { 3, 12, 2, 1 },
+								{ 5, 10, 4, 1 }, { 5, 13, 1, 1 }, { 7, 9, 3, 1 } };
+	static const Row changed[][3] = {
+		{ { 3, 12, 2, 9 }, { 3, 10, 4, 8 }, { 3, 11, 2, 7 } }, /* times and order do not count */
+		{ { 3, 10, 4, 1 }, { 3, 11, 2, 1 }, { 3, 12, 3, 1 } },
+		{ { 3, 10, 2, 1 }, { 3, 11, 4, 1 }, { 3, 12, 2, 1 } }, /* ratings exchanged */
+		{ { 3, 10, 4, 1 }, { 3, 11, 2, 1 }, { 3, 14, 2, 1 } },
+	};
+	LepOptions options;
+
+	lep_options_init(&options);
+	options.feedback = LEP_FEEDBACK_EXPLICIT;
+	for (int k = 0; k < 3; k++)
+	{
+		LepEnv env;
+		LepArena arena;
+		LepRatings *all;
+		uint64_t digest = 0;
+
+		lep_env_init_malloc(&env);
+		lep_arena_init(&arena, &env);
+		if (!CHECK_OK(build(&arena, &all_kinds[k], rows, 6, &options, &all)))
+			continue;
+		for (int32_t u = 0; u < all->n_users; u++)
+			if (number_of(all->users, u, N_USERS) == 3)
+				digest = lep_ratings_digest(all, u);
+		for (int c = 0; c < 4; c++)
+		{
+			LepRatingsBuilder *builder = lep_ratings_begin(&arena, &all_kinds[k]);
+			LepRatings *one;
+
+			lep_ratings_allow_few(builder);
+			CHECK_OK(add_rows(builder, &all_kinds[k], changed[c], 3));
+			CHECK_OK(lep_ratings_finish(builder, &options, &one));
+			CHECK((lep_ratings_digest(one, 0) == digest) == (c == 0), "kind %d, change %d", k, c);
+		}
+		lep_arena_drop(&arena);
+	}
+}
+
 int
 main(void)
 {
+	TEST(test_digest);
 	TEST(test_rules_like_reference);
 	TEST(test_cold_like_reference);
 	TEST(test_order_of_rows_does_not_matter);

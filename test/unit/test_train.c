@@ -480,8 +480,10 @@ typedef struct Log
 {
 	int n_train;
 	int n_refit;
-	int n_other;
+	int n_begun[LEP_PHASE_REFIT + 1]; /* by phase */
 	int last_epoch;
+	double share; /* the last that was known */
+	bool falls;	  /* did it ever become less? */
 } Log;
 
 static void
@@ -489,30 +491,66 @@ record(void *host, const LepProgress *progress)
 {
 	Log *log = host;
 
-	if (progress->phase == LEP_PHASE_TRAIN)
+	if (progress->epoch == 0)
+		log->n_begun[progress->phase]++;
+	else if (progress->phase == LEP_PHASE_TRAIN)
 		log->n_train++;
 	else if (progress->phase == LEP_PHASE_REFIT)
 		log->n_refit++;
-	else
-		log->n_other++;
 	log->last_epoch = progress->epoch;
+	if (isnan(progress->share))
+		return;
+	log->falls |= progress->share < log->share;
+	log->share = progress->share;
 }
 
 static void
 test_progress_is_reported(void)
 {
 	Case c;
-	Log log = { 0, 0, 0, 0 };
+	Log log;
 
+	memset(&log, 0, sizeof(log));
 	case_begin(&c, &medium);
-	c.env.host = &log;
+	c.env.progress_host = &log;
 	c.env.progress = record;
 	set_text(&c, "algorithm", "als");
 	CHECK_OK(train(&c));
 	CHECK_INT_EQ(log.n_train, c.result.n_curve);
 	CHECK_INT_EQ(log.n_refit, c.result.epochs);
 	CHECK_INT_EQ(log.last_epoch, c.result.epochs);
-	CHECK(log.n_other > 0);
+	for (int phase = LEP_PHASE_SORT; phase <= LEP_PHASE_REFIT; phase++)
+		CHECK_INT_EQ(log.n_begun[phase], 1);
+	case_end(&c);
+}
+
+/* Of several candidates and a refit: the share of the work rises from nothing to all of it. */
+static void
+test_share_of_work_rises(void)
+{
+	Case c;
+	Log log;
+
+	memset(&log, 0, sizeof(log));
+	case_begin(&c, &medium);
+	c.env.progress_host = &log;
+	c.env.progress = record;
+	CHECK_OK(train(&c));
+	CHECK(log.n_train > 0 && log.n_refit > 0);
+	CHECK(!log.falls);
+	CHECK(log.share == 1);
+	case_end(&c);
+	/* without a refit, the fits are all there is */
+	memset(&log, 0, sizeof(log));
+	case_begin(&c, &medium);
+	c.env.progress_host = &log;
+	c.env.progress = record;
+	set_text(&c, "algorithm", "bayes");
+	CHECK_OK(lep_options_set_bool(&c.options, "refit", false, &c.env.error));
+	CHECK_OK(train(&c));
+	CHECK_INT_EQ(log.n_begun[LEP_PHASE_REFIT], 0);
+	CHECK(!log.falls);
+	CHECK(log.share == 1);
 	case_end(&c);
 }
 
@@ -749,6 +787,7 @@ main(void)
 	TEST(test_predictions_keep_to_the_scale);
 	TEST(test_memory_is_as_estimated);
 	TEST(test_progress_is_reported);
+	TEST(test_share_of_work_rises);
 	TEST(test_stops_anywhere);
 	TEST(test_implicit_feedback);
 	TEST(test_regularization_follows_the_data);

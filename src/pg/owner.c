@@ -1,0 +1,125 @@
+/*
+ * owner.c
+ *		The rights of a model's owner, for as long as a query of hers runs.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_class.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+#include "utils/varlena.h"
+
+#include "pg/owner.h"
+#include "pg/registry.h"
+
+char *
+lpg_owner_search_path(const char *recorded)
+{
+	StringInfoData path;
+	List *names;
+	ListCell *cell;
+
+	if (!SplitIdentifierString(pstrdup(recorded), ',', &names))
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+						errmsg("the search path that a training recorded is none: %s", recorded),
+						errhint("Train the model again.")));
+	initStringInfo(&path);
+	foreach (cell, names)
+	{
+		const char *name = lfirst(cell);
+
+		if (strcmp(name, "pg_temp") != 0)
+			appendStringInfo(&path, "%s, ", quote_identifier(name));
+	}
+	appendStringInfoString(&path, "pg_temp");
+	return path.data;
+}
+
+/* The first grantee other than the owner who may insert or update; false if there is none. */
+static bool
+find_writer(const Acl *acl, Oid owner, Oid *grantee)
+{
+	const AclItem *items = ACL_DAT(acl);
+
+	for (int i = 0; i < ACL_NUM(acl); i++)
+	{
+		*grantee = items[i].ai_grantee;
+		if (*grantee != owner && (ACLITEM_GET_PRIVS(items[i]) & (ACL_INSERT | ACL_UPDATE)) != 0)
+			return true;
+	}
+	return false;
+}
+
+/* The same for a column of a catalog row that holds such a list. */
+static bool
+find_writer_in(int cache, HeapTuple tuple, AttrNumber attno, Oid owner, Oid *grantee)
+{
+	bool isnull;
+	Datum datum;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	datum = SysCacheGetAttr(cache, tuple, attno, &isnull);
+	return !isnull && find_writer(DatumGetAclP(datum), owner, grantee);
+}
+
+void
+lpg_owner_check_rows(Relation model)
+{
+	Oid owner = model->rd_rel->relowner;
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(RelationGetRelid(model)));
+	Oid grantee;
+	bool found = find_writer_in(RELOID, tuple, Anum_pg_class_relacl, owner, &grantee);
+
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	for (int i = 1; i <= RelationGetNumberOfAttributes(model) && !found; i++)
+	{
+		tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(RelationGetRelid(model)), Int16GetDatum(i));
+		found = find_writer_in(ATTNUM, tuple, Anum_pg_attribute_attacl, owner, &grantee);
+		if (HeapTupleIsValid(tuple))
+			ReleaseSysCache(tuple);
+	}
+	if (!found)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("rows of model \"%s\" may be written by %s, so its source is not read as its owner",
+					RelationGetRelationName(model),
+					grantee == ACL_ID_PUBLIC ? "everybody"
+											 : psprintf("role \"%s\"", GetUserNameFromId(grantee, false))),
+			 errdetail("Whoever writes them chooses what is run with the owner's rights."),
+			 errhint("REVOKE INSERT, UPDATE ON %s.", lpg_registry_qualified_name(RelationGetRelid(model)))));
+}
+
+static void
+set_locally(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+void
+lpg_owner_enter(Oid owner, const char *search_path, LpgOwnerSaved *saved)
+{
+	GetUserIdAndSecContext(&saved->user, &saved->sec_context);
+	SetUserIdAndSecContext(owner,
+						   saved->sec_context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	saved->nestlevel = NewGUCNestLevel();
+	set_locally("search_path", search_path);
+	if (!XactReadOnly)
+		set_locally("transaction_read_only", "on");
+}
+
+void
+lpg_owner_leave(const LpgOwnerSaved *saved)
+{
+	AtEOXact_GUC(false, saved->nestlevel);
+	SetUserIdAndSecContext(saved->user, saved->sec_context);
+}
