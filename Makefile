@@ -18,6 +18,7 @@ OBJS = \
 	src/core/baseline.o \
 	src/core/best.o \
 	src/core/blend.o \
+	src/core/bulk.o \
 	src/core/checksum.o \
 	src/core/contest.o \
 	src/core/cooccur.o \
@@ -99,6 +100,7 @@ OBJS = \
 	src/pg/aggregate.o \
 	src/pg/basket.o \
 	src/pg/cache.o \
+	src/pg/cache_list.o \
 	src/pg/cache_load.o \
 	src/pg/clock.o \
 	src/pg/errors.o \
@@ -106,7 +108,9 @@ OBJS = \
 	src/pg/experiment.o \
 	src/pg/explain.o \
 	src/pg/folding.o \
+	src/pg/forget.o \
 	src/pg/groups.o \
+	src/pg/guard.o \
 	src/pg/handle.o \
 	src/pg/info.o \
 	src/pg/inspect.o \
@@ -128,21 +132,26 @@ OBJS = \
 	src/pg/publish.o \
 	src/pg/ranked.o \
 	src/pg/registry.o \
+	src/pg/retrain.o \
 	src/pg/settings.o \
+	src/pg/shared.o \
 	src/pg/similar.o \
 	src/pg/source.o \
 	src/pg/statement.o \
 	src/pg/store.o \
 	src/pg/times.o \
 	src/pg/topn.o \
+	src/pg/topn_all.o \
+	src/pg/topn_users.o \
 	src/pg/train.o \
 	src/pg/training.o \
 	src/pg/tune.o \
+	src/pg/userlist.o \
 	src/pg/users.o \
 	src/pg/versions.o
 
 # The install script's parts, in the order in which they build on each other.
-SQL_PARTS = $(addprefix src/sql/,types.sql options.sql info.sql inspect.sql train.sql aggregate.sql planner.sql predict.sql.in topn.sql.in topn_for.sql.in ranked.sql.in similar.sql.in explain.sql.in models.sql progress.sql evaluate.sql)
+SQL_PARTS = $(addprefix src/sql/,types.sql options.sql info.sql inspect.sql train.sql aggregate.sql planner.sql predict.sql.in topn.sql.in topn_for.sql.in topn_all.sql.in topn_users.sql.in ranked.sql.in similar.sql.in explain.sql.in models.sql forget.sql progress.sql evaluate.sql)
 
 # The version stands in lepton.control and nowhere else in the code.
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" lepton.control)

@@ -130,6 +130,8 @@ static const LepOption option_table[] = {
 		 "what rows of the same user and item become; auto: last by time or else mean, implicit: sum"),
 	INT(min_user_ratings, 0, 1, 1000000000, 1, "users with fewer ratings are left out"),
 	INT(min_item_ratings, 0, 1, 1000000000, 1, "items with fewer ratings are left out"),
+	ENUM(on_small, on_small_words, LEP_ON_SMALL_NULL,
+		 "of the aggregate: what a group gives that is too small to train on, null or an error"),
 
 	ENUM(split, split_words, LEP_SPLIT_RANDOM,
 		 "how rows are held out: random, time (the newest) or leave_last (each user's newest)"),
@@ -157,8 +159,12 @@ static const LepOption option_table[] = {
 		"pinned "
 		"ones"),
 	BOOL(publish, true, "make the new version the current one, which readers get; false: keep it beside"),
-	ENUM(on_small, on_small_words, LEP_ON_SMALL_NULL,
-		 "of the aggregate: what a group gives that is too small to train on, null or an error"),
+	BOOL(
+		guard, true,
+		"lepton_retrain: publish only what is not worse on held-out ratings than the current version, beyond "
+		"tolerance, nor than biases or popularity alone"),
+	REAL(tolerance, 0, 0, 1e6, 0.05,
+		 "lepton_retrain: by what part the held-out metric may be worse than the current version's"),
 	BOOL(wait, true, "wait for another training of this model to end; false: fail at once"),
 };
 
@@ -201,6 +207,7 @@ static const size_t option_offsets[] = {
 	AT(duplicates),
 	AT(min_user_ratings),
 	AT(min_item_ratings),
+	AT(on_small),
 	AT(split),
 	AT(test_fraction),
 	AT(validation_split),
@@ -214,7 +221,8 @@ static const size_t option_offsets[] = {
 	AT(storage),
 	AT(keep),
 	AT(publish),
-	AT(on_small),
+	AT(guard),
+	AT(tolerance),
 	AT(wait),
 };
 

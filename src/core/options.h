@@ -158,6 +158,7 @@ typedef struct LepOptions
 	int duplicates; /* LepDuplicates */
 	int64_t min_user_ratings;
 	int64_t min_item_ratings;
+	int on_small; /* LepOnSmall */
 
 	/* measuring */
 	int split; /* LepSplit */
@@ -178,8 +179,9 @@ typedef struct LepOptions
 	int storage;  /* LepPrecision */
 	int64_t keep; /* versions */
 	bool publish; /* make it the current version */
-	int on_small; /* LepOnSmall */
-	bool wait;	  /* for another training of this model */
+	bool guard;	  /* a retraining, only if it is good enough */
+	double tolerance;
+	bool wait; /* for another training of this model */
 } LepOptions;
 
 /*

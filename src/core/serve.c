@@ -253,6 +253,25 @@ origin_of(const LepServed *served, const LepServedUser *user, int32_t item, doub
 	return by_neighbors > by_factors ? LEP_ORIGIN_NEIGHBORS : LEP_ORIGIN_FACTORS;
 }
 
+float
+lep_serve_pair(const LepServed *served, const LepServedUser *user, int32_t item, LepOrigin *origin)
+{
+	bool has_factors = lep_items_stride(served->items) > 0;
+	double score = base_score(served, user, item);
+	double sum;
+	bool reached;
+
+	*origin = user->known && has_factors ? LEP_ORIGIN_FACTORS : LEP_ORIGIN_POPULAR;
+	if (served->neighbors == NULL || (has_factors && !user->known))
+		return (float) score;
+	sum = lep_neighbors_sum(served->neighbors, &user->basket, item, NULL, &reached);
+	if (has_factors)
+		*origin = origin_of(served, user, item, sum);
+	else if (reached)
+		*origin = LEP_ORIGIN_NEIGHBORS;
+	return (float) (score + sum);
+}
+
 static LepStatus
 list_by_both(LepEnv *env, const LepServed *served, const LepServedUser *user, const LepServedQuery *query,
 			 LepTopnEntry *entries, LepOrigin *origins, int64_t *n_found)

@@ -96,6 +96,10 @@ typedef struct LepServedQuery
 /* The score of an item, -1 for one that is not known. */
 extern float lep_serve_score(const LepServed *served, const LepServedUser *user, int32_t item);
 
+/* The score of an item for a user, as above, and the origin that lep_serve_topn() gives it in her list. */
+extern float
+lep_serve_pair(const LepServed *served, const LepServedUser *user, int32_t item, LepOrigin *origin);
+
 /* What a score is the sum of, before it is rounded. */
 typedef struct LepScoreParts
 {

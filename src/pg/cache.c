@@ -7,11 +7,20 @@
 #include "access/xact.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/timestamp.h"
 
 #include "pg/cache.h"
 #include "pg/cache_load.h"
 #include "pg/errors.h"
 #include "pg/settings.h"
+#include "pg/shared.h"
+
+/*
+ * What is shared can be had again at once, and while one session maps it the room
+ * that it takes is nobody else's: when something new is asked for, former versions
+ * most of all, it goes if it was not used for this long, in milliseconds.
+ */
+#define IDLE_MAPPING 60000
 
 /* Entries, last used first. */
 static dlist_head entries = DLIST_STATIC_INIT(entries);
@@ -75,6 +84,22 @@ lpg_cache_fits(const LpgVersion *version)
 	return fits(lpg_items_estimate(&key));
 }
 
+static void
+free_idle_mappings(void)
+{
+	TimestampTz now = GetCurrentStatementStartTimestamp();
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify (iter, &entries)
+	{
+		LpgItems *entry = dlist_container(LpgItems, node, iter.cur);
+
+		if (entry->pins == 0 && entry->segment != NULL &&
+			TimestampDifferenceExceeds(entry->last_used, now, IDLE_MAPPING))
+			free_entry(entry);
+	}
+}
+
 /* Free entries that nobody holds, stale ones and the longest unused, until `needed` fits. */
 static void
 make_room(Size needed)
@@ -95,6 +120,15 @@ make_room(Size needed)
 		else
 			held = with_entry;
 	}
+}
+
+void
+lpg_cache_each(LpgCacheVisitor visit, void *arg)
+{
+	dlist_iter iter;
+
+	dlist_foreach (iter, &entries)
+		visit(dlist_container(LpgItems, node, iter.cur), arg);
 }
 
 /*
@@ -130,9 +164,11 @@ lpg_cache_at_commit(void)
 static LpgItems *
 keep(LpgItems *entry)
 {
-	entry->uncommitted = TransactionIdIsValid(GetTopTransactionIdIfAny());
+	/* what is shared was read by a transaction that had not written */
+	entry->uncommitted = entry->segment == NULL && TransactionIdIsValid(GetTopTransactionIdIfAny());
 	MemoryContextSetParent(entry->context, CacheMemoryContext);
 	dlist_push_head(&entries, &entry->node);
+	entry->last_used = GetCurrentStatementStartTimestamp();
 	return entry;
 }
 
@@ -144,6 +180,7 @@ peek(const LpgItemsKey *key)
 	if (entry != NULL)
 	{
 		dlist_move_head(&entries, &entry->node);
+		entry->last_used = GetCurrentStatementStartTimestamp();
 		entry->pins++;
 	}
 	return entry;
@@ -155,6 +192,24 @@ lpg_cache_peek(Oid model, const LpgVersion *version, LepIdKind kind)
 	LpgItemsKey key = lpg_items_key(model, version, kind);
 
 	return peek(&key);
+}
+
+/* What reading a table takes. */
+typedef struct TableRead
+{
+	const LpgItemsKey *key;
+	const LpgVersion *version;
+	Relation items;
+	Snapshot snapshot;
+} TableRead;
+
+/* LpgItemsReader */
+static LpgItems *
+read_table(void *arg)
+{
+	const TableRead *read = arg;
+
+	return lpg_cache_load(read->key, read->version, read->items, read->snapshot);
 }
 
 LpgItems *
@@ -173,8 +228,9 @@ lpg_cache_get(Relation model, const LpgVersion *version, Relation items, LepIdKi
 						errdetail("Other models that the same query reads hold %zu kB of it.",
 								  (pinned_size() + 1023) / 1024),
 						errhint("SET lepton.cache_size to more, or train with fewer factors or neighbors.")));
+	free_idle_mappings();
 	make_room(needed);
-	entry = keep(lpg_cache_load(&key, version, items, snapshot));
+	entry = keep(lpg_shared_get(&key, read_table, &(TableRead){ &key, version, items, snapshot }));
 	entry->pins++;
 	return entry;
 }

@@ -34,6 +34,10 @@ extern LpgItems *lpg_cache_peek(Oid model, const LpgVersion *version, LepIdKind 
 /* Would the items of this version fit beside those that are held? */
 extern bool lpg_cache_fits(const LpgVersion *version);
 
+/* Every entry, last used first. */
+typedef void (*LpgCacheVisitor)(const LpgItems *items, void *arg);
+extern void lpg_cache_each(LpgCacheVisitor visit, void *arg);
+
 /* Told at the end of each transaction and subtransaction. */
 extern void lpg_cache_at_abort(void);
 extern void lpg_cache_at_commit(void);

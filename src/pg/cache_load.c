@@ -50,16 +50,6 @@ fail_version(const ItemLoader *loader, const char *detail)
 					errdetail("%s", detail), errhint("Run lepton_check on the model, and train it again.")));
 }
 
-static LepId
-copy_id(const LepId *id, LepIdKind kind)
-{
-	LepId copy = *id;
-
-	if (kind == LEP_ID_TEXT)
-		copy.v.text.data = memcpy(palloc(Max(id->v.text.len, 1)), id->v.text.data, id->v.text.len);
-	return copy;
-}
-
 static void
 load_neighbors(ItemLoader *loader, TupleTableSlot *slot, int32 n)
 {
@@ -97,7 +87,7 @@ load_row(void *arg, TupleTableSlot *slot)
 	else if (loader->room.popularity != NULL)
 		loader->room.popularity[n] = row.bias;
 	id = lpg_store_read_id(slot, kind);
-	loader->ids[n] = copy_id(&id, kind);
+	loader->ids[n] = lpg_keytype_copy(&id, kind);
 	if (loader->first != NULL)
 		load_neighbors(loader, slot, n);
 	loader->loaded[n] = true;

@@ -6,13 +6,10 @@
 
 #include <math.h>
 
-#include "storage/ipc.h"
 #include "utils/memutils.h"
 
-#include "core/pool.h"
 #include "pg/errors.h"
 #include "pg/experiment.h"
-#include "pg/pgenv.h"
 #include "pg/settings.h"
 
 void
@@ -58,26 +55,10 @@ lpg_experiment_notice_cost(const LpgExperiment *x, double seconds)
 	lpg_env_notice_cost(x->env.work, seconds);
 }
 
-static void
-shut_down_pool(int code, Datum arg)
-{
-	lep_pool_shutdown((LepEnv *) DatumGetPointer(arg));
-}
-
-/* FATAL skips PG_FINALLY, and a worker on freed memory takes the server down. */
 void
-lpg_experiment_run(LpgExperiment *x, LpgExperimentWork work, void *arg)
+lpg_experiment_run(LpgExperiment *x, LpgEnvWork work, void *arg)
 {
-	LepStatus status = LEP_OK;
-
-	x->env.n_threads = lpg_settings_threads();
-	PG_ENSURE_ERROR_CLEANUP(shut_down_pool, PointerGetDatum(&x->env));
-	{
-		status = work(arg);
-	}
-	PG_END_ENSURE_ERROR_CLEANUP(shut_down_pool, PointerGetDatum(&x->env));
-	lep_pool_shutdown(&x->env);
-	lpg_experiment_check(x, status);
+	lpg_experiment_check(x, lpg_env_run(&x->env, work, arg));
 }
 
 void

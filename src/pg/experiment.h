@@ -17,6 +17,7 @@
 #include "core/env.h"
 #include "core/options.h"
 #include "core/ratings.h"
+#include "pg/pgenv.h"
 #include "pg/source.h"
 
 typedef struct LpgExperiment
@@ -54,8 +55,7 @@ extern void lpg_experiment_read(LpgExperiment *x, const LpgExperimentSource *fro
 extern void lpg_experiment_notice_cost(const LpgExperiment *x, double seconds);
 
 /* Run it with lepton.threads threads to start; ERROR for a status that is not LEP_OK. */
-typedef LepStatus (*LpgExperimentWork)(void *arg);
-extern void lpg_experiment_run(LpgExperiment *x, LpgExperimentWork work, void *arg);
+extern void lpg_experiment_run(LpgExperiment *x, LpgEnvWork work, void *arg);
 
 /* ERROR for a status of the engine that is not LEP_OK. */
 extern void lpg_experiment_check(LpgExperiment *x, LepStatus status);

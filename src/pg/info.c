@@ -93,6 +93,8 @@ lepton_info(PG_FUNCTION_ARGS)
 	put_topic(fcinfo, "cores", psprintf("%d", lpg_settings_cores()));
 	put_topic(fcinfo, "threads", psprintf("%d", lpg_settings_threads()));
 	put_topic(fcinfo, "lepton.cache_size", GetConfigOptionByName("lepton.cache_size", NULL, false));
+	put_topic(fcinfo, "lepton.shared_cache_size",
+			  GetConfigOptionByName("lepton.shared_cache_size", NULL, false));
 	put_topic(fcinfo, "lepton.max_training_memory",
 			  GetConfigOptionByName("lepton.max_training_memory", NULL, false));
 	return (Datum) 0;

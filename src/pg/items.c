@@ -93,17 +93,16 @@ lpg_items_alloc(LpgItems *items)
 }
 
 /* Point to what the blocks hold. */
-static bool
+static void
 open_blocks(LpgItems *items)
 {
 	if (!lep_image_open(items->image_block, &items->image))
-		return false;
+		elog(ERROR, "items of model %u have no image", items->key.model);
 	items->id_table = lep_idtable_open(items->id_block);
 	items->served = items->image.served;
 	items->items = &items->image.items;
 	items->n_ratings = items->image.n_ratings;
 	items->ids = &items->id_table;
-	return true;
 }
 
 bool
@@ -119,22 +118,31 @@ lpg_items_finish(LpgItems *items, const LepId *ids, const float *bias)
 		return false;
 	lpg_check(status, &items->env.error);
 	lpg_check(lep_image_build(&items->env, items->image_block, &items->key.shape, bias), &items->env.error);
-	if (!open_blocks(items))
-		elog(ERROR, "items of model %u have no image", items->key.model);
+	open_blocks(items);
 	return true;
 }
 
-bool
+/* MemoryContextCallbackFunction */
+static void
+unmap(void *arg)
+{
+	dsm_detach(((LpgItems *) arg)->segment);
+}
+
+void
 lpg_items_map(LpgItems *items, dsm_segment *segment, Size id_offset)
 {
 	char *start = dsm_segment_address(segment);
 
 	items->segment = segment;
+	items->on_free.func = unmap;
+	items->on_free.arg = items;
+	MemoryContextRegisterResetCallback(items->context, &items->on_free);
 	items->image_block = start;
 	items->image_size = id_offset;
 	items->id_block = start + id_offset;
 	items->id_size = dsm_segment_map_length(segment) - id_offset;
-	return open_blocks(items);
+	open_blocks(items);
 }
 
 Size
@@ -148,7 +156,5 @@ lpg_items_size(const LpgItems *items)
 void
 lpg_items_free(LpgItems *items)
 {
-	if (items->segment != NULL)
-		dsm_detach(items->segment);
 	MemoryContextDelete(items->context);
 }

@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "lib/ilist.h"
+#include "datatype/timestamp.h"
 #include "storage/dsm.h"
 
 #include "core/env.h"
@@ -53,12 +54,14 @@ typedef struct LpgItems
 	Size image_size;
 	void *id_block;
 	Size id_size;
-	dsm_segment *segment; /* that holds both; NULL: they are in the arena */
+	dsm_segment *segment;		   /* that holds both; NULL: they are in the arena */
+	MemoryContextCallback on_free; /* ends the mapping */
 
-	dlist_node node;  /* in the list of entries, last used first */
-	int pins;		  /* calls that hold it: not to be freed */
-	bool uncommitted; /* loaded by a transaction that has written: void if it, or a part of it, aborts */
-	bool stale;		  /* not to be found any more, to be freed when nobody holds it */
+	dlist_node node;	   /* in the list of entries, last used first */
+	TimestampTz last_used; /* start of the statement */
+	int pins;			   /* calls that hold it: not to be freed */
+	bool uncommitted;	   /* loaded by a transaction that has written: void if it, or a part of it, aborts */
+	bool stale;			   /* not to be found any more, to be freed when nobody holds it */
 	MemoryContext context;
 	LepEnv env;
 	LepArena arena;
@@ -84,8 +87,11 @@ extern LepImageRoom lpg_items_alloc(LpgItems *items);
  */
 extern bool lpg_items_finish(LpgItems *items, const LepId *ids, const float *bias);
 
-/* Items whose image and ids lie at these places of a segment, mapped by this backend for good. */
-extern bool lpg_items_map(LpgItems *items, dsm_segment *segment, Size id_offset);
+/*
+ * The items are those of a segment of such items: their image at its start, ids at
+ * the offset.  The mapping must be pinned; it ends with the items.
+ */
+extern void lpg_items_map(LpgItems *items, dsm_segment *segment, Size id_offset);
 
 /* Bytes held or mapped. */
 extern Size lpg_items_size(const LpgItems *items);

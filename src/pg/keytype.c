@@ -117,6 +117,16 @@ lpg_keytype_from_datum(Datum datum, Oid type)
 	return id;
 }
 
+LepId
+lpg_keytype_copy(const LepId *id, LepIdKind kind)
+{
+	LepId copy = *id;
+
+	if (kind == LEP_ID_TEXT)
+		copy.v.text.data = memcpy(palloc(Max(id->v.text.len, 1)), id->v.text.data, id->v.text.len);
+	return copy;
+}
+
 Datum
 lpg_keytype_to_datum(const LepId *id, LepIdKind kind)
 {

@@ -32,6 +32,9 @@ extern Oid lpg_keytype_collation(LepIdKind kind);
  */
 extern LepId lpg_keytype_from_datum(Datum datum, Oid type);
 
+/* The id with text copied to the current memory context. */
+extern LepId lpg_keytype_copy(const LepId *id, LepIdKind kind);
+
 /* The datum of the stored type; text and uuid are copied to the current context. */
 extern Datum lpg_keytype_to_datum(const LepId *id, LepIdKind kind);
 

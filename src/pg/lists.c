@@ -6,6 +6,7 @@
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
@@ -26,6 +27,9 @@ init_result_type(FunctionCallInfo fcinfo, LpgList *list)
 		desc->natts != function->n_columns ||
 		!lpg_keytype_kind(TupleDescAttr(desc, function->id_column)->atttypid, &list->kind))
 		elog(ERROR, "%s is declared with another result than it gives", function->name);
+	if (function->of_users &&
+		!lpg_keytype_kind(TupleDescAttr(desc, function->user_column)->atttypid, &list->user_kind))
+		elog(ERROR, "%s is declared with users of another type than ids have", function->name);
 	list->desc = CreateTupleDescCopy(desc);
 	/* counted, so that the executor does not free what we keep */
 	list->desc->tdrefcount = 1;
@@ -46,23 +50,38 @@ create_list(FunctionCallInfo fcinfo, const LpgListFunction *function)
 	return list;
 }
 
-/* ERROR unless the function's name fits the model's ids. */
-static void
-check_kind(const LpgList *list)
+/* The function that gives ids of these kinds. */
+static char *
+name_function(const LpgListFunction *function, LepIdKind kind, LepIdKind user_kind)
 {
 	static const char *const suffix[] = {
 		[LEP_ID_INT64] = "", [LEP_ID_TEXT] = "_text", [LEP_ID_UUID] = "_uuid"
 	};
-	const LpgListFunction *function = list->function;
-	LepIdKind kind = list->handle->sides[function->side].kind;
 
-	if (kind != list->kind)
-		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-						errmsg("%s ids of model \"%s\" are of type %s, but %s%s gives %s",
-							   function->side == LPG_ITEMS ? "item" : "user", list->handle->name,
-							   lpg_keytype_name(kind), function->name, suffix[list->kind],
-							   lpg_keytype_name(list->kind)),
-						errhint("Use %s%s.", function->name, suffix[kind])));
+	return psprintf("%s%s%s%s", function->name, suffix[kind],
+					function->of_users && user_kind != LEP_ID_INT64 ? "_of" : "",
+					function->of_users ? suffix[user_kind] : "");
+}
+
+/* ERROR unless the function's name fits the model's ids. */
+static void
+check_kind(const LpgList *list)
+{
+	const LpgListFunction *function = list->function;
+	const LpgHandleSide *sides = list->handle->sides;
+	LepIdKind user_kind = sides[LPG_USERS].kind;
+	bool is_users = sides[function->side].kind == list->kind;
+	LepIdKind kind = is_users ? user_kind : sides[function->side].kind;
+	LepIdKind declared = is_users ? list->user_kind : list->kind;
+
+	if (is_users && (!function->of_users || user_kind == list->user_kind))
+		return;
+	ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+					errmsg("%s ids of model \"%s\" are of type %s, but %s gives %s",
+						   is_users || function->side == LPG_USERS ? "user" : "item", list->handle->name,
+						   lpg_keytype_name(kind), name_function(function, list->kind, list->user_kind),
+						   lpg_keytype_name(declared)),
+					errhint("Use %s.", name_function(function, sides[function->side].kind, user_kind))));
 }
 
 LpgList *
@@ -98,6 +117,15 @@ lpg_list_result(FunctionCallInfo fcinfo, LpgList *list)
 	rsinfo->setDesc = list->desc;
 	MemoryContextSwitchTo(old);
 	return rsinfo->setResult;
+}
+
+void
+lpg_list_origins(Datum origins[LPG_N_ORIGINS])
+{
+	origins[LEP_ORIGIN_FACTORS] = CStringGetTextDatum("factors");
+	origins[LEP_ORIGIN_NEIGHBORS] = CStringGetTextDatum("neighbors");
+	origins[LEP_ORIGIN_POPULAR] = CStringGetTextDatum("popular");
+	origins[LPG_ORIGIN_NEW] = CStringGetTextDatum("new");
 }
 
 Datum
@@ -208,6 +236,68 @@ lpg_list_read_items(const LpgItems *items, ArrayType *array, LpgItemSet *set)
 			set->new_ids[set->n_new++] = id;
 	}
 	set->n = lpg_list_sort(set->numbers, set->n);
+}
+
+void
+lpg_list_exclude_new(LpgItemSet *candidates, LepId *excluded, int64 n, LepIdKind kind)
+{
+	int64 n_excluded = lpg_list_sort_ids(excluded, n, kind);
+	int64 kept = 0;
+	int64 j = 0;
+
+	for (int64 i = 0; i < candidates->n_new; i++)
+	{
+		const LepId *id = &candidates->new_ids[i];
+
+		while (j < n_excluded && lep_id_compare(kind, &excluded[j], id) < 0)
+			j++;
+		if (j >= n_excluded || lep_id_compare(kind, &excluded[j], id) != 0)
+			candidates->new_ids[kept++] = *id;
+	}
+	candidates->n_new = kept;
+}
+
+void
+lpg_list_read_choice(FunctionCallInfo fcinfo, const LpgItems *items, int candidates_arg, int exclude_arg,
+					 LpgItemSet *candidates, LpgItemSet *excluded)
+{
+	memset(candidates, 0, sizeof(*candidates));
+	memset(excluded, 0, sizeof(*excluded));
+	candidates->is_given = candidates_arg >= 0;
+	excluded->is_given = true;
+	if (candidates_arg >= 0 && !PG_ARGISNULL(candidates_arg))
+		lpg_list_read_items(items, PG_GETARG_ARRAYTYPE_P(candidates_arg), candidates);
+	candidates->n_new = lpg_list_sort_ids(candidates->new_ids, candidates->n_new, items->key.kind);
+	if (PG_ARGISNULL(exclude_arg))
+		return;
+	lpg_list_read_items(items, PG_GETARG_ARRAYTYPE_P(exclude_arg), excluded);
+	lpg_list_exclude_new(candidates, excluded->new_ids, excluded->n_new, items->key.kind);
+}
+
+void
+lpg_list_merge(int32 **numbers, int64 *n, const int32 *more, int64 n_more)
+{
+	int32 *both;
+	int64 n_both = 0;
+	int64 i = 0;
+	int64 j = 0;
+
+	if (n_more == 0)
+		return;
+	both = palloc_extended((*n + n_more) * sizeof(int32), MCXT_ALLOC_HUGE);
+	while (i < *n || j < n_more)
+	{
+		if (j >= n_more || (i < *n && (*numbers)[i] < more[j]))
+			both[n_both++] = (*numbers)[i++];
+		else
+		{
+			if (i < *n && (*numbers)[i] == more[j])
+				i++;
+			both[n_both++] = more[j++];
+		}
+	}
+	*numbers = both;
+	*n = n_both;
 }
 
 int32 *

@@ -5,8 +5,9 @@
  *
  * The kind of the ids that go out is in the function's name, name, name_text or
  * name_uuid: one C function serves all three, and what is declared in SQL says
- * which it is.  A name that does not fit the model is an ERROR that names the
- * right one.
+ * which it is.  Where ids of both sides go out, the items' kind comes first, and
+ * that of the users, where it is not bigint, as in name_text_of_uuid.  A name that
+ * does not fit the model is an ERROR that names the right one.
  */
 #ifndef LPG_LISTS_H
 #define LPG_LISTS_H
@@ -26,6 +27,8 @@ typedef struct LpgListFunction
 	int n_columns;	  /* of its rows */
 	int id_column;	  /* the ids', counted from 0 */
 	LpgSide side;	  /* what the ids are of */
+	bool of_users;	  /* users' ids go out besides: _of_text or _of_uuid is in the name, too */
+	int user_column;  /* theirs */
 } LpgListFunction;
 
 typedef struct LpgGroups LpgGroups; /* groups.h */
@@ -35,8 +38,9 @@ typedef struct LpgList
 {
 	const LpgListFunction *function;
 	LpgHandle *handle;
-	LepIdKind kind; /* of ids that go out, as declared */
-	Oid user_type;	/* of argument 1, as declared */
+	LepIdKind kind;		 /* of ids that go out, as declared */
+	LepIdKind user_kind; /* of users' ids that go out besides */
+	Oid user_type;		 /* of argument 1, as declared */
 	TupleDesc desc;
 	MemoryContext call_context; /* reset by each call */
 	LpgGroups *groups;			/* NULL: not read */
@@ -53,6 +57,12 @@ extern LpgList *lpg_list_begin(FunctionCallInfo fcinfo, const LpgListFunction *f
 /* The call's rows, for tuplestore_putvalues with list->desc. */
 extern Tuplestorestate *lpg_list_result(FunctionCallInfo fcinfo, LpgList *list);
 
+/* Names of origins, by LepOrigin and the one that the engine has no use for; in the current context. */
+#define LPG_ORIGIN_NEW (LEP_ORIGIN_POPULAR + 1)
+#define LPG_N_ORIGINS  (LPG_ORIGIN_NEW + 1)
+
+extern void lpg_list_origins(Datum origins[LPG_N_ORIGINS]);
+
 /* A row's columns; ids are list->kind's. */
 extern Datum lpg_list_id(const LpgList *list, const LepId *id);
 
@@ -66,10 +76,27 @@ typedef struct LpgItemSet
 	int64 n;
 	LepId *new_ids; /* in the order of the array */
 	int64 n_new;
+	bool is_given; /* by lpg_list_read_choice(): there is such an argument, NULL or not */
 } LpgItemSet;
 
 /* Item ids in an array, of any dimensions; NULL elements are passed over. */
 extern void lpg_list_read_items(const LpgItems *items, ArrayType *array, LpgItemSet *set);
+
+/*
+ * Arguments candidates (-1: there are none) and exclude: *candidates without new
+ * ids that are excluded, these ascending; *excluded has nothing where it is NULL.
+ */
+extern void lpg_list_read_choice(FunctionCallInfo fcinfo, const LpgItems *items, int candidates_arg,
+								 int exclude_arg, LpgItemSet *candidates, LpgItemSet *excluded);
+
+/*
+ * Ids to exclude may be new to the model as candidates are: those go, too.  The
+ * candidates' new ids are ascending; the excluded ones are sorted.
+ */
+extern void lpg_list_exclude_new(LpgItemSet *candidates, LepId *excluded, int64 n, LepIdKind kind);
+
+/* Add more ascending numbers to ascending ones, in memory of its own. */
+extern void lpg_list_merge(int32 **numbers, int64 *n, const int32 *more, int64 n_more);
 
 /* Number of each element of an array, in its order; -1 for NULL and for unknown ids. */
 extern int32 *lpg_list_read_numbers(const LpgItems *items, ArrayType *array, int *n);

@@ -38,6 +38,7 @@
 #include "pg/statement.h"
 #include "pg/store.h"
 #include "pg/times.h"
+#include "pg/versions.h"
 
 /* Called for each version's row of a model. */
 typedef void (*VersionVisitor)(void *arg, Relation model, TupleTableSlot *slot);
@@ -130,6 +131,7 @@ typedef struct Check
 	int64 n_neighbors;
 	int64 n_rows;
 	int64 n_bytes;
+	int64 n_forgotten; /* users that are not there any longer */
 } Check;
 
 static void
@@ -186,14 +188,15 @@ check_neighbor_count(const Check *check)
 static void
 check_side(Check *check, Relation model, LpgSide side)
 {
-	int64 expected = side == LPG_USERS ? check->version.n_users : check->version.n_items;
+	int64 n_numbers = side == LPG_USERS ? check->version.n_users : check->version.n_items;
+	int64 expected = side == LPG_USERS ? n_numbers - check->n_forgotten : n_numbers;
 	LepIdKind kind;
 	Datum values[4];
 	bool nulls[4] = { false };
 
 	check->side = side;
 	check->table = lpg_registry_open_factors(model, &check->version, side, AccessShareLock, &kind);
-	check->present = palloc_extended(Max(expected, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	check->present = palloc_extended(Max(n_numbers, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	check->n_rows = 0;
 	check->n_bytes = 0;
 	lpg_store_scan(check->table, check->version.version, GetActiveSnapshot(), check_row, check);
@@ -235,6 +238,7 @@ check_version(void *arg, Relation model, TupleTableSlot *slot)
 	check.rsinfo = arg;
 	lpg_registry_read_version(model, slot->tts_values, slot->tts_isnull, &check.version);
 	check_details(model, slot->tts_values[LPG_MODEL_DETAILS - 1], &check.version);
+	check.n_forgotten = lpg_versions_forgotten(DatumGetJsonbP(slot->tts_values[LPG_MODEL_DETAILS - 1]));
 	check.factors = palloc0(lep_row_stride(check.version.n_factors) * sizeof(float) + 1);
 	check.room.n = Min(check.version.n_neighbors, check.version.n_items);
 	check.room.items = palloc_extended(Max(check.room.n, 1) * sizeof(int32), MCXT_ALLOC_HUGE);

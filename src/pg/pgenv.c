@@ -20,10 +20,13 @@
 #include <sys/mman.h>
 
 #include "miscadmin.h"
+#include "storage/ipc.h"
 #include "storage/pmsignal.h"
 #include "utils/memutils.h"
 
+#include "core/pool.h"
 #include "pg/pgenv.h"
+#include "pg/settings.h"
 
 /* An estimate from which on a NOTICE says how long it will take. */
 #define SECONDS_WORTH_A_NOTICE 10.0
@@ -184,6 +187,28 @@ lpg_env_init(LepEnv *env, MemoryContext context)
 	env->should_stop = should_stop;
 	env->host = context;
 	env->n_threads = 1;
+}
+
+static void
+shut_down_pool(int code, Datum arg)
+{
+	lep_pool_shutdown((LepEnv *) DatumGetPointer(arg));
+}
+
+/* FATAL skips PG_FINALLY, and a worker on freed memory takes the server down. */
+LepStatus
+lpg_env_run(LepEnv *env, LpgEnvWork work, void *arg)
+{
+	LepStatus status = LEP_OK;
+
+	env->n_threads = lpg_settings_threads();
+	PG_ENSURE_ERROR_CLEANUP(shut_down_pool, PointerGetDatum(env));
+	{
+		status = work(arg);
+	}
+	PG_END_ENSURE_ERROR_CLEANUP(shut_down_pool, PointerGetDatum(env));
+	lep_pool_shutdown(env);
+	return status;
 }
 
 void

@@ -18,6 +18,15 @@
  */
 extern void lpg_env_init(LepEnv *env, MemoryContext context);
 
+/* What the engine is to do, with all threads that a statement may use; it may throw. */
+typedef LepStatus (*LpgEnvWork)(void *arg);
+
+/*
+ * Do it.  Whatever happens, no thread of env's pool is left: lep_pool_start() is the
+ * work's own business, the end of it is not.
+ */
+extern LepStatus lpg_env_run(LepEnv *env, LpgEnvWork work, void *arg);
+
 /*
  * The same, but all memory is the context's own, so that whoever asks how much that
  * has (MemoryContextMemAllocated) hears of it.

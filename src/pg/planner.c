@@ -48,7 +48,12 @@
 #define LIST_COST_CANDIDATE		 40
 #define LIST_COST_ROW			 15
 
+/* Of a user whose row is read in a scan; and of her items. */
+#define SCAN_COST_USER			 120
+#define SCAN_COST_USER_NEIGHBORS 400
+
 /* A model that is not known. */
+#define USUAL_USERS	  10000
 #define USUAL_ITEMS	  10000
 #define USUAL_FACTORS 64
 
@@ -82,6 +87,10 @@ read_model(FunctionCallInfo fcinfo, PlannerInfo *root, List *args, LpgVersion *v
 	return found;
 }
 
+/* Behind the user or basket; lists of all have the model alone before it. */
+#define LIST_FIRST 2
+#define ALL_FIRST  1
+
 /* What is known of a list when it is planned. */
 typedef struct ListCall
 {
@@ -108,16 +117,16 @@ count_elements(PlannerInfo *root, Node *argument)
 }
 
 /*
- * The arguments of interest by their types: n is the first bigint behind the user
- * or basket, candidates are an array between n and exclude_seen.
+ * The arguments of interest by their types: n is the first bigint from argument
+ * `first` on, candidates are an array between n and exclude_seen.
  */
 static void
-read_call(PlannerInfo *root, List *args, ListCall *call)
+read_call(PlannerInfo *root, List *args, int first, ListCall *call)
 {
 	bool has_n = false;
 
 	*call = (ListCall){ .n = -1, .n_candidates = -1 };
-	for (int i = 2; i < list_length(args) && !call->leaves_out; i++)
+	for (int i = first; i < list_length(args) && !call->leaves_out; i++)
 	{
 		Node *argument = list_nth(args, i);
 		Oid type = exprType(argument);
@@ -148,7 +157,7 @@ estimate_rows(FunctionCallInfo fcinfo, PlannerInfo *root, List *args)
 	ListCall call;
 	double rows;
 
-	read_call(root, args, &call);
+	read_call(root, args, LIST_FIRST, &call);
 	if (call.n < 0)
 		return 0;
 	rows = call.n;
@@ -160,29 +169,43 @@ estimate_rows(FunctionCallInfo fcinfo, PlannerInfo *root, List *args)
 	return Max(1.0, rows);
 }
 
+/* Of a list with what it has to look at and gives, but for the user and the call. */
+static double
+cost_items(const LpgVersion *version, const ListCall *call)
+{
+	double per_item = LIST_COST_ITEM + version->n_factors * LIST_COST_ITEM_FACTOR;
+	double cost;
+
+	if (version->has_neighbors)
+		per_item += LIST_COST_ITEM_NEIGHBORS;
+	cost = version->n_items * per_item;
+	if (call->n_candidates >= 0)
+		cost = Min(cost, call->n_candidates * LIST_COST_CANDIDATE);
+	if (call->n > 0)
+		cost += LIST_COST_ROW * Min(call->n, version->n_items);
+	return cost;
+}
+
+/* The version that the call would read, or what is usual. */
+static void
+guess_model(FunctionCallInfo fcinfo, PlannerInfo *root, List *args, LpgVersion *version)
+{
+	if (!read_model(fcinfo, root, args, version))
+		*version = (LpgVersion){ .n_users = USUAL_USERS, .n_items = USUAL_ITEMS, .n_factors = USUAL_FACTORS };
+}
+
 /* In operators; negative: as declared. */
 static double
 cost_list(FunctionCallInfo fcinfo, PlannerInfo *root, List *args)
 {
-	LpgVersion version = { .n_items = USUAL_ITEMS, .n_factors = USUAL_FACTORS };
-	double per_item;
-	double cost;
+	LpgVersion version;
 	ListCall call;
 
-	read_call(root, args, &call);
+	read_call(root, args, LIST_FIRST, &call);
 	if (!call.leaves_out)
 		return -1;
-	if (!read_model(fcinfo, root, args, &version))
-		version = (LpgVersion){ .n_items = USUAL_ITEMS, .n_factors = USUAL_FACTORS };
-	per_item = LIST_COST_ITEM + version.n_factors * LIST_COST_ITEM_FACTOR;
-	if (version.has_neighbors)
-		per_item += LIST_COST_ITEM_NEIGHBORS;
-	cost = version.n_items * per_item;
-	if (call.n_candidates >= 0)
-		cost = Min(cost, call.n_candidates * LIST_COST_CANDIDATE);
-	if (call.n > 0)
-		cost += LIST_COST_ROW * Min(call.n, version.n_items);
-	return LIST_COST + cost;
+	guess_model(fcinfo, root, args, &version);
+	return LIST_COST + cost_items(&version, &call);
 }
 
 static double
@@ -233,6 +256,83 @@ lepton_topn_support(PG_FUNCTION_ARGS)
 		answer = answer_cost(cost, cost_list(fcinfo, cost->root, ((FuncExpr *) cost->node)->args));
 	}
 	PG_RETURN_POINTER(answer);
+}
+
+/* An estimate of a call in full. */
+typedef struct CallEstimate
+{
+	double rows;
+	double operators;
+} CallEstimate;
+
+static CallEstimate
+estimate_all(FunctionCallInfo fcinfo, PlannerInfo *root, List *args)
+{
+	LpgVersion version;
+	ListCall call;
+	double length;
+
+	guess_model(fcinfo, root, args, &version);
+	read_call(root, args, ALL_FIRST, &call);
+	length = Min(call.n < 0 ? 10 : call.n, version.n_items);
+	if (call.n_candidates >= 0)
+		length = Min(length, call.n_candidates);
+	return (CallEstimate){ Max(1.0, version.n_users * length),
+						   version.n_users * (SCAN_COST_USER + cost_items(&version, &call)) };
+}
+
+static CallEstimate
+estimate_users(FunctionCallInfo fcinfo, PlannerInfo *root, List *args)
+{
+	LpgVersion version;
+	ListCall call;
+
+	guess_model(fcinfo, root, args, &version);
+	read_call(root, args, LIST_FIRST, &call);
+	return (CallEstimate){ Max(1.0, Min(call.n < 0 ? 10 : call.n, version.n_users)),
+						   version.n_users *
+							   (SCAN_COST_USER + (version.has_neighbors ? SCAN_COST_USER_NEIGHBORS : 0)) };
+}
+
+/* The answer of a support function that knows both. */
+static Datum
+answer_estimate(FunctionCallInfo fcinfo, CallEstimate (*estimate)(FunctionCallInfo, PlannerInfo *, List *))
+{
+	Node *request = (Node *) PG_GETARG_POINTER(0);
+	Node *answer = NULL;
+
+	if (IsA(request, SupportRequestRows) && is_funcclause(((SupportRequestRows *) request)->node))
+	{
+		SupportRequestRows *rows = (SupportRequestRows *) request;
+
+		rows->rows = estimate(fcinfo, rows->root, ((FuncExpr *) rows->node)->args).rows;
+		answer = request;
+	}
+	else if (IsA(request, SupportRequestCost) && is_funcclause(((SupportRequestCost *) request)->node))
+	{
+		SupportRequestCost *cost = (SupportRequestCost *) request;
+
+		answer = answer_cost(cost, estimate(fcinfo, cost->root, ((FuncExpr *) cost->node)->args).operators);
+	}
+	PG_RETURN_POINTER(answer);
+}
+
+PG_FUNCTION_INFO_V1(lepton_topn_all_support);
+
+/* Planner support of lepton_topn_all: a list of n for each user there is. */
+Datum
+lepton_topn_all_support(PG_FUNCTION_ARGS)
+{
+	return answer_estimate(fcinfo, estimate_all);
+}
+
+PG_FUNCTION_INFO_V1(lepton_topn_users_support);
+
+/* Planner support of lepton_topn_users: n rows, for a scan of the users. */
+Datum
+lepton_topn_users_support(PG_FUNCTION_ARGS)
+{
+	return answer_estimate(fcinfo, estimate_users);
 }
 
 PG_FUNCTION_INFO_V1(lepton_predict_support);

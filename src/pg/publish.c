@@ -407,17 +407,6 @@ write_factors(const LpgPublication *p, Relation model, const LpgVersion *version
 
 /* ------------------------------------------------------------------ version's row */
 
-/* Random and positive: tells rows of a version apart from those of any other. */
-static int64
-new_generation(void)
-{
-	uint64 bits;
-
-	if (!pg_strong_random(&bits, sizeof(bits)))
-		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values")));
-	return (int64) (bits >> 1);
-}
-
 static void
 fill_values(const LpgPublication *p, const LpgVersion *version, Datum *values, bool *nulls)
 {
@@ -434,7 +423,7 @@ fill_values(const LpgPublication *p, const LpgVersion *version, Datum *values, b
 	values[LPG_MODEL_METRICS - 1] = p->metrics;
 	values[LPG_MODEL_USERS - 1] = ObjectIdGetDatum(version->users);
 	values[LPG_MODEL_ITEMS - 1] = ObjectIdGetDatum(version->items);
-	values[LPG_MODEL_GENERATION - 1] = Int64GetDatum(new_generation());
+	values[LPG_MODEL_GENERATION - 1] = Int64GetDatum(lpg_versions_new_generation());
 }
 
 void

@@ -751,16 +751,43 @@ set_lock_tag(LOCKTAG *tag, const LpgTarget *target)
 }
 
 void
+lpg_registry_fail_training(const LpgTarget *target)
+{
+	ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+					errmsg("model \"%s\" is being trained by another session", target->relname),
+					errhint("Try again later, or set option \"wait\" to true.")));
+}
+
+void
 lpg_registry_lock_training(const LpgTarget *target, bool wait)
 {
 	LOCKTAG tag;
 
 	set_lock_tag(&tag, target);
 	if (LockAcquire(&tag, ExclusiveLock, false, !wait) == LOCKACQUIRE_NOT_AVAIL)
-		ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-						errmsg("model \"%s\" is being trained by another session", target->relname),
-						errhint("Try again later, or set option \"wait\" to true.")));
+		lpg_registry_fail_training(target);
 
 	/* whoever held the lock may have made the model: no stale name must hide it */
 	AcceptInvalidationMessages();
+}
+
+bool
+lpg_registry_lock_session(const LpgTarget *target, bool wait)
+{
+	LOCKTAG tag;
+
+	set_lock_tag(&tag, target);
+	if (LockAcquire(&tag, ExclusiveLock, true, !wait) == LOCKACQUIRE_NOT_AVAIL)
+		return false;
+	AcceptInvalidationMessages();
+	return true;
+}
+
+void
+lpg_registry_unlock_session(const LpgTarget *target)
+{
+	LOCKTAG tag;
+
+	set_lock_tag(&tag, target);
+	(void) LockRelease(&tag, ExclusiveLock, true);
 }

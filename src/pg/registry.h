@@ -196,6 +196,17 @@ extern Relation lpg_registry_open_factors(Relation model, const LpgVersion *vers
  */
 extern void lpg_registry_lock_training(const LpgTarget *target, bool wait);
 
+/*
+ * The same until lpg_registry_unlock_session(), across transactions.  False: somebody
+ * trains it, and the caller does not want to wait.  To be released on every error;
+ * the end of the session releases it, too.
+ */
+extern bool lpg_registry_lock_session(const LpgTarget *target, bool wait);
+extern void lpg_registry_unlock_session(const LpgTarget *target);
+
+/* ERROR: somebody trains the model. */
+extern void lpg_registry_fail_training(const LpgTarget *target) pg_attribute_noreturn();
+
 /* "schema.name" as it would be typed, for messages and statements. */
 extern char *lpg_registry_qualified_name(Oid relid);
 

@@ -16,6 +16,7 @@
 
 int lpg_threads = 0;
 int lpg_cache_size = 512 * 1024;
+int lpg_shared_cache_size = 256 * 1024;
 int lpg_max_training_memory = 4 * 1024 * 1024;
 bool lpg_log_progress = false;
 bool lpg_live = true;
@@ -41,6 +42,10 @@ static const IntSetting int_settings[] = {
 	{ "lepton.cache_size", "Sets how much memory a session may keep item factors in.",
 	  "A model whose items do not fit cannot answer lepton_topn.", &lpg_cache_size, 512 * 1024, 1024,
 	  MAX_KILOBYTES, PGC_USERSET, GUC_UNIT_KB },
+	{ "lepton.shared_cache_size", "Sets how much memory sessions share for items of models.",
+	  "What one session has read others map, until the room is needed. 0 means that each session reads for "
+	  "itself.",
+	  &lpg_shared_cache_size, 256 * 1024, 0, MAX_KILOBYTES, PGC_SIGHUP, GUC_UNIT_KB },
 	{ "lepton.max_training_memory", "Sets how much memory a training may take.",
 	  "A training that would take more is refused before it starts. 0 means no limit.",
 	  &lpg_max_training_memory, 4 * 1024 * 1024, 0, MAX_KILOBYTES, PGC_SUSET, GUC_UNIT_KB },

@@ -9,6 +9,7 @@
 
 extern int lpg_threads;				/* 0: decided from the machine and the server's settings */
 extern int lpg_cache_size;			/* kB */
+extern int lpg_shared_cache_size;	/* kB; 0: none */
 extern int lpg_max_training_memory; /* kB; 0: no limit */
 extern bool lpg_log_progress;
 extern bool lpg_live; /* false: option live of models counts for nothing */

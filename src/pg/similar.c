@@ -5,21 +5,17 @@
  *
  * Both compare factors by their cosine (core/similar.h), exactly; equal ones go by
  * id.  Of a model with item neighbours and no factors, an item's own row of them is
- * the answer.  Items come from the cache.  Users are not kept in memory: their table is
- * read once per call, and a bounded sort within work_mem keeps the best.
+ * the answer.  Items come from the cache.  The users' table is read once per call
+ * (userlist.h).
  */
 #include "postgres.h"
 
 #include "access/table.h"
-#include "catalog/pg_type.h"
 #include "fmgr.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
-#include "utils/tuplesort.h"
-#include "utils/typcache.h"
 
 #include "core/kernels.h"
 #include "core/similar.h"
@@ -29,6 +25,7 @@
 #include "pg/keytype.h"
 #include "pg/lists.h"
 #include "pg/pgenv.h"
+#include "pg/userlist.h"
 
 static void
 fail_no_factors(const LpgHandle *handle, const char *what)
@@ -140,8 +137,7 @@ typedef struct UserScan
 	int32 without; /* number of the user whom they are compared with */
 	const float *row;
 	float *other; /* buffer of a row */
-	Tuplesortstate *sort;
-	TupleTableSlot *sorted; /* score, id */
+	LpgUserList *best;
 	MemoryContext row_context;
 } UserScan;
 
@@ -159,58 +155,28 @@ visit_user(void *arg, TupleTableSlot *slot)
 	if (row.n != scan->without && lep_has_direction(scan->other, stride))
 	{
 		id = lpg_store_read_id(slot, scan->kind);
-		ExecClearTuple(scan->sorted);
-		scan->sorted->tts_values[0] = Float4GetDatum(lep_cosine(scan->row, scan->other, stride));
-		scan->sorted->tts_values[1] = lpg_keytype_to_datum(&id, scan->kind);
-		scan->sorted->tts_isnull[0] = false;
-		scan->sorted->tts_isnull[1] = false;
-		ExecStoreVirtualTuple(scan->sorted);
-		tuplesort_puttupleslot(scan->sort, scan->sorted);
+		lpg_userlist_put(scan->best, &id, lep_cosine(scan->row, scan->other, stride), 0);
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(scan->row_context);
 }
 
-/* A sort by score, descending, then by id. */
 static void
-begin_sort(UserScan *scan, int64 n)
+put_users(const LpgList *list, Tuplestorestate *result, LpgUserList *best)
 {
-	Oid id_type = lpg_keytype_stored_type(scan->kind);
-	TupleDesc desc = CreateTemplateTupleDesc(2);
-	AttrNumber columns[] = { 1, 2 };
-	Oid operators[] = { lookup_type_cache(FLOAT4OID, TYPECACHE_GT_OPR)->gt_opr,
-						lookup_type_cache(id_type, TYPECACHE_LT_OPR)->lt_opr };
-	Oid collations[] = { InvalidOid, lpg_keytype_collation(scan->kind) };
-	bool nulls_first[] = { false, false };
-
-	TupleDescInitEntry(desc, 1, "score", FLOAT4OID, -1, 0);
-	TupleDescInitEntry(desc, 2, "id", id_type, -1, 0);
-	TupleDescInitEntryCollation(desc, 2, collations[1]);
-	scan->sort = tuplesort_begin_heap(desc, 2, columns, operators, collations, nulls_first, work_mem, NULL,
-									  TUPLESORT_ALLOWBOUNDED);
-	tuplesort_set_bound(scan->sort, n);
-	scan->sorted = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
-}
-
-static void
-put_users(const LpgList *list, Tuplestorestate *result, UserScan *scan, int64 n)
-{
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(scan->sorted->tts_tupleDescriptor, &TTSOpsMinimalTuple);
 	Datum values[USER_COLUMNS];
 	bool nulls[USER_COLUMNS] = { false };
+	LpgListedUser user;
 
-	tuplesort_performsort(scan->sort);
-	for (int32 rank = 1; rank <= n && tuplesort_gettupleslot(scan->sort, true, false, slot, NULL); rank++)
+	lpg_userlist_sort(best);
+	for (int32 rank = 1; lpg_userlist_next(best, &user); rank++)
 	{
-		slot_getallattrs(slot);
 		values[0] = Int32GetDatum(rank);
-		values[1] = slot->tts_values[1];
-		values[2] = slot->tts_values[0];
+		values[1] = user.id;
+		values[2] = Float4GetDatum(user.score);
 		tuplestore_putvalues(result, list->desc, values, nulls);
 	}
-	ExecDropSingleTupleTableSlot(slot);
-	ExecDropSingleTupleTableSlot(scan->sorted);
-	tuplesort_end(scan->sort);
+	lpg_userlist_end(best);
 }
 
 static void
@@ -229,11 +195,11 @@ put_similar_users(const LpgList *list, Tuplestorestate *result, const LepId *id,
 		return;
 	scan.row_context =
 		AllocSetContextCreate(CurrentMemoryContext, "lepton similar users row", ALLOCSET_SMALL_SIZES);
-	begin_sort(&scan, n);
+	scan.best = lpg_userlist_create(list->kind, n);
 	scan.table = table_open(handle->sides[LPG_USERS].table, NoLock);
 	lpg_store_scan(scan.table, handle->version.version, GetActiveSnapshot(), visit_user, &scan);
 	table_close(scan.table, NoLock);
-	put_users(list, result, &scan, n);
+	put_users(list, result, scan.best);
 }
 
 PG_FUNCTION_INFO_V1(lepton_similar_users);

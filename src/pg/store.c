@@ -255,22 +255,48 @@ lpg_store_read_id(TupleTableSlot *slot, LepIdKind kind)
 
 /* -------------------------------------------------------------------- scans */
 
+struct LpgScan
+{
+	TableScanDesc scan;
+	TupleTableSlot *slot;
+	ScanKeyData key;
+};
+
+LpgScan *
+lpg_store_scan_begin(Relation table, int64 version, Snapshot snapshot)
+{
+	LpgScan *scan = palloc(sizeof(LpgScan));
+
+	scan->slot = table_slot_create(table, NULL);
+	lpg_keytype_scankey(&scan->key, LPG_FACTORS_VERSION, LEP_ID_INT64, Int64GetDatum(version));
+	scan->scan = table_beginscan(table, snapshot, 1, &scan->key);
+	return scan;
+}
+
+TupleTableSlot *
+lpg_store_scan_next(LpgScan *scan)
+{
+	CHECK_FOR_INTERRUPTS();
+	return table_scan_getnextslot(scan->scan, ForwardScanDirection, scan->slot) ? scan->slot : NULL;
+}
+
+void
+lpg_store_scan_end(LpgScan *scan)
+{
+	table_endscan(scan->scan);
+	ExecDropSingleTupleTableSlot(scan->slot);
+	pfree(scan);
+}
+
 void
 lpg_store_scan(Relation table, int64 version, Snapshot snapshot, LpgRowVisitor visit, void *arg)
 {
-	TupleTableSlot *slot = table_slot_create(table, NULL);
-	ScanKeyData key;
-	TableScanDesc scan;
+	LpgScan *scan = lpg_store_scan_begin(table, version, snapshot);
+	TupleTableSlot *slot;
 
-	lpg_keytype_scankey(&key, LPG_FACTORS_VERSION, LEP_ID_INT64, Int64GetDatum(version));
-	scan = table_beginscan(table, snapshot, 1, &key);
-	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
-	{
-		CHECK_FOR_INTERRUPTS();
+	while ((slot = lpg_store_scan_next(scan)) != NULL)
 		visit(arg, slot);
-	}
-	table_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
+	lpg_store_scan_end(scan);
 }
 
 /* ------------------------------------------------------------------ writing */

@@ -88,6 +88,13 @@ extern LepId lpg_store_read_id(TupleTableSlot *slot, LepIdKind kind);
 
 /* ---- scans ---- */
 
+/* The rows of a version one by one: the next one's slot, or NULL, when all have been seen. */
+typedef struct LpgScan LpgScan;
+
+extern LpgScan *lpg_store_scan_begin(Relation table, int64 version, Snapshot snapshot);
+extern TupleTableSlot *lpg_store_scan_next(LpgScan *scan);
+extern void lpg_store_scan_end(LpgScan *scan);
+
 /* Called for each row of a version. */
 typedef void (*LpgRowVisitor)(void *arg, TupleTableSlot *slot);
 

@@ -46,7 +46,6 @@ typedef struct TopnCall
 	int64 n_exclude;
 	LepId *new_seen; /* seen, too, but not known to the model */
 	int64 n_new_seen;
-	bool has_candidates;
 	LpgItemSet candidates; /* new_ids ascending, too */
 	int64 rank;			   /* of the last row given */
 	bool is_reranked;
@@ -55,52 +54,6 @@ typedef struct TopnCall
 } TopnCall;
 
 /* ---------------------------------------------------------------- arguments */
-
-/* The union of two ascending lists. */
-static void
-add_excluded(TopnCall *call, const int32 *more, int64 n_more)
-{
-	int32 *both = palloc_extended((call->n_exclude + n_more + 1) * sizeof(int32), MCXT_ALLOC_HUGE);
-	int64 n = 0;
-	int64 i = 0;
-	int64 j = 0;
-
-	while (i < call->n_exclude || j < n_more)
-	{
-		if (j >= n_more || (i < call->n_exclude && call->exclude[i] < more[j]))
-			both[n++] = call->exclude[i++];
-		else
-		{
-			if (i < call->n_exclude && call->exclude[i] == more[j])
-				i++;
-			both[n++] = more[j++];
-		}
-	}
-	call->exclude = both;
-	call->n_exclude = n;
-}
-
-/* Ids to exclude may be new to the model as candidates are: those go, too. */
-static void
-exclude_new(TopnCall *call, LepId *excluded, int64 n)
-{
-	LepIdKind kind = call->list->kind;
-	LpgItemSet *candidates = &call->candidates;
-	int64 n_excluded = lpg_list_sort_ids(excluded, n, kind);
-	int64 kept = 0;
-	int64 j = 0;
-
-	for (int64 i = 0; i < candidates->n_new; i++)
-	{
-		const LepId *id = &candidates->new_ids[i];
-
-		while (j < n_excluded && lep_id_compare(kind, &excluded[j], id) < 0)
-			j++;
-		if (j >= n_excluded || lep_id_compare(kind, &excluded[j], id) != 0)
-			candidates->new_ids[kept++] = *id;
-	}
-	candidates->n_new = kept;
-}
 
 /* Where the arguments of the overloads are; -1: not there. */
 typedef struct TopnArguments
@@ -118,25 +71,13 @@ typedef struct TopnArguments
 static void
 read_arrays(FunctionCallInfo fcinfo, TopnCall *call, TopnArguments arguments)
 {
-	if (arguments.candidates >= 0)
-	{
-		LpgItemSet *candidates = &call->candidates;
+	LpgItemSet excluded = { 0 };
 
-		call->has_candidates = true;
-		if (!PG_ARGISNULL(arguments.candidates))
-			lpg_list_read_items(call->items, PG_GETARG_ARRAYTYPE_P(arguments.candidates), candidates);
-		candidates->n_new = lpg_list_sort_ids(candidates->new_ids, candidates->n_new, call->list->kind);
-	}
-	if (!PG_ARGISNULL(arguments.exclude))
-	{
-		LpgItemSet excluded;
-
-		lpg_list_read_items(call->items, PG_GETARG_ARRAYTYPE_P(arguments.exclude), &excluded);
-		add_excluded(call, excluded.numbers, excluded.n);
-		exclude_new(call, excluded.new_ids, excluded.n_new);
-	}
+	lpg_list_read_choice(fcinfo, call->items, arguments.candidates, arguments.exclude, &call->candidates,
+						 &excluded);
+	lpg_list_merge(&call->exclude, &call->n_exclude, excluded.numbers, excluded.n);
 	if (call->n_new_seen > 0)
-		exclude_new(call, call->new_seen, call->n_new_seen);
+		lpg_list_exclude_new(&call->candidates, call->new_seen, call->n_new_seen, call->list->kind);
 }
 
 /* A number from 0 to max. */
@@ -309,23 +250,22 @@ put_known(TopnCall *call)
 {
 	static const int32 no_candidates[1];
 	const LpgVersion *version = &call->list->handle->version;
-	Datum names[] = { [LEP_ORIGIN_FACTORS] = CStringGetTextDatum("factors"),
-					  [LEP_ORIGIN_NEIGHBORS] = CStringGetTextDatum("neighbors"),
-					  [LEP_ORIGIN_POPULAR] = CStringGetTextDatum("popular") };
+	Datum names[LPG_N_ORIGINS];
 	LepServedQuery query = { .n = call->n,
 							 .exclude = call->exclude,
 							 .n_exclude = call->n_exclude,
 							 .n_candidates = call->candidates.n,
 							 .scratch = lpg_cache_scratch(call->items) };
-	int64 limit = call->has_candidates ? query.n_candidates : version->n_items;
+	int64 limit = call->candidates.is_given ? query.n_candidates : version->n_items;
 	LepTopnEntry *entries =
 		palloc_extended((Min(query.n, limit) + 1) * sizeof(LepTopnEntry), MCXT_ALLOC_HUGE);
 	LepOrigin *origins = palloc_extended((Min(query.n, limit) + 1) * sizeof(LepOrigin), MCXT_ALLOC_HUGE);
 	int64 n_found;
 	LepEnv env;
 
-	if (call->has_candidates)
+	if (call->candidates.is_given)
 		query.candidates = call->candidates.n > 0 ? call->candidates.numbers : no_candidates;
+	lpg_list_origins(names);
 	lpg_env_init(&env, CurrentMemoryContext);
 	lpg_check(find_known(call, &env, &query, entries, origins, &n_found), &env.error);
 	for (int64 i = 0; i < n_found; i++)

@@ -28,21 +28,10 @@
 #include "pg/optjson.h"
 #include "pg/pgenv.h"
 #include "pg/progress.h"
-#include "pg/publish.h"
 #include "pg/settings.h"
 #include "pg/source.h"
 #include "pg/statement.h"
-#include "pg/training.h"
-
-/* One training, from arguments to version. */
-typedef struct Training
-{
-	char *name;
-	char *source_text;
-	LpgTraining work;
-	LpgPublication publication;
-	LpgProgress progress;
-} Training;
+#include "pg/train.h"
 
 static double
 wall_seconds(void)
@@ -57,7 +46,7 @@ wall_seconds(void)
 
 /* May this user train a model of this name? */
 static void
-check_target(Training *t)
+check_target(LpgNamedTraining *t)
 {
 	LpgTarget *target = &t->publication.target;
 	AclResult aclresult;
@@ -77,7 +66,7 @@ check_target(Training *t)
  * have made the model, so the name is looked up again under the lock.
  */
 static void
-lock_target(Training *t)
+lock_target(LpgNamedTraining *t)
 {
 	LpgTarget *target = &t->publication.target;
 	Oid before;
@@ -102,7 +91,7 @@ lock_target(Training *t)
 static void
 check_source(void *arg, const LpgSource *source)
 {
-	Training *t = arg;
+	LpgNamedTraining *t = arg;
 
 	lpg_progress_rows(&t->progress, source->n_rows);
 	if (source->n_rows == 0 && OidIsValid(t->publication.target.model))
@@ -111,7 +100,7 @@ check_source(void *arg, const LpgSource *source)
 }
 
 static void
-read_source(Training *t)
+read_source(LpgNamedTraining *t)
 {
 	double begin = wall_seconds();
 
@@ -129,7 +118,7 @@ read_source(Training *t)
 
 /* Say what was assumed, where the user might have meant something else. */
 static void
-notice_assumptions(const Training *t)
+notice_assumptions(const LpgNamedTraining *t)
 {
 	lpg_source_notice_feedback(&t->work.source, &t->work.options, t->work.ratings);
 	/* not for what is about to be refused for its memory */
@@ -138,60 +127,11 @@ notice_assumptions(const Training *t)
 		lpg_env_notice_cost("training", lep_plan_cost(t->work.ratings, &t->work.options));
 }
 
-/* --------------------------------------------------------------------- interface */
-
-/* Users whose rows have changed must be told from their rows, if the model has factors. */
-static void
-settle_live(LpgTraining *work, const char *model)
-{
-	lpg_live_settle(&work->live, work->result.model.n_factors == 0 || work->has_prior || work->has_rule,
-					model);
-	work->result.options.live = work->live.on;
-}
-
-/* The details, with why the version is not the current one, where it is not. */
-static Datum
-build_details(const Training *t)
-{
-	Datum details = lpg_training_details(&t->work);
-	StringInfoData buffer;
-	LpgJson json;
-
-	if (t->publication.unpublished == NULL)
-		return details;
-	initStringInfo(&buffer);
-	lpg_json_begin(&json, &buffer);
-	lpg_json_text(&json, "unpublished", t->publication.unpublished);
-	lpg_json_end(&json);
-	return DirectFunctionCall2(jsonb_concat, details, lpg_json_datum(&buffer));
-}
-
-/* Write what was trained; the row's values. */
-static void
-publish(Training *t, Datum *values, bool *nulls)
-{
-	LpgPublication *p = &t->publication;
-	double begin = wall_seconds();
-
-	lpg_progress_phase(&t->progress, LPG_PHASE_WRITE);
-	p->source = t->source_text;
-	p->ratings = t->work.ratings;
-	p->result = &t->work.result;
-	p->keep = t->work.options.keep;
-	p->live = t->work.live.on;
-	p->progress = &t->progress;
-	if (!t->work.options.publish)
-		p->unpublished = "option publish is false";
-	p->metrics = lpg_training_metrics(&t->work);
-	lpg_publish_factors(p, values, nulls);
-	t->work.write_seconds = wall_seconds() - begin;
-	values[LPG_MODEL_DETAILS - 1] = build_details(t);
-	lpg_publish_version(p, values, nulls);
-}
+/* ------------------------------------------------------------------------ log */
 
 /* The model as it would be typed. */
 static char *
-qualified_name(const Training *t)
+qualified_name(const LpgNamedTraining *t)
 {
 	const LpgTarget *target = &t->publication.target;
 
@@ -200,7 +140,7 @@ qualified_name(const Training *t)
 
 /* For the server's log alone; a training that fails has its ERROR there. */
 static void
-log_begin(const Training *t, Datum options)
+log_begin(const LpgNamedTraining *t, Datum options)
 {
 	ereport(LOG_SERVER_ONLY, (errmsg("training of model %s begins", qualified_name(t)),
 							  errdetail_log("Source: %s; options: %s", t->source_text,
@@ -209,7 +149,7 @@ log_begin(const Training *t, Datum options)
 }
 
 static void
-log_end(const Training *t, int64 version)
+log_end(const LpgNamedTraining *t, int64 version)
 {
 	const LpgTraining *w = &t->work;
 	const LepTrainResult *r = &w->result;
@@ -223,6 +163,83 @@ log_end(const Training *t, int64 version)
 					(int64) (w->env.bytes_peak / 1024)),
 			 errhidestmt(true)));
 }
+
+/* ---------------------------------------------------------------------- steps */
+
+void
+lpg_train_begin(LpgNamedTraining *t)
+{
+	lpg_training_begin(&t->work);
+	t->work.env.progress = lpg_progress_engine;
+	t->work.env.progress_host = &t->progress;
+}
+
+void
+lpg_train_read(LpgNamedTraining *t)
+{
+	lpg_live_choose(t->source_text, &t->work.options, &t->work.live);
+	log_begin(t, t->publication.options);
+	read_source(t);
+	notice_assumptions(t);
+}
+
+/* ----------------------------------------------------------------------- writing */
+
+/* Users whose rows have changed must be told from their rows, if the model has factors. */
+static void
+settle_live(LpgTraining *work, const char *model)
+{
+	lpg_live_settle(&work->live, work->result.model.n_factors == 0 || work->has_prior || work->has_rule,
+					model);
+	work->result.options.live = work->live.on;
+}
+
+/* The details, with what the caller adds, and why the version is not the current one. */
+static Datum
+build_details(const LpgNamedTraining *t)
+{
+	Datum details = lpg_training_details(&t->work);
+	StringInfoData buffer;
+	LpgJson json;
+
+	if (t->remarks != NULL)
+		details = DirectFunctionCall2(jsonb_concat, details,
+									  DirectFunctionCall1(jsonb_in, CStringGetDatum(t->remarks)));
+	if (t->publication.unpublished == NULL)
+		return details;
+	initStringInfo(&buffer);
+	lpg_json_begin(&json, &buffer);
+	lpg_json_text(&json, "unpublished", t->publication.unpublished);
+	lpg_json_end(&json);
+	return DirectFunctionCall2(jsonb_concat, details, lpg_json_datum(&buffer));
+}
+
+void
+lpg_train_write(LpgNamedTraining *t, Datum *values, bool *nulls)
+{
+	LpgPublication *p = &t->publication;
+	double begin = wall_seconds();
+
+	settle_live(&t->work, t->name);
+	lpg_progress_phase(&t->progress, LPG_PHASE_WRITE);
+	p->source = t->source_text;
+	p->ratings = t->work.ratings;
+	p->result = &t->work.result;
+	p->keep = t->work.options.keep;
+	p->live = t->work.live.on;
+	p->progress = &t->progress;
+	if (!t->work.options.publish && p->unpublished == NULL)
+		p->unpublished = "option publish is false";
+	p->metrics = lpg_training_metrics(&t->work);
+	lpg_publish_factors(p, values, nulls);
+	t->work.write_seconds = wall_seconds() - begin;
+	values[LPG_MODEL_DETAILS - 1] = build_details(t);
+	lpg_publish_version(p, values, nulls);
+	lpg_progress_end(&t->progress);
+	log_end(t, DatumGetInt64(values[LPG_MODEL_VERSION - 1]));
+}
+
+/* --------------------------------------------------------------------- interface */
 
 static void
 check_arguments(FunctionCallInfo fcinfo)
@@ -256,7 +273,7 @@ check_no_group(const LepOptions *options)
 static Datum
 train_and_publish(FunctionCallInfo fcinfo, Datum options)
 {
-	Training *t = palloc0(sizeof(Training));
+	LpgNamedTraining *t = palloc0(sizeof(LpgNamedTraining));
 	TupleDesc desc;
 	Datum *values;
 	bool *nulls;
@@ -274,20 +291,12 @@ train_and_publish(FunctionCallInfo fcinfo, Datum options)
 	t->publication.options = options;
 	lpg_options_from_jsonb(DatumGetJsonbP(options), &t->work.options);
 	check_no_group(&t->work.options);
-	lpg_training_begin(&t->work);
-	t->work.env.progress = lpg_progress_engine;
-	t->work.env.progress_host = &t->progress;
+	lpg_train_begin(t);
 
 	lock_target(t);
-	lpg_live_choose(t->source_text, &t->work.options, &t->work.live);
-	log_begin(t, options);
-	read_source(t);
-	notice_assumptions(t);
+	lpg_train_read(t);
 	lpg_training_run(&t->work, lpg_settings_threads());
-	settle_live(&t->work, t->name);
-	publish(t, values, nulls);
-	lpg_progress_end(&t->progress);
-	log_end(t, DatumGetInt64(values[LPG_MODEL_VERSION - 1]));
+	lpg_train_write(t, values, nulls);
 	MemoryContextDelete(t->work.context);
 
 	row = heap_form_tuple(BlessTupleDesc(desc), values, nulls);

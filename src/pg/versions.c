@@ -37,6 +37,17 @@ lpg_versions_open(Oid model, Oid model_type, LOCKMODE lockmode)
 	return relation;
 }
 
+int64
+lpg_versions_forgotten(Jsonb *details)
+{
+	JsonbValue value;
+	int64 n;
+
+	if (!lpg_jsonread_member(details, "forgotten", &value) || !lpg_jsonread_int64(&value, &n))
+		return 0;
+	return n;
+}
+
 static void
 read_marks(const TupleTableSlot *slot, LpgVersionEntry *entry)
 {
@@ -45,12 +56,14 @@ read_marks(const TupleTableSlot *slot, LpgVersionEntry *entry)
 
 	entry->pinned = false;
 	entry->published = true;
+	entry->n_forgotten = 0;
 	if (slot->tts_isnull[LPG_MODEL_DETAILS - 1])
 		return;
 	details = DatumGetJsonbP(slot->tts_values[LPG_MODEL_DETAILS - 1]);
 	entry->pinned =
 		lpg_jsonread_member(details, "pinned", &value) && value.type == jbvBool && value.val.boolean;
 	entry->published = !lpg_jsonread_member(details, "unpublished", &value);
+	entry->n_forgotten = lpg_versions_forgotten(details);
 }
 
 static void
@@ -131,7 +144,18 @@ typedef struct Change
 	bool is_current;
 	const char *remove; /* this key of details; NULL: none */
 	const char *add;	/* details get what this JSON object has; NULL: nothing */
+	int64 generation;	/* 0: as it is */
 } Change;
+
+int64
+lpg_versions_new_generation(void)
+{
+	uint64 bits;
+
+	if (!pg_strong_random(&bits, sizeof(bits)))
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values")));
+	return (int64) (bits >> 1);
+}
 
 static Datum
 change_details(Datum details, const Change *change)
@@ -158,6 +182,8 @@ update_row(Relation model, Snapshot snapshot, TupleTableSlot *slot, const Change
 	ExecOpenIndices(rri, false);
 	slot_getallattrs(slot);
 	slot->tts_values[LPG_MODEL_IS_CURRENT - 1] = BoolGetDatum(change->is_current);
+	if (change->generation != 0)
+		slot->tts_values[LPG_MODEL_GENERATION - 1] = Int64GetDatum(change->generation);
 	if (!slot->tts_isnull[LPG_MODEL_DETAILS - 1])
 		slot->tts_values[LPG_MODEL_DETAILS - 1] =
 			change_details(slot->tts_values[LPG_MODEL_DETAILS - 1], change);
@@ -191,9 +217,18 @@ change_version(Relation model, Snapshot snapshot, int64 number, const Change *ch
 }
 
 void
+lpg_versions_forget_user(Relation model, Snapshot snapshot, const LpgVersionEntry *entry)
+{
+	Change change = { .is_current = entry->is_current, .generation = lpg_versions_new_generation() };
+
+	change.add = psprintf("{\"forgotten\": " INT64_FORMAT "}", entry->n_forgotten + 1);
+	change_version(model, snapshot, entry->version, &change);
+}
+
+void
 lpg_versions_clear_current(Relation model, Snapshot snapshot)
 {
-	static const Change no_longer = { false, NULL, NULL };
+	static const Change no_longer = { .is_current = false };
 	LpgVersionList list = lpg_versions_list(model, snapshot);
 	const LpgVersionEntry *current = lpg_versions_current(&list);
 
@@ -362,7 +397,7 @@ find_previous(const Target *target)
 static Change
 leave(const LpgVersionEntry *current, const LpgVersionEntry *next)
 {
-	Change change = { false, NULL, NULL };
+	Change change = { false, NULL, NULL, 0 };
 	StringInfoData buffer;
 	LpgJson json;
 
@@ -405,7 +440,7 @@ form_row(FunctionCallInfo fcinfo, const Target *target, int64 number)
 static Datum
 make_current(FunctionCallInfo fcinfo, Target *target, const LpgVersionEntry *next)
 {
-	static const Change enter = { true, "unpublished", NULL };
+	static const Change enter = { true, "unpublished", NULL, 0 };
 	const LpgVersionEntry *current = lpg_versions_current(&target->list);
 	Datum row;
 
@@ -477,7 +512,7 @@ lepton_pin(PG_FUNCTION_ARGS)
 	entry = find_entry(&target, PG_GETARG_INT64(1));
 	if (entry->pinned != PG_GETARG_BOOL(2))
 	{
-		Change change = { entry->is_current, NULL, NULL };
+		Change change = { entry->is_current, NULL, NULL, 0 };
 
 		if (entry->pinned)
 			change.remove = "pinned";

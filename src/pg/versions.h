@@ -2,10 +2,11 @@
  * versions.h
  *		The versions of a model: which there are, which is current, which stay.
  *
- * A version's row is written once.  Changed are only is_current and two keys of
- * details: `pinned` (true), and `unpublished`, the reason why a version is not
- * readers' default and never was, or was taken back.  A version without them was
- * published.
+ * A version's row is written once.  Changed are only is_current, generation and
+ * three keys of details: `pinned` (true), `unpublished`, the reason why a version
+ * is not readers' default and never was, or was taken back, and `forgotten`, how
+ * many of its users have no rows any longer.  A version without them was
+ * published and has all of its users.
  *
  * All that changes something wants the model opened by lpg_versions_open() with
  * ShareRowExclusiveLock, and a snapshot that was taken with the lock held.
@@ -14,6 +15,8 @@
 #define LPG_VERSIONS_H
 
 #include "postgres.h"
+
+#include "utils/jsonb.h"
 
 #include "pg/registry.h"
 
@@ -27,6 +30,7 @@ typedef struct LpgVersionEntry
 	bool is_current;
 	bool pinned;
 	bool published;
+	int64 n_forgotten;
 } LpgVersionEntry;
 
 /* The versions of a model that are visible to a snapshot, in no order. */
@@ -45,6 +49,15 @@ extern LpgVersionList lpg_versions_list(Relation model, Snapshot snapshot);
 extern const LpgVersionEntry *lpg_versions_newest(const LpgVersionList *list);
 extern const LpgVersionEntry *lpg_versions_current(const LpgVersionList *list);
 extern const LpgVersionEntry *lpg_versions_find(const LpgVersionList *list, int64 number);
+
+/* Random and positive: tells rows of a version apart from those of any other. */
+extern int64 lpg_versions_new_generation(void);
+
+/* How many of its users a version has lost, by its details. */
+extern int64 lpg_versions_forgotten(Jsonb *details);
+
+/* The version has lost one user more: a new generation, so that nothing that was kept of it is used again. */
+extern void lpg_versions_forget_user(Relation model, Snapshot snapshot, const LpgVersionEntry *entry);
 
 /* No version is the current one any longer. */
 extern void lpg_versions_clear_current(Relation model, Snapshot snapshot);

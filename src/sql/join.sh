@@ -3,7 +3,8 @@
 #
 # A part NAME.sql.in is there for every kind of id @item@ or, where it has
 # @user@, for every pair of kinds, @user@ and @item@; @suffix@ is what the name of
-# a function that gives ids of that kind ends in.
+# a function that gives ids of that kind ends in, and @of@ what it ends in besides
+# where it gives ids of @user@.
 set -eu
 for part in "$@"; do
   case $part in
@@ -15,7 +16,9 @@ for part in "$@"; do
         for user in $users; do
           suffix=_$item
           [ "$item" != bigint ] || suffix=
-          sed -e "s/@user@/$user/g" -e "s/@item@/$item/g" -e "s/@suffix@/$suffix/g" "$part"
+          of=_of_$user
+          [ "$user" != bigint ] || of=
+          sed -e "s/@user@/$user/g" -e "s/@item@/$item/g" -e "s/@suffix@/$suffix/g" -e "s/@of@/$of/g" "$part"
         done
       done ;;
   esac

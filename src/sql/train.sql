@@ -10,3 +10,8 @@ RETURNS @extschema@.lepton_model
 AS 'MODULE_PATHNAME', 'lepton_train_text' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION @extschema@.lepton_train(text, text, text) IS
 	'train a new version of a model, with options as text';
+
+CREATE PROCEDURE @extschema@.lepton_retrain(model text, options jsonb DEFAULT '{}')
+AS 'MODULE_PATHNAME' LANGUAGE C;
+COMMENT ON PROCEDURE @extschema@.lepton_retrain(text, jsonb) IS
+	'train a model again from its recorded source, as its owner; published if it is good enough';

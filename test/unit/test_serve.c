@@ -6,9 +6,11 @@
 #include "neighbors_sample.h"
 
 #include "core/best.h"
+#include "core/bulk.h"
 #include "core/implicit.h"
 #include "core/kernels.h"
 #include "core/model.h"
+#include "core/pool.h"
 #include "core/serve.h"
 #include "core/similar.h"
 
@@ -305,6 +307,82 @@ test_scratch_is_kept(void)
 	run_with_one_scratch(true);
 }
 
+/* On threads, from one scratch each: each user's list and origins, bit by bit. */
+static void
+run_in_bulk(Fixture *f, bool has_factors, int n_threads)
+{
+	enum
+	{
+		N_USERS = 50,
+		N = 20
+	};
+	static const int32_t exclude[] = { 7, 31, 100, 101, 299 };
+	LepBulkUser *users = lep_arena_calloc(&f->arena, N_USERS, sizeof(LepBulkUser));
+	int32_t *rows = lep_arena_alloc(&f->arena, N_USERS * 4, sizeof(int32_t));
+	LepBulk bulk = { .served = &f->served, .users = users, .n_users = N_USERS };
+
+	f->env.n_threads = n_threads;
+	CHECK_OK(lep_pool_start(&f->env));
+	bulk.n = lep_bulk_length(&f->served, NULL, 0, N);
+	bulk.entries = lep_arena_alloc(&f->arena, N_USERS * N, sizeof(LepTopnEntry));
+	bulk.origins = lep_arena_alloc(&f->arena, N_USERS * N, sizeof(LepOrigin));
+	CHECK_OK(lep_bulk_scratch(&f->arena, &bulk));
+	for (int32_t u = 0; u < N_USERS; u++)
+	{
+		for (int32_t j = 0; j < 4; j++)
+			rows[u * 4 + j] = u + 60 * j;
+		users[u] = (LepBulkUser){
+			{ true, 0.5f, has_factors ? f->factors + u * STRIDE : NULL, { rows + u * 4, NULL, u % 5 } },
+			exclude,
+			u % 6,
+			0
+		};
+	}
+	CHECK_OK(lep_bulk_topn(&f->env, &bulk));
+	for (int32_t u = 0; u < N_USERS; u++)
+	{
+		LepServedQuery query = { .n = N, .exclude = exclude, .n_exclude = users[u].n_exclude };
+
+		CHECK_OK(
+			lep_serve_topn(&f->env, &f->served, &users[u].user, &query, f->entries, f->origins, &f->n_found));
+		check_against_scan(f, &users[u].user, &query);
+		CHECK_INT_EQ(users[u].n_found, f->n_found);
+		CHECK_BYTES_EQ(bulk.entries + u * N, f->entries, (size_t) f->n_found * sizeof(LepTopnEntry));
+		for (int64_t e = 0; e < f->n_found; e++)
+		{
+			LepOrigin origin;
+			float score = lep_serve_pair(&f->served, &users[u].user, f->entries[e].item, &origin);
+
+			CHECK_INT_EQ(bulk.origins[u * N + e], f->origins[e]);
+			CHECK_INT_EQ(origin, f->origins[e]);
+			CHECK_BYTES_EQ(&score, &f->entries[e].score, sizeof(float));
+		}
+	}
+	lep_pool_shutdown(&f->env);
+}
+
+static void
+test_bulk_is_one_by_one(void)
+{
+	for (int kind = 0; kind < 3; kind++)
+	{
+		for (int n_threads = 1; n_threads <= 3; n_threads += 2)
+		{
+			Fixture f;
+
+			begin(&f);
+			f.served.items =
+				kind == 1 ? lep_items_create(&f.arena, N_ITEMS, 0, 0.25, f.bias, NULL) : f.served.items;
+			f.served.neighbors = kind > 0 ? &f.neighbors : NULL;
+			f.served.popularity = kind == 0 ? NULL : f.bias;
+			if (kind == 0)
+				f.served.order = NULL;
+			run_in_bulk(&f, kind != 1, n_threads);
+			end(&f);
+		}
+	}
+}
+
 /* Nobody's list goes along the order, with the scores that items have. */
 static void
 test_nobody_gets_what_is_popular(void)
@@ -423,6 +501,7 @@ main(void)
 	TEST(test_both_parts_count);
 	TEST(test_both_parts_can_be_stopped);
 	TEST(test_scratch_is_kept);
+	TEST(test_bulk_is_one_by_one);
 	TEST(test_nobody_gets_what_is_popular);
 	TEST(test_implicit_solves_and_explains);
 	TEST(test_confidence);
