@@ -120,7 +120,7 @@ loading_pays(const PredictState *state)
 	const LpgVersion *version = &state->handle->version;
 
 	/* a lookup costs about as much as loading eight items */
-	return state->n_item_lookups > version->n_items / 8 + 16 && lpg_cache_fits(version);
+	return state->n_item_lookups > version->n_items / 8 + 16 && lpg_handle_fits(state->handle);
 }
 
 static void
@@ -213,8 +213,6 @@ begin_call(FunctionCallInfo fcinfo)
 {
 	PredictState *state = fcinfo->flinfo->fn_extra;
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the model's name is NULL")));
 	if (state == NULL)
 		state = fcinfo->flinfo->fn_extra = create_state(fcinfo);
 	if (lpg_handle_refresh(state->handle, fcinfo) || state->item_factors == NULL)
@@ -280,14 +278,15 @@ PG_FUNCTION_INFO_V1(lepton_predict);
  * lepton_predict(model text, user_id, item_id, at timestamptz, version bigint) -> real
  *		The model's score of the pair (core/model.h), now or at that time, clipped
  *		to its scale; its median by the model's option point.
- *		A NULL or unknown id: by the model's option unknown.  A NULL at: now.
+ *		A NULL or unknown id: by the model's option unknown.  A NULL at: now.  With a
+ *		value, (model bytea, user_id, item_id), and the same with at.
  */
 Datum
 lepton_predict(PG_FUNCTION_ARGS)
 {
 	PredictState *state = begin_call(fcinfo);
 	const LpgVersion *version = &state->handle->version;
-	bool has_at = !PG_ARGISNULL(3);
+	bool has_at = PG_NARGS() > 3 && !PG_ARGISNULL(3);
 	TimestampTz at = has_at ? PG_GETARG_TIMESTAMPTZ(3) : 0;
 	Pair pair;
 

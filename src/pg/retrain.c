@@ -214,10 +214,10 @@ find_base(Relation model, Snapshot snapshot, int64 version, Base *base)
  * whose it is.  Closed by table_close(rel, NoLock).
  */
 static Relation
-open_model(const Retraining *r, Oid *owner)
+open_model(const Retraining *r, LOCKMODE lockmode, Oid *owner)
 {
 	const LpgPublication *p = &r->training.publication;
-	Relation model = lpg_registry_open_model(p->target.model, p->model_type, AccessShareLock);
+	Relation model = lpg_registry_open_model(p->target.model, p->model_type, lockmode);
 
 	lpg_registry_check_owner(p->target.model);
 	check_nobody_else_writes(model);
@@ -258,7 +258,7 @@ static void
 read_model(Retraining *r)
 {
 	LpgPublication *p = &r->training.publication;
-	Relation model = open_model(r, &r->owner);
+	Relation model = open_model(r, AccessShareLock, &r->owner);
 	Snapshot fresh = RegisterSnapshot(GetLatestSnapshot());
 	LpgVersionList list = lpg_versions_list(model, fresh);
 	const LpgVersionEntry *entry = lpg_versions_current(&list);
@@ -431,12 +431,16 @@ compute(Retraining *r)
 		EnsurePortalSnapshotExists();
 }
 
-/* What the current version says of itself now, and whether the one that was read is what it was. */
+/*
+ * What the current version says of itself now, and whether the one that was read is
+ * what it was.  From here to the end of the writing nobody changes a row of the
+ * model.
+ */
 static void
 check_unchanged(Retraining *r, Base *current)
 {
 	Oid owner;
-	Relation model = open_model(r, &owner);
+	Relation model = open_model(r, ShareRowExclusiveLock, &owner);
 	Snapshot fresh = RegisterSnapshot(GetLatestSnapshot());
 	LpgVersionList list = lpg_versions_list(model, fresh);
 	const LpgVersionEntry *base = lpg_versions_find(&list, r->base.version);

@@ -42,47 +42,16 @@ wall_seconds(void)
 	return INSTR_TIME_GET_DOUBLE(now);
 }
 
-/* ----------------------------------------------------------------- before reading */
-
-/* May this user train a model of this name? */
-static void
-check_target(LpgNamedTraining *t)
-{
-	LpgTarget *target = &t->publication.target;
-	AclResult aclresult;
-
-	if (OidIsValid(target->model))
-	{
-		lpg_registry_check_owner(target->model);
-		return;
-	}
-	aclresult = lpg_namespace_aclcheck(target->namespace_, GetUserId(), ACL_CREATE);
-	if (aclresult != ACLCHECK_OK)
-		aclcheck_error(aclresult, OBJECT_SCHEMA, get_namespace_name(target->namespace_));
-}
-
-/*
- * Find the model and keep others from training it.  Whoever held the lock may
- * have made the model, so the name is looked up again under the lock.
- */
+/* Find the model, and keep others from training it; whoever waits is seen to wait. */
 static void
 lock_target(LpgNamedTraining *t)
 {
 	LpgTarget *target = &t->publication.target;
-	Oid before;
 
 	*target = lpg_registry_find_target(t->name, t->publication.model_type);
 	lpg_progress_begin(&t->progress, &t->work.env, target);
-	do
-	{
-		before = target->model;
-		check_target(t);
-		lpg_registry_lock_training(target, t->work.options.wait);
-		*target = lpg_registry_find_target(t->name, t->publication.model_type);
-	} while (target->model != before);
+	lpg_publish_lock(&t->publication, t->name, t->work.options.wait);
 	lpg_progress_resume(&t->progress, target->model);
-	if (OidIsValid(target->model))
-		lpg_publish_check_snapshot(target->model, t->publication.model_type);
 }
 
 /* ------------------------------------------------------------------------ engine */

@@ -258,6 +258,7 @@ add_circumstances(const LpgTraining *t, LpgJson *details)
 	lpg_json_text(details, "kernel", lep_kernel_level_name(lep_kernels->level));
 	lpg_json_int(details, "threads", t->env.n_threads);
 	lpg_json_text(details, "search_path", namespace_search_path);
+	lpg_changes_to_json(&t->source.changes, details);
 }
 
 /* A figure and its standard error; null where there is none. */
@@ -312,6 +313,8 @@ lpg_training_details(const LpgTraining *t)
 	lpg_json_begin(&json, &buffer);
 	add_serving(t, &json);
 	add_rows(t, &json);
+	if (t->source.shape.has_time)
+		lpg_times_newest_to_json(t->source.newest_time, t->source.time_unit, &json);
 	lpg_json_text(&json, "feedback", lep_feedback_name(t->ratings->feedback));
 	lpg_json_text(&json, "duplicates", lep_duplicates_name(t->ratings->duplicates));
 	lpg_json_key(&json, "options");
