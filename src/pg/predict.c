@@ -4,9 +4,9 @@
  *		lepton_predict_interval(model, user_id, item_id, level).
  *
  * Two index lookups per call.  Within a query the users who were looked up are
- * remembered (users.h), and once so many items were looked up that loading them all
- * would have paid, they are loaded (if the cache can hold them): a query over many
- * pairs then costs two hash probes and a dot product per row.  Intervals always
+ * remembered (users.h), and once so many users, or items, were looked up that loading
+ * all would have paid, they are loaded (if there is room): a query over many pairs then
+ * costs two hash probes and a dot product per row.  Intervals always
  * look items up: what is loaded has no variances.  A model with item neighbours is
  * always loaded.
  */
@@ -37,6 +37,9 @@ typedef struct PairItem
 	const float *factors; /* padded, or NULL */
 	int32 n;			  /* number of a known one */
 } PairItem;
+
+/* Factors of a row that are prefetched: about as many cache lines as can be on their way at once. */
+#define MAX_PREFETCH 160
 
 static const LpgUser no_user;
 static const PairItem no_item;
@@ -103,16 +106,6 @@ reset_state(PredictState *state)
 	state->n_item_lookups = 0;
 }
 
-static const LpgUser *
-find_user(PredictState *state, Datum argument)
-{
-	LpgHandle *handle = state->handle;
-	LepId id = lpg_keytype_from_argument(argument, state->user_type, handle->sides[LPG_USERS].kind, "user",
-										 handle->name);
-
-	return lpg_users_find(state->users, &id);
-}
-
 /* Would loading all items by now have cost no more than the lookups did? */
 static bool
 loading_pays(const PredictState *state)
@@ -121,6 +114,14 @@ loading_pays(const PredictState *state)
 
 	/* a lookup costs about as much as loading eight items */
 	return state->n_item_lookups > version->n_items / 8 + 16 && lpg_handle_fits(state->handle);
+}
+
+/* What is read of a row, all at once: each piece would else be waited for before the next. */
+static inline void
+prefetch_row(const float *row, int n_factors)
+{
+	for (int f = 0; f < Min(n_factors, MAX_PREFETCH); f += LEP_ALIGNMENT / (int) sizeof(float))
+		__builtin_prefetch(row + f);
 }
 
 static void
@@ -132,8 +133,12 @@ find_cached_item(LpgItems *items, const LepId *id, int n_factors, PairItem *item
 		return;
 	item->known = true;
 	item->n = n;
+	if (n_factors > 0)
+	{
+		item->factors = lep_items_row(items->items, n);
+		prefetch_row(item->factors, n_factors);
+	}
 	item->bias = lep_items_bias(items->items, n);
-	item->factors = n_factors > 0 ? lep_items_row(items->items, n) : NULL;
 }
 
 /* What her items say of an item is in their rows: no look-up by the item finds that. */
@@ -151,27 +156,61 @@ find_items(PredictState *state)
 	return loading_pays(state) ? lpg_handle_items(handle) : lpg_handle_items_if_cached(handle);
 }
 
-/* Into *item, which is no_item. */
+/* By index, into *item, which is no_item. */
 static void
-find_item(PredictState *state, Datum argument, PairItem *item)
+look_up_item(PredictState *state, const LepId *id, PairItem *item)
 {
-	LpgHandle *handle = state->handle;
-	LepId id = lpg_keytype_from_argument(argument, state->item_type, handle->sides[LPG_ITEMS].kind, "item",
-										 handle->name);
-	LpgItems *items = find_items(state);
-	LpgFound found;
+	LpgFound found = lpg_handle_lookup(state->handle, LPG_ITEMS, id, state->item_factors, NULL, NULL);
 
-	if (items != NULL)
-	{
-		find_cached_item(items, &id, handle->version.n_factors, item);
-		return;
-	}
 	state->n_item_lookups++;
-	found = lpg_handle_lookup(handle, LPG_ITEMS, &id, state->item_factors, NULL, NULL);
 	item->known = found.known;
 	item->bias = found.bias;
 	item->variance = found.variance;
 	item->factors = found.factors;
+}
+
+/* An argument's id; "what" is for the error. */
+static LepId
+read_id(const PredictState *state, Datum argument, Oid type, LpgSide side)
+{
+	return lpg_keytype_from_argument(argument, type, state->handle->sides[side].kind,
+									 side == LPG_USERS ? "user" : "item", state->handle->name);
+}
+
+/*
+ * Both sides, as far as they are not NULL.  In a query over pairs in any order nearly
+ * all of its time is waiting for memory.  So what finds the user and the item begins
+ * to come before either is looked for, and what is read of one comes while the other
+ * is looked for.
+ */
+static void
+find_sides(FunctionCallInfo fcinfo, PredictState *state, Pair *pair)
+{
+	LpgItems *items = NULL;
+	uint64 hash = 0;
+	LepId user;
+	LepId item;
+
+	pair->user = &no_user;
+	pair->item = no_item;
+	if (!PG_ARGISNULL(1))
+	{
+		user = read_id(state, PG_GETARG_DATUM(1), state->user_type, LPG_USERS);
+		hash = lpg_users_begin(state->users, &user);
+	}
+	if (!PG_ARGISNULL(2))
+	{
+		item = read_id(state, PG_GETARG_DATUM(2), state->item_type, LPG_ITEMS);
+		items = find_items(state);
+		if (items != NULL)
+			lep_idtable_prefetch(items->ids, &item);
+	}
+	if (!PG_ARGISNULL(1))
+		pair->user = lpg_users_find(state->users, &user, hash);
+	if (items != NULL)
+		find_cached_item(items, &item, state->handle->version.n_factors, &pair->item);
+	else if (!PG_ARGISNULL(2))
+		look_up_item(state, &item, &pair->item);
 }
 
 static void
@@ -259,10 +298,7 @@ score_pair(FunctionCallInfo fcinfo, PredictState *state, const TimestampTz *at, 
 	MemoryContext old = MemoryContextSwitchTo(state->call_context);
 	bool isnull;
 
-	pair->user = PG_ARGISNULL(1) ? &no_user : find_user(state, PG_GETARG_DATUM(1));
-	pair->item = no_item;
-	if (!PG_ARGISNULL(2))
-		find_item(state, PG_GETARG_DATUM(2), &pair->item);
+	find_sides(fcinfo, state, pair);
 	isnull = unknown_is_null(fcinfo, state, pair);
 	if (at != NULL)
 		move_user(state, pair, *at);
