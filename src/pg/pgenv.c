@@ -174,6 +174,21 @@ context_free(void *host, void *ptr)
 		pfree(head);
 }
 
+static void *
+counted_alloc(void *host, size_t size)
+{
+	return size > MaxAllocHugeSize
+			   ? NULL
+			   : MemoryContextAllocExtended(host, size, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+}
+
+static void
+counted_free(void *host, void *ptr)
+{
+	(void) host;
+	pfree(ptr);
+}
+
 static bool
 should_stop(void *host)
 {
@@ -223,6 +238,15 @@ lpg_env_run(LepEnv *env, LpgEnvWork work, void *arg)
 	PG_END_ENSURE_ERROR_CLEANUP(shut_down_pool, PointerGetDatum(env));
 	lep_pool_shutdown(env);
 	return status;
+}
+
+void
+lpg_env_init_counted(LepEnv *env, MemoryContext context)
+{
+	lpg_env_init(env, context);
+	env->alloc = counted_alloc;
+	env->reserve = counted_alloc;
+	env->free = counted_free;
 }
 
 void

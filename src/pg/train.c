@@ -217,13 +217,26 @@ check_arguments(FunctionCallInfo fcinfo)
 
 	if (PG_ARGISNULL(2))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("options are NULL"),
-						errhint("Leave them out, or pass '{}'.")));
+						errhint("Leave them out, or pass '{}'. If user ids, item ids and ratings were meant, "
+								"to train a model as a value, cast the rating: NULL::float8.")));
 	for (int i = 0; i < 2; i++)
 	{
 		if (PG_ARGISNULL(i))
 			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s is NULL", names[i])));
 	}
 	lpg_statement_prevent_read_only("lepton_train()");
+}
+
+/* What a named model cannot answer for a small source is no option of its. */
+static void
+check_no_group(const LepOptions *options)
+{
+	if (lpg_option_given(options, "on_small"))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"on_small\" is of the aggregate lepton_train(user_id, item_id, rating)"),
+				 errdetail("A source that is too small to train on is an ERROR for a named model."),
+				 errhint("Leave it out.")));
 }
 
 static Datum
@@ -246,6 +259,7 @@ train_and_publish(FunctionCallInfo fcinfo, Datum options)
 	t->publication.model_type = lpg_registry_model_type(fcinfo);
 	t->publication.options = options;
 	lpg_options_from_jsonb(DatumGetJsonbP(options), &t->work.options);
+	check_no_group(&t->work.options);
 	lpg_train_begin(t);
 
 	lock_target(t);
