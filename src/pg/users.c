@@ -65,8 +65,9 @@ struct LpgUsers
 	int64 n_slab;	/* that fit there */
 	Size bytes;		/* held */
 	const KeptUser *last;
-	bool has_all;	/* of the version: whoever is not here is nobody */
-	int64 n_before; /* that are looked up before all are read; -1: not known yet */
+	int64 n_repeats; /* of the last one */
+	bool has_all;	 /* of the version: whoever is not here is nobody */
+	int64 n_before;	 /* that are looked up before all are read; -1: not known yet */
 	LepEnv env;
 	LepArena arena; /* of slabs and table: in huge pages where they are large */
 };
@@ -443,7 +444,11 @@ lpg_users_find(LpgUsers *users, const LepId *id, uint64 hash)
 	const KeptUser *kept = NULL;
 
 	if (is_last(users, id))
+	{
+		users->n_repeats++;
 		return &users->last->user;
+	}
+	users->n_repeats = 0;
 	users->last = NULL;
 	if (users->n_users > 0)
 		kept = find_slot(users, hash, id)->kept;
@@ -453,4 +458,10 @@ lpg_users_find(LpgUsers *users, const LepId *id, uint64 hash)
 		kept = find_new(users, id, hash);
 	users->last = kept;
 	return kept == NULL ? &nobody : &kept->user;
+}
+
+int64
+lpg_users_repeats(const LpgUsers *users)
+{
+	return users->n_repeats;
 }

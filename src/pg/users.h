@@ -45,4 +45,7 @@ extern uint64 lpg_users_begin(const LpgUsers *users, const LepId *id);
 /* Look her up, by what lpg_users_begin() gave; what is returned holds until the next call. */
 extern const LpgUser *lpg_users_find(LpgUsers *users, const LepId *id, uint64 hash);
 
+/* How often whoever was found last had been found just before, too, without anybody else in between. */
+extern int64 lpg_users_repeats(const LpgUsers *users);
+
 #endif /* LPG_USERS_H */
