@@ -33,6 +33,14 @@
 
 #define DIGIT_VALUES (1 << DIGIT_BITS)
 
+/*
+ * Pages of a range are asked for by the sixteenth of it, within these bytes.  With a
+ * fault each they take a third of the whole sort.
+ */
+#define POPULATE_SHARE 16
+#define MIN_POPULATE   (16 * 1024)
+#define MAX_POPULATE   (128 * 1024)
+
 int64_t *
 lep_rows_zeros(LepArena *arena, int64_t n)
 {
@@ -67,6 +75,7 @@ typedef struct Range
 	int32_t end_user;
 	int64_t n_rows;
 	LepEntries entries; /* those that are here already */
+	int64_t populated;	/* entries whose pages were asked for */
 } Range;
 
 typedef struct Sort
@@ -191,6 +200,24 @@ use_entries(const Sort *sort)
 	return status;
 }
 
+/* The next pages of a range. */
+static void
+populate(const Sort *sort, Range *range)
+{
+	LepArena *scratch = sort->rows->scratch;
+	const LepEntries *entries = &range->entries;
+	int64_t bytes = range->n_rows * (int64_t) sizeof(LepEntry) / POPULATE_SHARE;
+	int64_t left = range->n_rows - range->populated;
+	int64_t n;
+
+	bytes = bytes < MIN_POPULATE ? MIN_POPULATE : bytes > MAX_POPULATE ? MAX_POPULATE : bytes;
+	n = bytes / (int64_t) sizeof(LepEntry) < left ? bytes / (int64_t) sizeof(LepEntry) : left;
+	lep_arena_populate(scratch, entries->row + range->populated, (size_t) n * sizeof(LepEntry));
+	if (sort->has_time)
+		lep_arena_populate(scratch, entries->time + range->populated, (size_t) n * sizeof(int64_t));
+	range->populated += n;
+}
+
 /* All rows to their ranges. */
 static LepStatus
 distribute(const Sort *sort)
@@ -205,11 +232,14 @@ distribute(const Sort *sort)
 		for (int64_t k = 0; k < chunk->n; k++)
 		{
 			int32_t u = input->new_user[chunk->user[k]];
-			LepEntries *to = &sort->ranges[sort->range_of[u]].entries;
+			Range *range = &sort->ranges[sort->range_of[u]];
+			LepEntries *to = &range->entries;
 			LepEntry *entry = &to->row[to->n];
 
 			if (lep_rows_stop(arena->env, k))
 				return LEP_ERR_STOPPED;
+			if (to->n == range->populated)
+				populate(sort, range);
 			entry->user = u;
 			entry->item = input->new_item[chunk->item[k]];
 			entry->rating = chunk->rating != NULL ? chunk->rating[k] : 1;

@@ -16,7 +16,7 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
+#include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
 #include "core/crossval.h"
@@ -30,6 +30,7 @@
 #include "pg/handle.h"
 #include "pg/keytype.h"
 #include "pg/optjson.h"
+#include "pg/scan.h"
 #include "pg/settings.h"
 
 /* More of the source than this was trained on: its figures say next to nothing. */
@@ -74,9 +75,6 @@ struct LpgEvaluation
 	int64 n_overlap;
 	LepJudging judging;
 	LepComparison comparison;
-	LpgSide side; /* being scanned */
-	Relation table;
-	MemoryContext row_context; /* reset by each row */
 };
 
 /* How the model read its own source, and what an evaluation may say otherwise. */
@@ -130,36 +128,58 @@ check_reading_options(Jsonb *json)
 	}
 }
 
-/* The model's row: options as given, and the feedback as it was decided. */
+/* Options as given, and the feedback as it was decided. */
 static void
-read_model_row(void *arg, TupleTableSlot *slot)
+take_documents(LpgEvaluation *e, Jsonb *options, Jsonb *details)
 {
-	LpgEvaluation *e = arg;
-	Jsonb *details;
 	JsonbValue feedback;
 
-	slot_getallattrs(slot);
-	if (!slot->tts_isnull[LPG_MODEL_OPTIONS - 1])
-		copy_reading_options(e, DatumGetJsonbP(slot->tts_values[LPG_MODEL_OPTIONS - 1]));
-	if (slot->tts_isnull[LPG_MODEL_DETAILS - 1])
-		return;
-	details = DatumGetJsonbP(slot->tts_values[LPG_MODEL_DETAILS - 1]);
-	if (JB_ROOT_IS_OBJECT(details) &&
+	if (options != NULL)
+		copy_reading_options(e, options);
+	if (details != NULL && JB_ROOT_IS_OBJECT(details) &&
 		getKeyJsonValueFromContainer(&details->root, "feedback", 8, &feedback) != NULL &&
 		feedback.type == jbvString && feedback.val.string.len == 8 &&
 		memcmp(feedback.val.string.val, "implicit", 8) == 0)
 		e->feedback = LEP_FEEDBACK_IMPLICIT;
 }
 
+/* The model's row. */
+static void
+read_model_row(void *arg, TupleTableSlot *slot)
+{
+	LpgEvaluation *e = arg;
+
+	slot_getallattrs(slot);
+	take_documents(
+		e,
+		slot->tts_isnull[LPG_MODEL_OPTIONS - 1] ? NULL
+												: DatumGetJsonbP(slot->tts_values[LPG_MODEL_OPTIONS - 1]),
+		slot->tts_isnull[LPG_MODEL_DETAILS - 1] ? NULL
+												: DatumGetJsonbP(slot->tts_values[LPG_MODEL_DETAILS - 1]));
+}
+
+static void
+read_documents(LpgEvaluation *e)
+{
+	Relation model;
+
+	if (e->handle->value != NULL)
+	{
+		take_documents(e, lpg_value_json(e->handle->value, LEP_DOCUMENT_OPTIONS),
+					   lpg_value_json(e->handle->value, LEP_DOCUMENT_DETAILS));
+		return;
+	}
+	model = table_open(e->handle->model, NoLock);
+	lpg_store_scan(model, e->handle->version.version, GetActiveSnapshot(), read_model_row, e);
+	table_close(model, NoLock);
+}
+
 static void
 read_model_options(LpgEvaluation *e)
 {
-	Relation model = table_open(e->handle->model, NoLock);
-
 	lep_options_init(&e->options);
 	e->feedback = LEP_FEEDBACK_EXPLICIT;
-	lpg_store_scan(model, e->handle->version.version, GetActiveSnapshot(), read_model_row, e);
-	table_close(model, NoLock);
+	read_documents(e);
 	e->options.feedback = e->feedback;
 	allow_missing_columns(e);
 }
@@ -187,11 +207,14 @@ check_kinds(void *arg, const LepSourceShape *shape)
 }
 
 static void
-fail_version(const LpgEvaluation *e, const char *detail)
+fail_version(const LpgEvaluation *e, LpgSide side, const char *detail)
 {
+	if (e->handle->value != NULL)
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("bytes in \"model\" are damaged"),
+						errdetail("%s", detail)));
 	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
 					errmsg("table \"%s\" does not hold version " INT64_FORMAT " as it was trained",
-						   RelationGetRelationName(e->table), e->handle->version.version),
+						   get_rel_name(e->handle->sides[side].table), e->handle->version.version),
 					errdetail("%s", detail), errhint("Run lepton_check on the model, and train it again.")));
 }
 
@@ -207,26 +230,26 @@ alloc(LpgEvaluation *e, int64 n, size_t size)
 
 /* An item: all of the model's are candidates. */
 static void
-load_item(LpgEvaluation *e, TupleTableSlot *slot)
+load_item(void *arg, const LpgScanRow *visited)
 {
+	LpgEvaluation *e = arg;
 	LepModel *model = &e->model;
 	LpgFactorRow row;
 	LepId id;
 	int32 source_item;
-	bool isnull;
 	/* read n first: it says where the factors go */
-	int32 n = DatumGetInt32(slot_getattr(slot, LPG_FACTORS_N, &isnull));
+	int32 n = lpg_scan_n(visited);
 
-	if (isnull || n < 0 || n >= model->n_items || e->loaded[n])
-		fail_version(e, "An item number is repeated or out of range.");
+	if (n < 0 || n >= model->n_items || e->loaded[n])
+		fail_version(e, LPG_ITEMS, "An item number is repeated or out of range.");
 	row.factors = model->item_factors == NULL ? NULL : model->item_factors + (Size) n * model->stride;
-	lpg_store_read_row(e->table, slot, &e->handle->version, LPG_ITEMS, &row);
+	lpg_scan_read(visited, &row);
 	if (row.n_ratings < 0)
-		fail_version(e, "An item has fewer than no ratings.");
+		fail_version(e, LPG_ITEMS, "An item has fewer than no ratings.");
 	e->loaded[n] = true;
 	model->item_bias[n] = row.bias;
 	e->item_count[n] = row.n_ratings;
-	id = lpg_store_read_id(slot, e->handle->sides[LPG_ITEMS].kind);
+	id = lpg_scan_id(visited);
 	source_item = lep_idmap_find(e->x.ratings->items, &id);
 	if (source_item >= 0)
 		e->item_of[source_item] = n;
@@ -234,10 +257,11 @@ load_item(LpgEvaluation *e, TupleTableSlot *slot)
 
 /* A user, if she is in the source. */
 static void
-load_user(LpgEvaluation *e, TupleTableSlot *slot)
+load_user(void *arg, const LpgScanRow *visited)
 {
+	LpgEvaluation *e = arg;
 	LepModel *model = &e->model;
-	LepId id = lpg_store_read_id(slot, e->handle->sides[LPG_USERS].kind);
+	LepId id = lpg_scan_id(visited);
 	int32 u = lep_idmap_find(e->x.ratings->users, &id);
 	LpgFactorRow row;
 	int32 *seen;
@@ -245,40 +269,16 @@ load_user(LpgEvaluation *e, TupleTableSlot *slot)
 	if (u < 0)
 		return;
 	if (e->user_of[u] >= 0)
-		fail_version(e, "A user is repeated.");
+		fail_version(e, LPG_USERS, "A user is repeated.");
 	row.factors = model->user_factors == NULL ? NULL : model->user_factors + (Size) u * model->stride;
-	lpg_store_read_row(e->table, slot, &e->handle->version, LPG_USERS, &row);
+	lpg_scan_read(visited, &row);
 	model->user_bias[u] = row.bias;
 	e->user_of[u] = u;
-	seen = lpg_store_read_seen(e->table, slot, &e->handle->version, &e->seen.n[u]);
+	seen = lpg_scan_seen(visited, &e->seen.n[u]);
 	if (seen == NULL)
 		return;
 	e->seen.items[u] = alloc(e, e->seen.n[u], sizeof(int32));
 	memcpy(e->seen.items[u], seen, e->seen.n[u] * sizeof(int32));
-	pfree(seen);
-}
-
-/* Whatever a row takes in memory goes with it. */
-static void
-visit_row(void *arg, TupleTableSlot *slot)
-{
-	LpgEvaluation *e = arg;
-	MemoryContext old = MemoryContextSwitchTo(e->row_context);
-
-	if (e->side == LPG_ITEMS)
-		load_item(e, slot);
-	else
-		load_user(e, slot);
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(e->row_context);
-}
-
-static void
-scan_side(LpgEvaluation *e, LpgSide side)
-{
-	e->side = side;
-	e->table = table_open(e->handle->sides[side].table, NoLock);
-	lpg_store_scan(e->table, e->handle->version.version, GetActiveSnapshot(), visit_row, e);
 }
 
 /* Every item, and in the order of ids, as item numbers go. */
@@ -290,12 +290,12 @@ check_items(LpgEvaluation *e)
 	for (int32 i = 0; i < e->model.n_items; i++)
 	{
 		if (!e->loaded[i])
-			fail_version(e, "Rows are missing.");
+			fail_version(e, LPG_ITEMS, "Rows are missing.");
 	}
 	for (int32 i = 0; i < e->x.ratings->n_items; i++)
 	{
 		if (e->item_of[i] >= 0 && e->item_of[i] <= last)
-			fail_version(e, "Item numbers are not in the order of ids.");
+			fail_version(e, LPG_ITEMS, "Item numbers are not in the order of ids.");
 		last = Max(last, e->item_of[i]);
 		e->n_unknown[LPG_ITEMS] += e->item_of[i] < 0;
 	}
@@ -366,16 +366,12 @@ load_model(LpgEvaluation *e)
 	e->user_of = alloc(e, ratings->n_users, sizeof(int32));
 	e->seen.items = alloc(e, ratings->n_users, sizeof(int32 *));
 	e->seen.n = alloc(e, ratings->n_users, sizeof(int64));
-	e->row_context =
-		AllocSetContextCreate(CurrentMemoryContext, "lepton evaluation row", ALLOCSET_DEFAULT_SIZES);
 	memset(e->item_of, -1, ratings->n_items * sizeof(int32));
 	memset(e->user_of, -1, ratings->n_users * sizeof(int32));
 
-	scan_side(e, LPG_ITEMS);
+	lpg_scan(e->handle, LPG_ITEMS, load_item, e);
 	check_items(e);
-	table_close(e->table, NoLock);
-	scan_side(e, LPG_USERS);
-	table_close(e->table, NoLock);
+	lpg_scan(e->handle, LPG_USERS, load_user, e);
 	for (int32 u = 0; u < ratings->n_users; u++)
 		e->n_unknown[LPG_USERS] += e->user_of[u] < 0;
 	load_times(e);

@@ -84,8 +84,8 @@ learn_prior(LpgTraining *t)
 }
 
 /* FATAL skips PG_FINALLY, and a worker on freed memory takes the server down. */
-void
-lpg_training_run(LpgTraining *t, int n_threads)
+LepStatus
+lpg_training_try(LpgTraining *t, int n_threads)
 {
 	LepStatus status = LEP_OK;
 
@@ -98,7 +98,13 @@ lpg_training_run(LpgTraining *t, int n_threads)
 	}
 	PG_END_ENSURE_ERROR_CLEANUP(shut_down_pool, PointerGetDatum(&t->env));
 	lep_pool_shutdown(&t->env);
-	lpg_check(status, &t->env.error);
+	return status;
+}
+
+void
+lpg_training_run(LpgTraining *t, int n_threads)
+{
+	lpg_check(lpg_training_try(t, n_threads), &t->env.error);
 }
 
 /* Of ratings; scores of implicit feedback are in no unit of theirs. */

@@ -51,8 +51,12 @@ typedef struct LpgTraining
  */
 extern void lpg_training_begin(LpgTraining *t);
 
-/* Train on the ratings; result, prior and rule are in the arena.  ERROR where that fails. */
+/*
+ * Train on the ratings; result, prior and rule are in the arena.  Where that fails,
+ * run is an ERROR, and try leaves the reason in env.error.
+ */
 extern void lpg_training_run(LpgTraining *t, int n_threads);
+extern LepStatus lpg_training_try(LpgTraining *t, int n_threads);
 
 /* What a model's row says, as jsonb in the current memory context. */
 extern Datum lpg_training_metrics(const LpgTraining *t);
