@@ -106,6 +106,7 @@ OBJS = \
 	src/pg/changes.o \
 	src/pg/clock.o \
 	src/pg/drift.o \
+	src/pg/eligible.o \
 	src/pg/errors.o \
 	src/pg/evaluate.o \
 	src/pg/experiment.o \

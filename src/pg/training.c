@@ -184,6 +184,8 @@ add_serving(const LpgTraining *t, LpgJson *details)
 	lpg_json_bool(&json, "exclude_seen", t->result.options.exclude_seen);
 	if (t->live.on)
 		lpg_json_bool(&json, "live", true);
+	if (t->eligible.query != NULL)
+		lpg_json_bool(&json, "eligible", true);
 	if (t->result.levels.n > 0)
 		add_levels(&t->result.levels, &json);
 	lpg_json_end(&json);
@@ -366,6 +368,7 @@ lpg_training_details(const LpgTraining *t)
 		add_test_by_count(&t->result, &json);
 	if (!t->reproducible)
 		add_circumstances(t, &json);
+	lpg_eligible_to_json(&t->eligible, &json);
 	lpg_live_to_json(&t->live, &t->options, &t->source.shape, &json);
 	lpg_interval_to_json(&t->result.model, &t->result.intervals, &json);
 	lpg_times_to_json(&t->result.model, t->source.time_unit, &json);
