@@ -1,4 +1,5 @@
 -- lepton_train(user_id, item_id, rating [, options]): a model of each group, as a value
+SET client_min_messages = warning;
 CREATE TABLE aggregate_ratings (shop integer, user_id integer, item_id integer, rating float8);
 INSERT INTO aggregate_ratings
 SELECT g % 4, (g / 4 * 7 + g / 90) % 30, (g * 13 + g / 100) % 40, 1 + (g * g / 3) % 5 + (g % 3) / 2.0
@@ -69,10 +70,10 @@ SELECT * FROM aggregate_nodes('TABLE aggregate_models');
 SELECT count(*) AS different FROM (TABLE aggregate_models EXCEPT TABLE aggregate_hashed) d;
 RESET enable_hashagg;
 SELECT * FROM aggregate_nodes('SELECT lepton_train(user_id, item_id, rating) FROM aggregate_ratings');
-CREATE TABLE aggregate_whole AS SELECT lepton_train(user_id, item_id, rating, '{"algorithm": "als"}') AS model FROM aggregate_ratings;
+CREATE TABLE aggregate_whole AS SELECT lepton_train(user_id, item_id, rating, '{"algorithm": "als", "factors": 8, "epochs": 2}') AS model FROM aggregate_ratings;
 SET max_parallel_workers_per_gather = 0;
 SELECT * FROM aggregate_nodes('SELECT lepton_train(user_id, item_id, rating) FROM aggregate_ratings');
-SELECT model = (SELECT lepton_train(user_id, item_id, rating, '{"algorithm": "als"}') FROM aggregate_ratings) AS same FROM aggregate_whole;
+SELECT model = (SELECT lepton_train(user_id, item_id, rating, '{"algorithm": "als", "factors": 8, "epochs": 2}') FROM aggregate_ratings) AS same FROM aggregate_whole;
 
 -- rows in another order, and of a table in parts
 SELECT count(*) AS different FROM
@@ -113,29 +114,29 @@ FROM (SELECT n, m.* FROM generate_series(1, 3) n LEFT JOIN aggregate_models m ON
 RESET enable_sort;
 RESET enable_material;
 
--- FILTER, DISTINCT and NULLs are as other rows: not there
+-- FILTER and DISTINCT choose among rows; * stands for options that take little time
 CREATE FUNCTION aggregate_same(a text, b text) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
 	first bytea;
 	second bytea;
 BEGIN
-	EXECUTE 'SELECT lepton_train' || a INTO STRICT first;
-	EXECUTE 'SELECT lepton_train' || b INTO STRICT second;
+	EXECUTE 'SELECT lepton_train' || replace(a, '*', '''{"algorithm": "als", "factors": 2, "epochs": 1}''') INTO STRICT first;
+	EXECUTE 'SELECT lepton_train' || replace(b, '*', '''{"algorithm": "als", "factors": 2, "epochs": 1}''') INTO STRICT second;
 	RETURN first = second;
 END $$;
-SELECT aggregate_same('(user_id, item_id, rating) FILTER (WHERE shop = 1) FROM aggregate_ratings',
-	'(user_id, item_id, rating) FROM aggregate_ratings WHERE shop = 1') AS filter;
-SELECT aggregate_same('(DISTINCT user_id, item_id, 1) FROM aggregate_ratings',
-	'(user_id, item_id, 1) FROM (SELECT DISTINCT user_id, item_id FROM aggregate_ratings) d') AS distinct;
-SELECT aggregate_same('(user_id, item_id, rating) FROM aggregate_ratings WHERE shop = 1',
-	'(user_id, item_id, rating) FROM aggregate_ratings WHERE shop = 2') AS another;
+SELECT aggregate_same('(user_id, item_id, rating, *) FILTER (WHERE shop = 1) FROM aggregate_ratings',
+	'(user_id, item_id, rating, *) FROM aggregate_ratings WHERE shop = 1') AS filter;
+SELECT aggregate_same('(DISTINCT user_id, item_id, rating, *) FROM aggregate_ratings',
+	'(user_id, item_id, rating, *) FROM (SELECT DISTINCT user_id, item_id, rating FROM aggregate_ratings) d') AS distinct;
+SELECT aggregate_same('(user_id, item_id, rating, *) FROM aggregate_ratings WHERE shop = 1',
+	'(user_id, item_id, rating, *) FROM aggregate_ratings WHERE shop = 2') AS another;
 
 -- kinds of ids: smallint to bigint, domains, text and uuid, also mixed, below and beyond what is kept as it comes
 CREATE DOMAIN aggregate_key AS smallint;
 CREATE TABLE aggregate_kinds AS
 SELECT shop, user_type, item_type,
-	aggregate_same(format('(user_id::%s, item_id::%s, rating) FROM aggregate_ratings WHERE shop = %s', user_type, item_type, shop),
-		format('(user_id::%s, item_id::%s, rating) FROM aggregate_ratings WHERE shop = %s', user_stored, item_stored, shop)) AS same
+	aggregate_same(format('(user_id::%s, item_id::%s, rating, *) FROM aggregate_ratings WHERE shop = %s', user_type, item_type, shop),
+		format('(user_id::%s, item_id::%s, rating, *) FROM aggregate_ratings WHERE shop = %s', user_stored, item_stored, shop)) AS same
 FROM (VALUES ('smallint', 'bigint'), ('integer', 'bigint'), ('aggregate_key', 'bigint'), ('varchar', 'text')) AS u(user_type, user_stored),
 	(VALUES ('smallint', 'bigint'), ('aggregate_key', 'bigint'), ('varchar', 'text')) AS i(item_type, item_stored),
 	(VALUES (1), (4)) AS s(shop);
@@ -163,13 +164,60 @@ SET min_parallel_table_scan_size = 0;
 SELECT user_kind, item_kind, bool_and(aggregate_parallel(query) = aggregate_serial(query)) AS same
 FROM (VALUES ('bigint', 'text'), ('text', 'uuid'), ('uuid', 'bigint'), ('uuid', 'uuid'), ('text', 'text')) k(user_kind, item_kind),
 	(VALUES ('shop = 1 AND user_id < 8'), ('true')) f(filter),
-	format('SELECT lepton_train(%s, %s, rating) FROM aggregate_ratings WHERE %s',
+	format('SELECT lepton_train(%s, %s, rating, ''{"algorithm": "als", "factors": 2, "epochs": 1}'') FROM aggregate_ratings WHERE %s',
 		CASE user_kind WHEN 'uuid' THEN 'md5(user_id::text)::uuid' ELSE 'user_id::' || user_kind END,
 		CASE item_kind WHEN 'uuid' THEN 'md5(item_id::text)::uuid' ELSE 'item_id::' || item_kind END, filter) AS query
 GROUP BY user_kind, item_kind ORDER BY user_kind, item_kind;
 RESET parallel_setup_cost;
 RESET parallel_tuple_cost;
 RESET min_parallel_table_scan_size;
+
+-- the model is the one that a named training of the same rows and options makes
+CREATE TABLE aggregate_named (name text, source text, options jsonb, model bytea);
+INSERT INTO aggregate_named VALUES
+	('factors', 'SELECT user_id, item_id, rating FROM aggregate_ratings', '{"algorithm": "als", "factors": 4, "epochs": 5, "point": "median"}'),
+	('sgd', 'SELECT user_id::text, item_id, NULLIF(rating, 4) AS rating FROM aggregate_ratings', '{"algorithm": "sgd", "factors": 4, "epochs": 5, "storage": "int8"}'),
+	('bayes', 'SELECT user_id, item_id, rating FROM aggregate_ratings', '{"algorithm": "bayes", "factors": 3, "epochs": 5}'),
+	('implicit', 'SELECT user_id, item_id, 1 AS rating FROM aggregate_ratings', '{"algorithm": "ials", "factors": 4}'),
+	('walk', 'SELECT user_id, item_id, 1 AS rating FROM aggregate_ratings', '{"algorithm": "walk"}');
+DO $$
+DECLARE
+	n aggregate_named;
+BEGIN
+	FOR n IN SELECT * FROM aggregate_named LOOP
+		PERFORM lepton_train('aggregate_' || n.name, n.source, n.options);
+		EXECUTE format('UPDATE aggregate_named SET model = (SELECT lepton_train(user_id, item_id, rating, $1) FROM (%s) s) WHERE name = $2', n.source)
+			USING n.options, n.name;
+	END LOOP;
+END $$;
+SELECT name, count(*), count(*) FILTER (WHERE lepton_predict(model, u::text, i) IS DISTINCT FROM lepton_predict('aggregate_' || name, u::text, i)) AS different
+FROM aggregate_named, generate_series(0, 50) u, generate_series(0, 70) i GROUP BY name ORDER BY name;
+SELECT name, count(*), count(*) FILTER (WHERE v IS DISTINCT FROM t) AS different
+FROM aggregate_named, generate_series(0, 50) u, LATERAL lepton_topn(model, u::text, 5) v
+	LEFT JOIN LATERAL (SELECT * FROM lepton_topn('aggregate_' || name, u::text, 5)) t ON t.rank = v.rank GROUP BY name ORDER BY name;
+-- and knows how new users are folded in
+SELECT name, count(*), count(*) FILTER (WHERE v IS DISTINCT FROM t) AS different
+FROM aggregate_named, LATERAL lepton_topn_for(model, ARRAY[1, 2, 3], ARRAY[1, 1, 1.5], 5) v
+	LEFT JOIN LATERAL (SELECT * FROM lepton_topn_for('aggregate_' || name, ARRAY[1, 2, 3], ARRAY[1, 1, 1.5], 5)) t ON t.rank = v.rank GROUP BY name ORDER BY name;
+-- what is said of it, too, but for what differs between two trainings
+CREATE TABLE aggregate_rows (name text, model lepton_model);
+DO $$
+DECLARE
+	n text;
+BEGIN
+	FOR n IN SELECT name FROM aggregate_named LOOP
+		EXECUTE format('INSERT INTO aggregate_rows SELECT %1$L, m FROM %2$I m', n, 'aggregate_' || n);
+	END LOOP;
+END $$;
+SELECT name, r.key, r.value = v.value AS same
+FROM aggregate_rows t JOIN aggregate_named n USING (name), jsonb_each(to_jsonb(t.model)) r, jsonb_each(to_jsonb(lepton_info(n.model))) v
+WHERE r.key = v.key AND r.key IN ('algorithm', 'options', 'n_users', 'n_items', 'n_ratings', 'metrics') AND r.value <> v.value;
+SELECT name, string_agg(COALESCE(r.key, v.key), ', ' ORDER BY COALESCE(r.key, v.key)) AS different
+FROM (SELECT name, k.* FROM aggregate_rows t, jsonb_each((t.model).details) k) r
+	FULL JOIN (SELECT name, k.* FROM aggregate_named n, jsonb_each((lepton_info(n.model)).details) k) v USING (name, key)
+WHERE r.value IS DISTINCT FROM v.value GROUP BY name ORDER BY name;
+SELECT rows -> 'read' AS read, rows -> 'null_rating' AS nulls FROM aggregate_named, LATERAL (SELECT (lepton_info(model)).details -> 'rows' AS rows) d WHERE name = 'sgd';
+SELECT lepton_drop('aggregate_' || name) FROM aggregate_named;
 
 -- nothing, nothing but NULLs, and groups that are too small
 SELECT lepton_train(user_id, item_id, rating) IS NULL AS empty FROM aggregate_ratings WHERE false;
@@ -195,33 +243,42 @@ SELECT lepton_train(user_id, item_id, rating, '{"split": "time"}') FROM aggregat
 SELECT lepton_train(user_id, item_id, 1, '{"duplicates": "error"}') FROM aggregate_ratings;
 SELECT lepton_train(user_id, item_id, rating) OVER (PARTITION BY shop) FROM aggregate_ratings;
 -- 1 and 1.0 are the same option
-SELECT lepton_train(user_id, item_id, rating, CASE user_id % 2 WHEN 0 THEN jsonb '{"seed": 1}' ELSE '{"seed": 1.0}' END) IS NOT NULL AS same FROM aggregate_ratings;
+SELECT lepton_train(user_id, item_id, rating, CASE user_id % 2 WHEN 0 THEN jsonb '{"algorithm": "baseline", "seed": 1}' ELSE '{"algorithm": "baseline", "seed": 1.0}' END) IS NOT NULL AS same FROM aggregate_ratings;
 -- a NULL without a type is taken as options of the named function
 SELECT lepton_train(user_id::text, item_id::text, NULL) FROM aggregate_ratings;
 SELECT lepton_train('m', 'aggregate_ratings', '{"on_small": "null"}');
 
 -- memory: the rows of all groups count, and of one alone
-SET lepton.max_training_memory = '1MB';
-SELECT lepton_train(user_id, item_id, rating, '{"algorithm": "als", "factors": 1024}') FROM aggregate_ratings WHERE shop = 4;
-SET enable_sort = off;
-DO $$
+CREATE FUNCTION aggregate_error(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	detail text;
 BEGIN
-	PERFORM g / 20, lepton_train(g % 7, g % 3, g % 5, '{"algorithm": "als", "factors": 2}') FROM generate_series(1, 20000) g GROUP BY 1;
-EXCEPTION WHEN configuration_limit_exceeded THEN
-	RAISE NOTICE '%', regexp_replace(SQLERRM, '[0-9.]+ MB', '# MB', 'g');
+	EXECUTE query;
+	RETURN 'none';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+	RETURN SQLSTATE || ': ' || regexp_replace(concat_ws(' ', SQLERRM || '.', NULLIF(detail, '')), '[0-9.]+ [kM]B', '#', 'g');
 END $$;
+SET lepton.max_training_memory = '1MB';
+SELECT aggregate_error($$SELECT lepton_train(user_id, item_id, rating, '{"algorithm": "als", "factors": 1024}') FROM aggregate_ratings WHERE shop = 4$$);
+SET enable_sort = off;
+SELECT aggregate_error($$SELECT g / 20, lepton_train(g % 7, g % 3, g % 5, '{"algorithm": "als", "factors": 2}') FROM generate_series(1, 20000) g GROUP BY 1$$);
 RESET enable_sort;
+-- the same groups one by one
+SET enable_hashagg = off;
+SELECT aggregate_error($$SELECT g / 20, lepton_train(g % 7, g % 3, g % 5, '{"algorithm": "als", "factors": 2, "epochs": 1}') FROM generate_series(1, 20000) g GROUP BY 1$$);
+RESET enable_hashagg;
 SET lepton.max_training_memory = '16MB';
-SELECT lepton_train(g, g % 9, 1) FROM generate_series(1, 500000) g;
+SELECT aggregate_error('SELECT lepton_train(g, g % 9, 1) FROM generate_series(1, 500000) g');
 RESET lepton.max_training_memory;
 -- a model of more than 256 MB is refused before it is trained
-SELECT lepton_train(g, g % 1000, g % 5, '{"algorithm": "als", "factors": 1024, "epochs": 10000}') FROM generate_series(1, 70000) g;
+SELECT aggregate_error($$SELECT lepton_train(g, g % 1000, g % 5, '{"algorithm": "als", "factors": 1024, "epochs": 10000}') FROM generate_series(1, 70000) g$$);
 
 -- a cancel gets through to the engine, and leaves nothing behind
 SET statement_timeout = '200ms';
 SELECT lepton_train(g % 2000, g % 1999, g % 5, '{"algorithm": "als", "factors": 256, "epochs": 10000, "patience": 10000}') FROM generate_series(1, 100000) g;
 RESET statement_timeout;
-SELECT substr(lepton_train(user_id, item_id, rating), 1, 4) AS begins FROM aggregate_ratings;
+SELECT substr(lepton_train(user_id, item_id, rating, '{"algorithm": "baseline"}'), 1, 4) AS begins FROM aggregate_ratings;
 
 -- the functions behind it cannot be called
 SELECT lepton_train_final(NULL);
@@ -230,6 +287,6 @@ SELECT lepton_train_deserialize('\x', NULL);
 CREATE AGGREGATE aggregate_forged (bytea) (SFUNC = lepton_train_deserialize, STYPE = internal);
 
 DROP VIEW aggregate_models;
-DROP TABLE aggregate_ratings, aggregate_hashed, aggregate_whole, aggregate_parts, aggregate_kinds;
+DROP TABLE aggregate_ratings, aggregate_named, aggregate_rows, aggregate_hashed, aggregate_whole, aggregate_parts, aggregate_kinds;
 DROP DOMAIN aggregate_key;
-DROP FUNCTION aggregate_nodes, aggregate_batches, aggregate_loops, aggregate_same, aggregate_parallel, aggregate_serial;
+DROP FUNCTION aggregate_nodes, aggregate_batches, aggregate_loops, aggregate_same, aggregate_parallel, aggregate_serial, aggregate_error;

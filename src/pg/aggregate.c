@@ -43,15 +43,13 @@
 #include "pg/pgenv.h"
 #include "pg/settings.h"
 #include "pg/training.h"
+#include "pg/value.h"
 
 PG_FUNCTION_INFO_V1(lepton_train_add);
 PG_FUNCTION_INFO_V1(lepton_train_combine);
 PG_FUNCTION_INFO_V1(lepton_train_serialize);
 PG_FUNCTION_INFO_V1(lepton_train_deserialize);
 PG_FUNCTION_INFO_V1(lepton_train_final);
-
-/* Largest model that is made: pg_dump cannot carry larger values. */
-#define LPG_MAX_VALUE_BYTES ((Size) 256 * 1024 * 1024)
 
 /* Groups of fewer ratings are trained by one thread: starting others takes longer than they save. */
 #define RATINGS_WORTH_THREADS 20000
