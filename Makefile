@@ -22,6 +22,7 @@ OBJS = \
 	src/core/checksum.o \
 	src/core/contest.o \
 	src/core/cooccur.o \
+	src/core/count_errors.o \
 	src/core/cpu.o \
 	src/core/crossval.o \
 	src/core/dense.o \
@@ -105,6 +106,7 @@ OBJS = \
 	src/pg/changes.o \
 	src/pg/clock.o \
 	src/pg/drift.o \
+	src/pg/eligible.o \
 	src/pg/errors.o \
 	src/pg/evaluate.o \
 	src/pg/experiment.o \
@@ -114,6 +116,7 @@ OBJS = \
 	src/pg/groups.o \
 	src/pg/guard.o \
 	src/pg/handle.o \
+	src/pg/html.o \
 	src/pg/info.o \
 	src/pg/inspect.o \
 	src/pg/interval.o \
@@ -129,11 +132,14 @@ OBJS = \
 	src/pg/owner.o \
 	src/pg/pgenv.o \
 	src/pg/planner.o \
+	src/pg/plot.o \
 	src/pg/predict.o \
 	src/pg/progress.o \
 	src/pg/publish.o \
 	src/pg/ranked.o \
 	src/pg/registry.o \
+	src/pg/report.o \
+	src/pg/report_lists.o \
 	src/pg/retrain.o \
 	src/pg/scan.o \
 	src/pg/settings.o \

@@ -184,9 +184,32 @@ SELECT lepton_import('imported_damaged', set_byte(model, 2000, 77)) FROM value_m
 SELECT lepton_info(set_byte(model, 2000, 77)) FROM value_models WHERE name = 'factors';
 SELECT to_regclass('imported_damaged') AS nothing;
 
+-- whoever may read the model may export it; whoever may train a model of that name may import one
+CREATE ROLE regress_lepton_value;
+CREATE SCHEMA value_theirs AUTHORIZATION regress_lepton_value;
+GRANT SELECT ON value_models TO regress_lepton_value;
+SET ROLE regress_lepton_value;
+SELECT lepton_export('value_factors');
+SELECT lepton_import('imported_factors', model) FROM value_models WHERE name = 'factors';
+SELECT lepton_import('value_not_here.m', model) FROM value_models WHERE name = 'factors';
+SELECT version FROM value_models, LATERAL lepton_import('value_theirs.m', model) WHERE name = 'factors';
+SELECT lepton_predict(model, 5, 7) = lepton_predict('value_theirs.m', 5, 7) AS same FROM value_models WHERE name = 'factors';
+RESET ROLE;
+GRANT SELECT ON value_factors TO regress_lepton_value;
+SET ROLE regress_lepton_value;
+SELECT lepton_export('value_factors') = model AS same FROM value_models WHERE name = 'factors';
+RESET ROLE;
+-- what a version is to its model and its database stays there: where live rows are, what is pinned, what would be run
+UPDATE value_factors SET details = details || '{"live": {"source": "value_ratings"}, "pinned": true, "search_path": "value_theirs"}', source = 'value_ratings';
+UPDATE value_factors SET details = jsonb_set(details, '{serving,live}', 'true');
+SELECT i.source, i.details ?| ARRAY['live', 'pinned', 'unpublished', 'search_path'] AS marks, i.details -> 'serving' ? 'live' AS live FROM lepton_info(lepton_export('value_factors')) i;
+
 DEALLOCATE ALL;
 DROP TABLE value_models, value_shops, value_pairs;
+SELECT lepton_drop('value_theirs.m');
+DROP SCHEMA value_theirs;
 SELECT lepton_drop('value_' || name), lepton_drop('imported_' || name) FROM value_kinds ORDER BY name;
 DROP FUNCTION value_differences, value_each, value_generic, value_refuses;
 DROP VIEW value_seen, value_named, value_keys, value_hashes;
 DROP TABLE value_kinds, value_ratings;
+DROP ROLE regress_lepton_value;

@@ -220,7 +220,8 @@ typedef struct List
 static bool
 is_excluded(const LepNeighborQuery *query, int32_t item)
 {
-	return lep_topn_is_listed(query->exclude, query->n_exclude, item);
+	return !lep_topn_has_bit(query->eligible, item) ||
+		   lep_topn_is_listed(query->exclude, query->n_exclude, item);
 }
 
 /* May an item of this score and number enter, if it is not excluded? */

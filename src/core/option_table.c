@@ -152,6 +152,7 @@ static const LepOption option_table[] = {
 	{ "live", LEP_OPTION_BOOL, 0, 0, 1, false, "by the source", NULL,
 	  "lists and predictions go by the user's rows of the moment; unless given, where the source is a table "
 	  "with an index that begins with the user column" },
+	QUERY(eligible, "all", "table or query of the ids of items that may be listed, as it is at the moment"),
 
 	ENUM(storage, storage_words, 0, "bytes of factors and neighbors: float32 has 4, float16 2, int8 1"),
 	INT(keep, 0, 1, 1000000, 2,
@@ -218,6 +219,7 @@ static const size_t option_offsets[] = {
 	AT(point),
 	AT(exclude_seen),
 	AT(live),
+	AT(eligible),
 	AT(storage),
 	AT(keep),
 	AT(publish),

@@ -224,6 +224,7 @@ forget(LpgHandle *handle)
 	handle->times = NULL;
 	handle->has_read_times = false;
 	handle->interval = NULL;
+	handle->eligible = NULL;
 	release_items(handle);
 	handle->value = NULL;
 	MemoryContextReset(handle->context);

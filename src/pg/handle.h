@@ -27,6 +27,8 @@
 #include "pg/times.h"
 #include "pg/value.h"
 
+typedef struct LpgEligible LpgEligible; /* eligible.h */
+
 /* One factor table of the handle's version. */
 typedef struct LpgHandleSide
 {
@@ -67,6 +69,7 @@ typedef struct LpgHandle
 	LpgTimes *times;		/* NULL: none, or not read yet */
 	bool has_read_times;
 	LpgInterval *interval; /* NULL: not read yet */
+	LpgEligible *eligible; /* NULL: not read yet, or all */
 } LpgHandle;
 
 /* Register the callbacks that notice changes; called once, by _PG_init. */

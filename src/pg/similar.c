@@ -17,6 +17,7 @@
 #include "core/similar.h"
 #include "pg/basket.h"
 #include "pg/compat.h"
+#include "pg/eligible.h"
 #include "pg/errors.h"
 #include "pg/keytype.h"
 #include "pg/lists.h"
@@ -63,20 +64,31 @@ put_neighbors(const LpgList *list, Tuplestorestate *result, int32 item, int64 n)
 {
 	const LepNeighbors *neighbors = list->handle->items->served.neighbors;
 	int64 n_row = neighbors->start[item + 1] - neighbors->start[item];
-	LepTopnEntry *entries = palloc_extended((Min(n, n_row) + 1) * sizeof(LepTopnEntry), MCXT_ALLOC_HUGE);
+	LepTopnEntry *entries = palloc_extended((n_row + 1) * sizeof(LepTopnEntry), MCXT_ALLOC_HUGE);
+	const LpgEligible *eligible = lpg_eligible_get(list->handle);
 	int64 n_found;
+	int64 kept = 0;
 	LepEnv env;
 
 	lpg_env_init(&env, CurrentMemoryContext);
-	lpg_check(lep_similar_neighbors(&env, neighbors, item, n, entries, &n_found), &env.error);
-	put_items(list, result, entries, n_found, "neighbors");
+	lpg_check(lep_similar_neighbors(&env, neighbors, item, n_row, entries, &n_found), &env.error);
+	for (int64 i = 0; i < n_found && kept < n; i++)
+	{
+		if (eligible == NULL || lep_topn_has_bit(eligible->bits, entries[i].item))
+			entries[kept++] = entries[i];
+	}
+	put_items(list, result, entries, kept, "neighbors");
 }
 
 static void
 put_similar_items(const LpgList *list, Tuplestorestate *result, int32 item, int64 n)
 {
 	const LpgItems *items = list->handle->items;
-	LepSimilarQuery query = { .row = lep_items_row(items->items, item), .n = n, .without = item };
+	const LpgEligible *eligible = lpg_eligible_get(list->handle);
+	LepSimilarQuery query = { .row = lep_items_row(items->items, item),
+							  .n = n,
+							  .without = item,
+							  .eligible = eligible == NULL ? NULL : eligible->bits };
 	LepTopnEntry *entries =
 		palloc_extended((Min(n, items->n_items) + 1) * sizeof(LepTopnEntry), MCXT_ALLOC_HUGE);
 	int64 n_found;

@@ -23,6 +23,7 @@
 #include "core/rerank.h"
 #include "core/topn.h"
 #include "pg/compat.h"
+#include "pg/eligible.h"
 #include "pg/errors.h"
 #include "pg/basket.h"
 #include "pg/groups.h"
@@ -46,8 +47,9 @@ typedef struct TopnCall
 	int64 n_exclude;
 	LepId *new_seen; /* seen, too, but not known to the model */
 	int64 n_new_seen;
-	LpgItemSet candidates; /* new_ids ascending, too */
-	int64 rank;			   /* of the last row given */
+	LpgItemSet candidates;		 /* new_ids ascending, too */
+	int64 rank;					 /* of the last row given */
+	const LpgEligible *eligible; /* NULL: all items */
 	bool is_reranked;
 	LepRerank rerank;
 	const LpgGroups *groups; /* NULL: no limit */
@@ -257,6 +259,7 @@ put_known(TopnCall *call)
 							 .exclude = call->exclude,
 							 .n_exclude = call->n_exclude,
 							 .n_candidates = call->candidates.n,
+							 .eligible = call->eligible == NULL ? NULL : call->eligible->bits,
 							 .scratch = lpg_cache_scratch(call->items) };
 	int64 limit = call->candidates.is_given ? query.n_candidates : version->n_items;
 	LepTopnEntry *entries =
@@ -314,7 +317,9 @@ answer(FunctionCallInfo fcinfo, TopnCall *call, TopnArguments arguments)
 	else
 		read_user(fcinfo, call, exclude_seen, arguments);
 	call->items = lpg_handle_items(handle);
+	call->eligible = lpg_eligible_get(handle);
 	read_arrays(fcinfo, call, arguments);
+	lpg_eligible_apply(call->eligible, &call->candidates);
 	read_rerank(fcinfo, call, arguments);
 	if (call->n == 0)
 		return;

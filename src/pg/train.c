@@ -149,6 +149,7 @@ lpg_train_read(LpgNamedTraining *t)
 	lpg_live_choose(t->source_text, &t->work.options, &t->work.live);
 	log_begin(t, t->publication.options);
 	read_source(t);
+	lpg_eligible_choose(&t->work.options, t->work.ratings, t->name, &t->work.eligible);
 	notice_assumptions(t);
 }
 

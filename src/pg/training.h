@@ -14,6 +14,7 @@
 #include "core/foldin.h"
 #include "core/implicit.h"
 #include "core/train.h"
+#include "pg/eligible.h"
 #include "pg/live.h"
 #include "pg/source.h"
 
@@ -31,6 +32,7 @@ typedef struct LpgTraining
 	LpgSource source; /* of it the rows' numbers and the unit of times */
 	LepRatings *ratings;
 	LpgLiveChoice live; /* off for a model without a source */
+	LpgEligibleChoice eligible;
 	double read_seconds;
 	double sort_seconds;
 	double write_seconds;

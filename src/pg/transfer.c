@@ -41,9 +41,9 @@ static const char *const serving_keys[] = { "implicit", "n_factors", "n_neighbor
 
 /* And of details: numbers about the training and for serving. */
 static const char *const detail_keys[] = {
-	"rows",		"feedback", "duplicates", "options", "epochs",	"refitted",		   "retries",
-	"trials",	"curve",	"seconds",	  "kernel",	 "threads", "memory_estimate", "memory_peak",
-	"interval", "times",	"foldin",	  NULL
+	"rows",		"feedback", "duplicates", "options",   "epochs",  "refitted",		 "retries",
+	"trials",	"curve",	"seconds",	  "kernel",	   "threads", "memory_estimate", "memory_peak",
+	"interval", "times",	"foldin",	  "forgotten", NULL
 };
 
 static JsonbValue
