@@ -22,6 +22,7 @@ OBJS = \
 	src/core/checksum.o \
 	src/core/contest.o \
 	src/core/cooccur.o \
+	src/core/count_errors.o \
 	src/core/cpu.o \
 	src/core/crossval.o \
 	src/core/dense.o \
@@ -115,6 +116,7 @@ OBJS = \
 	src/pg/groups.o \
 	src/pg/guard.o \
 	src/pg/handle.o \
+	src/pg/html.o \
 	src/pg/info.o \
 	src/pg/inspect.o \
 	src/pg/interval.o \
@@ -130,11 +132,14 @@ OBJS = \
 	src/pg/owner.o \
 	src/pg/pgenv.o \
 	src/pg/planner.o \
+	src/pg/plot.o \
 	src/pg/predict.o \
 	src/pg/progress.o \
 	src/pg/publish.o \
 	src/pg/ranked.o \
 	src/pg/registry.o \
+	src/pg/report.o \
+	src/pg/report_lists.o \
 	src/pg/retrain.o \
 	src/pg/scan.o \
 	src/pg/settings.o \
@@ -157,7 +162,7 @@ OBJS = \
 	src/pg/versions.o
 
 # The install script's parts, in the order in which they build on each other.
-SQL_PARTS = $(addprefix src/sql/,types.sql options.sql info.sql inspect.sql train.sql aggregate.sql planner.sql predict.sql.in topn.sql.in topn_for.sql.in topn_all.sql.in topn_users.sql.in ranked.sql.in similar.sql.in explain.sql.in models.sql stat.sql forget.sql progress.sql evaluate.sql value.sql.in value_items.sql.in transfer.sql)
+SQL_PARTS = $(addprefix src/sql/,types.sql options.sql info.sql inspect.sql train.sql aggregate.sql planner.sql predict.sql.in topn.sql.in topn_for.sql.in topn_all.sql.in topn_users.sql.in ranked.sql.in similar.sql.in explain.sql.in models.sql stat.sql forget.sql progress.sql evaluate.sql value.sql.in value_items.sql.in transfer.sql report.sql)
 
 # The version stands in lepton.control and nowhere else in the code.
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" lepton.control)

@@ -263,6 +263,44 @@ add_circumstances(const LpgTraining *t, LpgJson *details)
 	lpg_changes_to_json(&t->source.changes, details);
 }
 
+/* Errors on the test part of users, or items, with so many ratings to learn from. */
+static void
+add_count_errors(const LepCountErrors *errors, const char *key, LpgJson *json)
+{
+	bool first = true;
+
+	lpg_json_key(json, key);
+	appendStringInfoChar(json->buffer, '[');
+	for (int g = 0; g < LEP_COUNT_GROUPS; g++)
+	{
+		LpgJson group;
+
+		if (errors->n[g] == 0)
+			continue;
+		if (!first)
+			appendStringInfoString(json->buffer, ", ");
+		first = false;
+		lpg_json_begin(&group, json->buffer);
+		lpg_json_int(&group, "from", lep_count_group_begin(g));
+		lpg_json_int(&group, "n", errors->n[g]);
+		lpg_json_real(&group, "rmse", errors->rmse[g]);
+		lpg_json_end(&group);
+	}
+	appendStringInfoChar(json->buffer, ']');
+}
+
+static void
+add_test_by_count(const LepTrainResult *r, LpgJson *details)
+{
+	LpgJson json;
+
+	lpg_json_key(details, "test_by_count");
+	lpg_json_begin(&json, details->buffer);
+	add_count_errors(&r->test_by_user, "users", &json);
+	add_count_errors(&r->test_by_item, "items", &json);
+	lpg_json_end(&json);
+}
+
 /* A figure and its standard error; null where there is none. */
 static void
 add_figure(const LepFigure *figure, const char *name, LpgJson *json)
@@ -326,6 +364,8 @@ lpg_training_details(const LpgTraining *t)
 	lpg_json_int(&json, "retries", t->result.n_retries);
 	add_trials(t, &json);
 	add_curve(t, &json);
+	if (t->ratings->feedback == LEP_FEEDBACK_EXPLICIT && t->result.n_test > 0)
+		add_test_by_count(&t->result, &json);
 	if (!t->reproducible)
 		add_circumstances(t, &json);
 	lpg_eligible_to_json(&t->eligible, &json);
