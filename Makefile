@@ -22,6 +22,7 @@ OBJS = \
 	src/core/checksum.o \
 	src/core/contest.o \
 	src/core/cooccur.o \
+	src/core/count_errors.o \
 	src/core/cpu.o \
 	src/core/crossval.o \
 	src/core/dense.o \
@@ -97,11 +98,15 @@ OBJS = \
 	src/core/tune.o \
 	src/core/view.o \
 	src/core/walk.o \
+	src/pg/aggregate.o \
 	src/pg/basket.o \
 	src/pg/cache.o \
 	src/pg/cache_list.o \
 	src/pg/cache_load.o \
+	src/pg/changes.o \
 	src/pg/clock.o \
+	src/pg/drift.o \
+	src/pg/eligible.o \
 	src/pg/errors.o \
 	src/pg/evaluate.o \
 	src/pg/experiment.o \
@@ -111,6 +116,7 @@ OBJS = \
 	src/pg/groups.o \
 	src/pg/guard.o \
 	src/pg/handle.o \
+	src/pg/html.o \
 	src/pg/info.o \
 	src/pg/inspect.o \
 	src/pg/interval.o \
@@ -126,12 +132,16 @@ OBJS = \
 	src/pg/owner.o \
 	src/pg/pgenv.o \
 	src/pg/planner.o \
+	src/pg/plot.o \
 	src/pg/predict.o \
 	src/pg/progress.o \
 	src/pg/publish.o \
 	src/pg/ranked.o \
 	src/pg/registry.o \
+	src/pg/report.o \
+	src/pg/report_lists.o \
 	src/pg/retrain.o \
+	src/pg/scan.o \
 	src/pg/settings.o \
 	src/pg/shared.o \
 	src/pg/similar.o \
@@ -144,13 +154,15 @@ OBJS = \
 	src/pg/topn_users.o \
 	src/pg/train.o \
 	src/pg/training.o \
+	src/pg/transfer.o \
 	src/pg/tune.o \
 	src/pg/userlist.o \
 	src/pg/users.o \
+	src/pg/value.o \
 	src/pg/versions.o
 
 # The install script's parts, in the order in which they build on each other.
-SQL_PARTS = $(addprefix src/sql/,types.sql options.sql info.sql inspect.sql train.sql planner.sql predict.sql.in topn.sql.in topn_for.sql.in topn_all.sql.in topn_users.sql.in ranked.sql.in similar.sql.in explain.sql.in models.sql forget.sql progress.sql evaluate.sql)
+SQL_PARTS = $(addprefix src/sql/,types.sql options.sql info.sql inspect.sql train.sql aggregate.sql planner.sql predict.sql.in topn.sql.in topn_for.sql.in topn_all.sql.in topn_users.sql.in ranked.sql.in similar.sql.in explain.sql.in models.sql stat.sql forget.sql progress.sql evaluate.sql value.sql.in value_items.sql.in transfer.sql)
 
 # The version stands in lepton.control and nowhere else in the code.
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" lepton.control)

@@ -56,6 +56,15 @@ sql() { psql -XqAt -v ON_ERROR_STOP=1 "$@"; }
 has_function() { [ "$(sql -c "SELECT count(*) FROM pg_proc WHERE proname = '$1'")" != 0 ]; }
 # milliseconds of each statement of the input, one a line: \timing at the client
 timed() { sql -o /dev/null | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p'; }
+# milliseconds of CPU that the backend took for each statement of the input, one a line
+cpu() {
+  # shellcheck disable=SC2016  # psql's shell expands it
+  local now='\! cut -d" " -f1 /proc/$BACKEND/schedstat'
+  {
+    printf 'SELECT pg_backend_pid() AS backend \gset\n\\setenv BACKEND :backend\n%s\n' "$now"
+    while read -r statement; do printf '%s\n%s\n' "$statement" "$now"; done
+  } | sql -o /dev/null | awk 'NR > 1 { printf "%.3f\n", ($1 - before) / 1e6 } { before = $1 }'
+}
 
 # generated NAME KEY=VALUE...: files $temp/NAME and $temp/NAME.test, see generate.c
 generated() {

@@ -116,6 +116,8 @@ SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND rel
 SELECT count(*) > 25 AS many, count(*) FILTER (WHERE coalesce(obj_description(objid, classid::regclass::name), '') = '') AS without_comment
 FROM pg_depend WHERE deptype = 'e' AND refclassid = 'pg_extension'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'lepton');
 -- functions are invoker's, with the volatility and safety that they promise
+\pset footer off
 SELECT proname, provolatile, proparallel, prosecdef, count(*) FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND classid = 'pg_proc'::regclass AND d.deptype = 'e'
 WHERE refobjid = (SELECT oid FROM pg_extension WHERE extname = 'lepton') GROUP BY 1, 2, 3, 4 ORDER BY 1;
+\pset footer on
 DROP TABLE models_ratings;

@@ -68,6 +68,26 @@ FROM (SELECT a, b, c, d, lepton_predict('predict_many', user_id, item_id) AS pa,
 		lepton_predict('predict_many_uuid', md5(user_id::text)::uuid, item_id) AS pc, lepton_predict('predict_many_walk', user_id, item_id) AS pd
 	FROM predict_lists ORDER BY md5(user_id || ' ' || item_id)) x;
 RESET lepton.cache_size;
+-- where all fit, all are read once many were looked up: no difference, and who is unknown stays so
+SELECT count(*), count(DISTINCT a) > 100 AS differ, count(*) FILTER (WHERE a <> pa) AS bigint, count(*) FILTER (WHERE b <> pb) AS text, count(*) FILTER (WHERE c <> pc) AS uuid,
+	count(*) FILTER (WHERE d <> pd) AS neighbors
+FROM (SELECT a, b, c, d, lepton_predict('predict_many', user_id, item_id) AS pa, lepton_predict('predict_many_text', 'u' || user_id, item_id) AS pb,
+		lepton_predict('predict_many_uuid', md5(user_id::text)::uuid, item_id) AS pc, lepton_predict('predict_many_walk', user_id, item_id) AS pd
+	FROM predict_lists ORDER BY md5(user_id || ' ' || item_id)) x;
+SELECT count(*), count(*) FILTER (WHERE p <> n) AS bigint, count(*) FILTER (WHERE pt <> nt) AS text, count(*) FILTER (WHERE pu <> nu) AS uuid, count(*) FILTER (WHERE pw <> nw) AS neighbors
+FROM (SELECT u > 5000 AS is_new, lepton_predict('predict_many', u, u % 40) AS p, lepton_predict('predict_many', NULL::bigint, u % 40) AS n,
+		lepton_predict('predict_many_text', 'u' || u, u % 40) AS pt, lepton_predict('predict_many_text', NULL::text, u % 40) AS nt,
+		lepton_predict('predict_many_uuid', md5(u::text)::uuid, u % 40) AS pu, lepton_predict('predict_many_uuid', NULL::uuid, u % 40) AS nu,
+		lepton_predict('predict_many_walk', u, u % 40) AS pw, lepton_predict('predict_many_walk', NULL::bigint, u % 40) AS nw
+	FROM (SELECT CASE WHEN g % 3 = 0 THEN g + 5000 ELSE g END AS u FROM generate_series(1, 2500) g) g OFFSET 0) x WHERE is_new;
+-- one user asked for again and again, with nobody in between: with item neighbours all items are looked at once; no difference
+SELECT version FROM lepton_train('predict_many_blend', 'SELECT user_id, item_id FROM predict_pairs', '{"algorithm": "blend", "weights": [1, 1]}');
+CREATE TABLE predict_rows AS
+SELECT u, i, lepton_predict('predict_many_walk', u, i) AS walk, lepton_predict('predict_many_blend', u, i) AS blend
+FROM (SELECT CASE WHEN i % 10 < 9 THEN v END AS u, i FROM generate_series(2440, 2505) v, generate_series(0, 45) i ORDER BY v, i OFFSET 0) p;
+SELECT count(*), count(DISTINCT walk) > 20 AS walk_differs, count(DISTINCT blend) > 500 AS blend_differs, count(*) FILTER (WHERE walk <> w) AS walk, count(*) FILTER (WHERE blend <> b) AS blend
+FROM (SELECT walk, blend, lepton_predict('predict_many_walk', u, i) AS w, lepton_predict('predict_many_blend', u, i) AS b FROM (SELECT * FROM predict_rows ORDER BY i, u OFFSET 0) p) x;
+DROP TABLE predict_many_blend, predict_rows;
 DROP TABLE predict_many, predict_many_text, predict_many_uuid, predict_many_walk, predict_lists, predict_pairs;
 
 -- a model's name that changes from row to row

@@ -70,6 +70,12 @@ RESET lepton.threads;
 -- lists of everything are long: few users a batch
 SELECT count(*), count(DISTINCT user_id), max(rank) FROM lepton_topn_all('all_many', 9223372036854775807, exclude_seen => false);
 
+-- a cancel ends it, with no thread left
+SET statement_timeout = 1;
+SELECT count(*) FROM lepton_topn_all('all_many', 50, exclude_seen => false) a, lepton_topn_all('all_many', 1) b;
+RESET statement_timeout;
+SELECT count(*) FROM lepton_topn_all('all_many', 1);
+
 -- kinds: the items' in the name, then the users'
 CREATE TABLE all_kinds AS SELECT user_id::int AS bigints, 'u' || user_id AS texts, md5(user_id::text)::uuid AS uuids, item_id, 'i' || item_id AS item_text, md5(item_id::text)::uuid AS item_uuid, rating FROM all_ratings;
 SELECT u, i, version FROM unnest('{bigints,texts,uuids}'::text[]) u, unnest('{item_id,item_text,item_uuid}'::text[]) i,

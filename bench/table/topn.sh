@@ -2,11 +2,19 @@
 # sourced by bench/table.sh: lists of 10 at a client on a socket, prepared, warm: us by
 # pgbench, the median; beside pgvector over the same factors
 
-# latency QUERY USERS: of :u, random from 1 to USERS; after a second to warm up
+# seconds of CPU that backends took which have ended
+ended() { awk -v hz="$(getconf CLK_TCK)" '{ print ($16 + $17) / hz }' "/proc/$(head -1 "$(sql -c 'SHOW data_directory')/postmaster.pid")/stat"; }
+
+# latency QUERY USERS: of :u, random from 1 to USERS; after a second to warm up; and
+# the CPU us of a backend for one, to $temp/cpu_us
 latency() {
+  local before
   printf '\\set u random(1, %d)\n%s;\n' "$2" "$1" >"$temp/query"
   rm -f "$temp"/log.*
-  (cd "$temp" && pgbench -n -M prepared -T 1 -f query && pgbench -n -M prepared -T "${SECONDS_EACH:-4}" -f query -l --log-prefix=log) >/dev/null 2>&1
+  (cd "$temp" && pgbench -n -M prepared -T 1 -f query) >/dev/null 2>&1
+  before=$(ended)
+  (cd "$temp" && pgbench -n -M prepared -T "${SECONDS_EACH:-4}" -f query -l --log-prefix=log) >/dev/null 2>&1
+  calculate "($(ended) - $before) * 1e6 / $(cat "$temp"/log.* | wc -l)" %.1f >"$temp/cpu_us"
   cut -d' ' -f3 "$temp"/log.* | median
 }
 
@@ -29,9 +37,10 @@ recall() {
 
 # size ITEMS MODEL GOAL
 size() {
-  local users l exact=- hnsw=-
+  local users l cpu_us exact=- hnsw=-
   users=$(sql -c "SELECT count(*) FROM $2_users")
   l=$(latency "SELECT * FROM lepton_topn('$2', :u, 10)" "$users")
+  cpu_us=$(cat "$temp/cpu_us")
   if [ -n "${PGVECTOR:-}" ]; then
     vectors "$2"
     exact=$(latency "$by_vector" "$users")
@@ -42,6 +51,7 @@ size() {
     lists hnsw "SELECT i.id FROM items_v i ORDER BY i.v <#> u.v LIMIT 10"
   fi
   row "topn(10) of $1 items: us at the client" "$l" - "<= $3" "l <= $3"
+  row "  CPU us of its backend" "$cpu_us" - "-"
   row "  beside pgvector, exact" "$l" "$exact" ">= 10 x as fast" "l * 10 <= p"
   row "  beside pgvector, HNSW, ef 40" "$l" "$hnsw" "faster" "l < p"
   if [ -n "${PGVECTOR:-}" ]; then

@@ -48,6 +48,7 @@ list_user(void *arg, int64_t task, int thread)
 							 .n_exclude = one->n_exclude,
 							 .candidates = bulk->candidates,
 							 .n_candidates = bulk->n_candidates,
+							 .eligible = bulk->eligible,
 							 .scratch = &bulk->scratch[thread] };
 	/* with scratch memory it is asked for nothing else, and so cannot fail */
 	LepEnv env = { .should_stop = go_on };

@@ -28,6 +28,7 @@ typedef struct LepBulk
 	int64_t n;				   /* entries of a list, at most what there is: lep_bulk_length() */
 	const int32_t *candidates; /* ascending, no repetition; NULL: all items */
 	int64_t n_candidates;
+	const uint8_t *eligible;  /* bit i: item i may be listed at all; NULL: every item */
 	LepServeScratch *scratch; /* [threads of the pool] */
 
 	LepBulkUser *users; /* [n_users] */

@@ -204,6 +204,13 @@ lep_arena_use(LepArena *arena, void *ptr, int64_t n, size_t size)
 	return LEP_OK;
 }
 
+void
+lep_arena_populate(LepArena *arena, void *ptr, size_t size)
+{
+	if (arena->env->populate != NULL)
+		arena->env->populate(arena->env->host, ptr, size);
+}
+
 void *
 lep_arena_calloc(LepArena *arena, int64_t n, size_t size)
 {

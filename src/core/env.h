@@ -53,6 +53,8 @@ typedef struct LepEnv
 	void *(*alloc)(void *host, size_t size);
 	/* the same for what is filled little by little: no page is taken before it is written; NULL: alloc does */
 	void *(*reserve)(void *host, size_t size);
+	/* so much of what was reserved is about to be written: its pages at once, not one fault each; may be NULL */
+	void (*populate)(void *host, void *ptr, size_t size);
 	void (*free)(void *host, void *ptr);
 	/* asked often (microseconds apart): must be cheap */
 	bool (*should_stop)(void *host);
@@ -109,6 +111,9 @@ extern void *lep_arena_reserve(LepArena *arena, int64_t n, size_t size);
  * more or fewer than before.  LEP_ERR_MEMORY_LIMIT where that is too much.
  */
 extern LepStatus lep_arena_use(LepArena *arena, void *ptr, int64_t n, size_t size);
+
+/* The next bytes of a reserved array that will be written.  Only speed depends on it. */
+extern void lep_arena_populate(LepArena *arena, void *ptr, size_t size);
 
 /* Give one block back before its arena goes; NULL is ignored. */
 extern void lep_arena_free(LepArena *arena, void *ptr);

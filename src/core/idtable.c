@@ -191,6 +191,12 @@ is_id(const LepIdTable *table, int32_t number, const LepId *id)
 	return lep_id_compare(table->kind, &kept, id) == 0;
 }
 
+void
+lep_idtable_prefetch(const LepIdTable *table, const LepId *id)
+{
+	__builtin_prefetch(&table->slots[lep_hash_id(table->kind, id) & table->mask]);
+}
+
 int32_t
 lep_idtable_find(const LepIdTable *table, const LepId *id)
 {

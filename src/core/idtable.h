@@ -40,6 +40,9 @@ extern LepIdTable lep_idtable_open(const void *block);
 /* The id of a number in range; text points into the block. */
 extern LepId lep_idtable_id(const LepIdTable *table, int32_t number);
 
+/* Begin to fetch what its number will be looked up in. */
+extern void lep_idtable_prefetch(const LepIdTable *table, const LepId *id);
+
 /* Its number, or -1. */
 extern int32_t lep_idtable_find(const LepIdTable *table, const LepId *id);
 

@@ -413,54 +413,45 @@ LEP_KERNEL(sgd_block)(LepSgdBlock *block)
 	}
 }
 
-/* The largest magnitude in a padded row. */
+/* The largest magnitude in a padded row: without the sign, bits are ordered as the floats are. */
 static inline float
 largest_of(const float *restrict row, int stride)
 {
-	float largest[LEP_LANES] = { 0 };
-	float all = 0;
+	int32_t largest = 0;
+	float all;
 
-	for (int c = 0; c < stride; c += LEP_LANES)
+	for (int f = 0; f < stride; f++)
 	{
-		for (int l = 0; l < LEP_LANES; l++)
-		{
-			float size = fabsf(row[c + l]);
+		int32_t bits;
 
-			largest[l] = size > largest[l] ? size : largest[l];
-		}
+		memcpy(&bits, row + f, sizeof(bits));
+		bits &= INT32_MAX;
+		largest = bits > largest ? bits : largest;
 	}
-	for (int l = 0; l < LEP_LANES; l++)
-		all = largest[l] > all ? largest[l] : all;
+	memcpy(&all, &largest, sizeof(all));
 	return all;
 }
 
-/* Half away from zero; a scale that was rounded down, being denormal, can ask for more than 127. */
-static inline float
-code_of(float value, float inverse)
-{
-	float code = value * inverse;
-
-	code = code < LEP_MAX_CODE ? code : LEP_MAX_CODE;
-	code = code > -LEP_MAX_CODE ? code : -LEP_MAX_CODE;
-	return (float) (int) (code + copysignf(0.5f, code));
-}
-
+/* Loops of so few branches that compilers make vectors of them. */
 static float
 LEP_KERNEL(encode_f32)(const float *restrict row, int stride, int8_t *restrict codes, float *restrict rest)
 {
 	float scale = largest_of(row, stride) / LEP_MAX_CODE;
 	float inverse = scale >= 0x1p-126f ? 1 / scale : scale > 0 ? 0x1p126f : 0;
 
-	for (int c = 0; c < stride; c += LEP_LANES)
+	for (int f = 0; f < stride; f++)
 	{
-		float code[LEP_LANES];
+		float exact = row[f] * inverse;
+		/* half away from zero; a scale that was rounded down, being denormal, can ask for up to 254 */
+		int32_t code = (int32_t) (exact + copysignf(0.5f, exact));
 
-		for (int l = 0; l < LEP_LANES; l++)
-			code[l] = code_of(row[c + l], inverse);
-		lanes_store(rest + c, lanes_fma(lanes_set1(-scale), lanes_load(code), lanes_load(row + c)));
-		for (int l = 0; l < LEP_LANES; l++)
-			codes[c + l] = (int8_t) (int) code[l];
+		code = code < LEP_MAX_CODE ? code : LEP_MAX_CODE;
+		code = code > -LEP_MAX_CODE ? code : -LEP_MAX_CODE;
+		codes[f] = (int8_t) code;
+		rest[f] = (float) code;
 	}
+	for (int c = 0; c < stride; c += LEP_LANES)
+		lanes_store(rest + c, lanes_fma(lanes_set1(-scale), lanes_load(rest + c), lanes_load(row + c)));
 	return scale;
 }
 

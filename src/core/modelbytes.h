@@ -36,7 +36,6 @@ typedef enum LepModelSide
 typedef enum LepModelDocument
 {
 	LEP_DOCUMENT_ALGORITHM, /* its name */
-	LEP_DOCUMENT_SOURCE,	/* what was trained on, in words of the host; or empty */
 	LEP_DOCUMENT_OPTIONS,	/* as given, JSON */
 	LEP_DOCUMENT_METRICS,	/* JSON */
 	LEP_DOCUMENT_DETAILS,	/* JSON; what times, intervals and new users need stands there */

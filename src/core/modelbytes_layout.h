@@ -36,9 +36,9 @@ enum
 	AT_CREATED_AT = 72,
 	AT_N_ROWS = 80,			/* 4 bytes for each side */
 	AT_DOCUMENT_BYTES = 88, /* 8 for each */
-	AT_TEXT_BYTES = 128,	/* 8 for each side */
-	AT_EXTRA_BYTES = 144,
-	HEAD_BYTES = 160
+	AT_TEXT_BYTES = 120,	/* 8 for each side */
+	AT_EXTRA_BYTES = 136,
+	HEAD_BYTES = 152
 };
 
 enum

@@ -75,6 +75,19 @@ lep_neighbors_weight(const LepNeighbors *neighbors, int32_t r, int32_t i)
 	return e < 0 ? 0 : neighbors->weight[e];
 }
 
+/* The beginning of a row, which comes from anywhere; the rest follows by itself. */
+static inline void
+prefetch_row(const LepNeighbors *neighbors, int32_t r)
+{
+	int64_t e = neighbors->start[r];
+
+	for (int line = 0; line < 2; line++)
+	{
+		__builtin_prefetch(neighbors->target + e + line * (LEP_ALIGNMENT / (int) sizeof(int32_t)));
+		__builtin_prefetch(neighbors->weight + e + line * (LEP_ALIGNMENT / (int) sizeof(float)));
+	}
+}
+
 /* How much entry b of the basket counts. */
 static double
 basket_weight(const LepBasket *basket, int64_t b)
@@ -125,30 +138,36 @@ lep_neighbors_scratch(LepArena *arena, int32_t n_items, LepNeighborScratch *scra
 			   : LEP_OK;
 }
 
+/* Entry b of the basket. */
+static inline void
+add_row(const LepNeighbors *neighbors, const LepBasket *basket, int64_t b, LepNeighborScratch *scratch)
+{
+	int32_t r = basket->rows[b];
+	double weight = basket_weight(basket, b);
+	int32_t n = scratch->n_reached;
+
+	if (b + 1 < basket->n)
+		prefetch_row(neighbors, basket->rows[b + 1]);
+	/* what does not count reaches nothing */
+	if (weight == 0)
+		return;
+	for (int64_t e = neighbors->start[r]; e < neighbors->start[r + 1]; e++)
+	{
+		int32_t i = neighbors->target[e];
+
+		scratch->sum[i] += weight * (double) neighbors->weight[e];
+		scratch->reached[n] = i; /* stays only if it is new */
+		n += !scratch->is_reached[i];
+		scratch->is_reached[i] = 1;
+	}
+	scratch->n_reached = n;
+}
+
 void
 lep_neighbors_add(const LepNeighbors *neighbors, const LepBasket *basket, LepNeighborScratch *scratch)
 {
-	int32_t n = scratch->n_reached;
-
 	for (int64_t b = 0; b < basket->n; b++)
-	{
-		int32_t r = basket->rows[b];
-		double weight = basket_weight(basket, b);
-
-		/* what does not count reaches nothing */
-		if (weight == 0)
-			continue;
-		for (int64_t e = neighbors->start[r]; e < neighbors->start[r + 1]; e++)
-		{
-			int32_t i = neighbors->target[e];
-
-			scratch->sum[i] += weight * (double) neighbors->weight[e];
-			scratch->reached[n] = i; /* stays only if it is new */
-			n += !scratch->is_reached[i];
-			scratch->is_reached[i] = 1;
-		}
-	}
-	scratch->n_reached = n;
+		add_row(neighbors, basket, b, scratch);
 }
 
 LepStatus
@@ -159,8 +178,6 @@ lep_neighbors_add_stoppable(LepEnv *env, const LepNeighbors *neighbors, const Le
 
 	for (int64_t b = 0; b < basket->n; b++)
 	{
-		LepBasket one = { basket->rows + b, basket->weights == NULL ? NULL : basket->weights + b, 1 };
-
 		n_entries += neighbors->start[basket->rows[b] + 1] - neighbors->start[basket->rows[b]];
 		if (n_entries >= STOP_ENTRIES)
 		{
@@ -168,7 +185,7 @@ lep_neighbors_add_stoppable(LepEnv *env, const LepNeighbors *neighbors, const Le
 			if (lep_env_stopped(env))
 				return LEP_ERR_STOPPED;
 		}
-		lep_neighbors_add(neighbors, &one, scratch);
+		add_row(neighbors, basket, b, scratch);
 	}
 	return LEP_OK;
 }
@@ -203,7 +220,8 @@ typedef struct List
 static bool
 is_excluded(const LepNeighborQuery *query, int32_t item)
 {
-	return lep_topn_is_listed(query->exclude, query->n_exclude, item);
+	return !lep_topn_has_bit(query->eligible, item) ||
+		   lep_topn_is_listed(query->exclude, query->n_exclude, item);
 }
 
 /* May an item of this score and number enter, if it is not excluded? */

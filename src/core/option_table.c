@@ -19,6 +19,7 @@ static const char *const unknown_words[] = { "bias", "null", "error", NULL };
 static const char *const implicit_words[] = { "both", "users", "items", "none", NULL };
 static const char *const confidence_words[] = { "linear", "log", "none", NULL };
 static const char *const storage_words[] = { "float32", "float16", "int8", NULL };
+static const char *const on_small_words[] = { "null", "error", NULL };
 static const char *const point_words[] = { "mean", "median", NULL };
 
 #define TAKEN_BY_SGD	   (1u << LEP_ALGORITHM_SGD)
@@ -129,6 +130,8 @@ static const LepOption option_table[] = {
 		 "what rows of the same user and item become; auto: last by time or else mean, implicit: sum"),
 	INT(min_user_ratings, 0, 1, 1000000000, 1, "users with fewer ratings are left out"),
 	INT(min_item_ratings, 0, 1, 1000000000, 1, "items with fewer ratings are left out"),
+	ENUM(on_small, on_small_words, LEP_ON_SMALL_NULL,
+		 "of the aggregate: what a group gives that is too small to train on, null or an error"),
 
 	ENUM(split, split_words, LEP_SPLIT_RANDOM,
 		 "how rows are held out: random, time (the newest) or leave_last (each user's newest)"),
@@ -152,6 +155,7 @@ static const LepOption option_table[] = {
 	{ "live", LEP_OPTION_BOOL, 0, 0, 1, false, "by the source", NULL,
 	  "lists and predictions go by the user's rows of the moment; unless given, where the source is a table "
 	  "with an index that begins with the user column" },
+	QUERY(eligible, "all", "table or query of the ids of items that may be listed, as it is at the moment"),
 
 	ENUM(storage, storage_words, 0, "bytes of factors and neighbors: float32 has 4, float16 2, int8 1"),
 	INT(keep, 0, 1, 1000000, 2,
@@ -207,6 +211,7 @@ static const size_t option_offsets[] = {
 	AT(duplicates),
 	AT(min_user_ratings),
 	AT(min_item_ratings),
+	AT(on_small),
 	AT(split),
 	AT(test_fraction),
 	AT(validation_split),
@@ -218,6 +223,7 @@ static const size_t option_offsets[] = {
 	AT(point),
 	AT(exclude_seen),
 	AT(live),
+	AT(eligible),
 	AT(storage),
 	AT(keep),
 	AT(publish),

@@ -72,6 +72,12 @@ typedef enum LepUnknown
 	LEP_UNKNOWN_ERROR
 } LepUnknown;
 
+typedef enum LepOnSmall
+{
+	LEP_ON_SMALL_NULL,
+	LEP_ON_SMALL_ERROR
+} LepOnSmall;
+
 typedef enum LepImplicit
 {
 	LEP_IMPLICIT_BOTH,
@@ -152,6 +158,7 @@ typedef struct LepOptions
 	int duplicates; /* LepDuplicates */
 	int64_t min_user_ratings;
 	int64_t min_item_ratings;
+	int on_small; /* LepOnSmall */
 
 	/* measuring */
 	int split; /* LepSplit */

@@ -33,6 +33,14 @@
 
 #define DIGIT_VALUES (1 << DIGIT_BITS)
 
+/*
+ * Pages of a range are asked for by the sixteenth of it, within these bytes.  With a
+ * fault each they take a third of the whole sort.
+ */
+#define POPULATE_SHARE 16
+#define MIN_POPULATE   (16 * 1024)
+#define MAX_POPULATE   (128 * 1024)
+
 int64_t *
 lep_rows_zeros(LepArena *arena, int64_t n)
 {
@@ -67,6 +75,7 @@ typedef struct Range
 	int32_t end_user;
 	int64_t n_rows;
 	LepEntries entries; /* those that are here already */
+	int64_t populated;	/* entries whose pages were asked for */
 } Range;
 
 typedef struct Sort
@@ -87,15 +96,19 @@ static LepStatus
 count_users(const Sort *sort)
 {
 	const LepSortInput *input = sort->input;
+	const int32_t *new_user = input->new_user;
 	int64_t *count = sort->rows->user_start;
 
 	for (const LepRowChunk *chunk = input->chunks; chunk != NULL; chunk = chunk->next)
 	{
-		for (int64_t k = 0; k < chunk->n; k++)
+		const int32_t *user = chunk->user;
+		int64_t n = chunk->n;
+
+		for (int64_t k = 0; k < n; k++)
 		{
 			if (lep_rows_stop(sort->rows->arena->env, k))
 				return LEP_ERR_STOPPED;
-			count[input->new_user[chunk->user[k]]]++;
+			count[new_user[user[k]]]++;
 		}
 	}
 	return LEP_OK;
@@ -191,37 +204,71 @@ use_entries(const Sort *sort)
 	return status;
 }
 
+/* The next pages of a range. */
+static void
+populate(const Sort *sort, Range *range)
+{
+	LepArena *scratch = sort->rows->scratch;
+	const LepEntries *entries = &range->entries;
+	int64_t bytes = range->n_rows * (int64_t) sizeof(LepEntry) / POPULATE_SHARE;
+	int64_t left = range->n_rows - range->populated;
+	int64_t n;
+
+	bytes = bytes < MIN_POPULATE ? MIN_POPULATE : bytes > MAX_POPULATE ? MAX_POPULATE : bytes;
+	n = bytes / (int64_t) sizeof(LepEntry) < left ? bytes / (int64_t) sizeof(LepEntry) : left;
+	lep_arena_populate(scratch, entries->row + range->populated, (size_t) n * sizeof(LepEntry));
+	if (sort->has_time)
+		lep_arena_populate(scratch, entries->time + range->populated, (size_t) n * sizeof(int64_t));
+	range->populated += n;
+}
+
+/* A chunk's rows to their ranges.  What does not change is held in variables: rows might lie over it. */
+static LepStatus
+distribute_chunk(const Sort *sort, const LepRowChunk *chunk)
+{
+	LepEnv *env = sort->rows->arena->env;
+	const int32_t *new_user = sort->input->new_user;
+	const int32_t *new_item = sort->input->new_item;
+	const uint8_t *range_of = sort->range_of;
+	Range *ranges = sort->ranges;
+	const int32_t *user = chunk->user;
+	const int32_t *item = chunk->item;
+	const float *rating = chunk->rating;
+	const int64_t *time = sort->has_time ? chunk->time : NULL;
+	int64_t n = chunk->n;
+
+	for (int64_t k = 0; k < n; k++)
+	{
+		int32_t u = new_user[user[k]];
+		Range *range = &ranges[range_of[u]];
+		int64_t at = range->entries.n;
+
+		if (lep_rows_stop(env, k))
+			return LEP_ERR_STOPPED;
+		if (at == range->populated)
+			populate(sort, range);
+		range->entries.n = at + 1;
+		range->entries.row[at] = (LepEntry){ u, new_item[item[k]], rating != NULL ? rating[k] : 1 };
+		if (time != NULL)
+			range->entries.time[at] = time[k];
+	}
+	return LEP_OK;
+}
+
 /* All rows to their ranges. */
 static LepStatus
 distribute(const Sort *sort)
 {
-	const LepSortInput *input = sort->input;
-	LepArena *arena = sort->rows->arena;
-
-	for (LepRowChunk *chunk = input->chunks, *next; chunk != NULL; chunk = next)
+	for (LepRowChunk *chunk = sort->input->chunks, *next; chunk != NULL; chunk = next)
 	{
-		LepStatus status;
+		LepStatus status = distribute_chunk(sort, chunk);
 
-		for (int64_t k = 0; k < chunk->n; k++)
-		{
-			int32_t u = input->new_user[chunk->user[k]];
-			LepEntries *to = &sort->ranges[sort->range_of[u]].entries;
-			LepEntry *entry = &to->row[to->n];
-
-			if (lep_rows_stop(arena->env, k))
-				return LEP_ERR_STOPPED;
-			entry->user = u;
-			entry->item = input->new_item[chunk->item[k]];
-			entry->rating = chunk->rating != NULL ? chunk->rating[k] : 1;
-			if (sort->has_time)
-				to->time[to->n] = chunk->time[k];
-			to->n++;
-		}
-		status = use_entries(sort);
+		if (status == LEP_OK)
+			status = use_entries(sort);
 		if (status != LEP_OK)
 			return status;
 		next = chunk->next;
-		lep_arena_free(arena, chunk);
+		lep_arena_free(sort->rows->arena, chunk);
 	}
 	return LEP_OK;
 }

@@ -119,7 +119,7 @@ collect(Reranking *r)
 			return LEP_ERR_STOPPED;
 		while (at < query->n_exclude && query->exclude[at] < item)
 			at++;
-		if (at < query->n_exclude && query->exclude[at] == item)
+		if ((at < query->n_exclude && query->exclude[at] == item) || !lep_topn_has_bit(query->eligible, item))
 			continue;
 		r->heap[r->n_left++] = (LepTopnEntry){ item, lep_serve_scan_key(r->scan, item) };
 	}

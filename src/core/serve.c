@@ -79,6 +79,7 @@ list_by_factors(LepEnv *env, const LepServed *served, const LepServedUser *user,
 								.n_exclude = query->n_exclude,
 								.candidates = query->candidates,
 								.n_candidates = query->n_candidates,
+								.eligible = query->eligible,
 								.mask = query->scratch == NULL ? NULL : query->scratch->mask };
 
 	return lep_topn(env, served->items, &by_factors, entries, n_found);
@@ -97,6 +98,7 @@ basket_query(const LepServed *served, const LepServedUser *user, const LepServed
 								   .n_exclude = query->n_exclude,
 								   .candidates = query->candidates,
 								   .n_candidates = query->n_candidates,
+								   .eligible = query->eligible,
 								   .scratch = &query->scratch->sums };
 
 	return by_basket;
@@ -121,7 +123,8 @@ is_excluded(const LepServedQuery *query, int64_t *at, int32_t item)
 {
 	while (*at < query->n_exclude && query->exclude[*at] < item)
 		++*at;
-	return *at < query->n_exclude && query->exclude[*at] == item;
+	return (*at < query->n_exclude && query->exclude[*at] == item) ||
+		   !lep_topn_has_bit(query->eligible, item);
 }
 
 /* The most popular, by the shares of users. */
@@ -141,7 +144,8 @@ offer_popular(LepEnv *env, const LepServed *served, const LepServedQuery *query,
 		/* along the order nothing better comes */
 		if (query->candidates == NULL && best->n_kept == best->n_wanted)
 			break;
-		if (!lep_topn_is_listed(query->exclude, query->n_exclude, item))
+		if (lep_topn_has_bit(query->eligible, item) &&
+			!lep_topn_is_listed(query->exclude, query->n_exclude, item))
 			lep_best_offer(best, (LepTopnEntry){ item, served->popularity[item] });
 	}
 	return lep_best_sort(env, best);
@@ -203,7 +207,10 @@ offer_reached(LepEnv *env, Both *both, uint8_t *mask)
 {
 	const LepServedQuery *query = both->query;
 
-	memset(mask, 0xFF, lep_topn_mask_size(both->sums->n_items));
+	if (query->eligible != NULL)
+		memcpy(mask, query->eligible, lep_topn_mask_size(both->sums->n_items));
+	else
+		memset(mask, 0xFF, lep_topn_mask_size(both->sums->n_items));
 	for (int64_t j = 0; j < query->n_exclude; j++)
 		mask[query->exclude[j] >> 3] &= (uint8_t) ~(1 << (query->exclude[j] & 7));
 	for (int32_t k = 0; k < both->sums->n_reached; k++)

@@ -90,6 +90,7 @@ typedef struct LepServedQuery
 	int64_t n_exclude;
 	const int32_t *candidates; /* ascending, no repetition; NULL: all items */
 	int64_t n_candidates;
+	const uint8_t *eligible;  /* bit i: item i may be listed at all; NULL: every item */
 	LepServeScratch *scratch; /* NULL: from env */
 } LepServedQuery;
 

@@ -55,7 +55,8 @@ lep_similar_items(LepEnv *env, const LepItems *items, const LepSimilarQuery *que
 
 		if (j % STOP_INTERVAL == 0 && lep_env_stopped(env))
 			return LEP_ERR_STOPPED;
-		if (item == query->without || !lep_has_direction(row, stride))
+		if (item == query->without || !lep_topn_has_bit(query->eligible, item) ||
+			!lep_has_direction(row, stride))
 			continue;
 		lep_best_offer(&best, (LepTopnEntry){ item, cosine_with(query->row, square, row, stride) });
 	}

@@ -28,6 +28,7 @@ typedef struct LepSimilarQuery
 	int32_t without;	   /* an item that is not listed; -1: none */
 	const int32_t *within; /* item numbers, ascending: only these; NULL: all */
 	int64_t n_within;
+	const uint8_t *eligible; /* bit i: item i may be listed at all; NULL: every item */
 } LepSimilarQuery;
 
 /*

@@ -82,7 +82,8 @@ is_allowed(const Search *search, int32_t item)
 {
 	if (search->allowed != NULL)
 		return search->allowed[item >> 3] >> (item & 7) & 1;
-	return !lep_topn_is_listed(search->query->exclude, search->query->n_exclude, item);
+	return lep_topn_has_bit(search->query->eligible, item) &&
+		   !lep_topn_is_listed(search->query->exclude, search->query->n_exclude, item);
 }
 
 /* Can nothing in the block enter the list?  See (1) on top. */
@@ -188,10 +189,14 @@ mark_allowed(Search *search, LepArena *arena)
 
 	if (mask == NULL)
 		return search->env->error.status;
-	memset(mask, query->candidates == NULL ? 0xFF : 0, size);
+	if (query->candidates == NULL && query->eligible != NULL)
+		memcpy(mask, query->eligible, size);
+	else
+		memset(mask, query->candidates == NULL ? 0xFF : 0, size);
 	if (query->candidates != NULL)
 		for (int64_t j = 0; j < query->n_candidates; j++)
-			mask[query->candidates[j] >> 3] |= (uint8_t) (1 << (query->candidates[j] & 7));
+			if (lep_topn_has_bit(query->eligible, query->candidates[j]))
+				mask[query->candidates[j] >> 3] |= (uint8_t) (1 << (query->candidates[j] & 7));
 	for (int64_t j = 0; j < query->n_exclude; j++)
 		mask[query->exclude[j] >> 3] &= (uint8_t) ~(1 << (query->exclude[j] & 7));
 	search->allowed = mask;

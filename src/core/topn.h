@@ -34,8 +34,9 @@ typedef struct LepTopnQuery
 	int64_t n_exclude;
 	const int32_t *candidates; /* ascending, no repetition; NULL: all items */
 	int64_t n_candidates;
-	uint8_t *mask; /* scratch of lep_topn_mask_size() bytes; NULL: from env, where it is needed */
-	bool has_mask; /* it has bit i for each item i that may be listed: exclude is not looked at */
+	const uint8_t *eligible; /* bit i: item i may be listed at all; NULL: every item */
+	uint8_t *mask;			 /* scratch of lep_topn_mask_size() bytes; NULL: from env, where it is needed */
+	bool has_mask;			 /* it has bit i for each item i that may be listed: exclude is not looked at */
 } LepTopnQuery;
 
 /* Is the item among n ascending ones? */
@@ -56,6 +57,13 @@ lep_topn_is_listed(const int32_t *list, int64_t n, int32_t item)
 			return true;
 	}
 	return false;
+}
+
+/* The bit of an item; NULL: all are set. */
+static inline bool
+lep_topn_has_bit(const uint8_t *bits, int32_t item)
+{
+	return bits == NULL || (bits[item >> 3] >> (item & 7) & 1) != 0;
 }
 
 /* A bit per item, in whole bytes. */

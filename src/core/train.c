@@ -510,6 +510,9 @@ test_best(Training *training)
 		status = lep_metrics_errors(env, model, training->ratings, LEP_PARTS_TEST, &result->test);
 		if (status == LEP_OK)
 			status = test_mean(training);
+		if (status == LEP_OK)
+			status = lep_count_errors(env, model, training->ratings, training->parts, LEP_PARTS_TEST,
+									  &result->test_by_user, &result->test_by_item);
 	}
 	return status == LEP_OK ? test_references(training) : status;
 }

@@ -16,6 +16,7 @@
 #ifndef LEP_TRAIN_H
 #define LEP_TRAIN_H
 
+#include "core/count_errors.h"
 #include "core/metrics.h"
 #include "core/plan.h"
 #include "core/ranking.h"
@@ -64,6 +65,8 @@ typedef struct LepTrainResult
 	LepErrorMetrics test;		   /* of the model before refit, on the test part */
 	LepErrorMetrics test_mean;	   /* of the train part's mean */
 	LepErrorMetrics test_baseline; /* of the regularised biases */
+	LepCountErrors test_by_user;   /* explicit feedback; of the model before refit */
+	LepCountErrors test_by_item;
 	LepErrorMetrics validation;
 	LepFigure validation_ndcg; /* n = 0: not measured */
 	double median_mae;		   /* of the medians, on the test part; NaN: there are no levels */

@@ -12,9 +12,8 @@
 #include "core/options.h"
 #include "pg/errors.h"
 
-/* bytes in the unit that a person would use */
-static char *
-pretty_size(double bytes)
+char *
+lpg_errors_size(double bytes)
 {
 	if (bytes >= 1024.0 * 1024.0 * 1024.0)
 		return psprintf("%.1f GB", bytes / (1024.0 * 1024.0 * 1024.0));
@@ -30,13 +29,13 @@ raise_resource_error(const LepError *e)
 	{
 		case LEP_ERR_MEMORY:
 			ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
-							errdetail("Failed on a request of %s.", pretty_size(e->value))));
+							errdetail("Failed on a request of %s.", lpg_errors_size(e->value))));
 			break;
 		case LEP_ERR_MEMORY_LIMIT:
 			ereport(ERROR, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 							errmsg("%s would take %s of memory, but lepton.max_training_memory is %s",
-								   e->what != NULL ? e->what : "training", pretty_size(e->value),
-								   pretty_size(e->max)),
+								   e->what != NULL ? e->what : "training", lpg_errors_size(e->value),
+								   lpg_errors_size(e->max)),
 							errhint("Ask for fewer factors, train on fewer ratings, or have "
 									"lepton.max_training_memory raised.")));
 			break;

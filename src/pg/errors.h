@@ -25,4 +25,7 @@ lpg_check(LepStatus status, const LepError *error)
 		lpg_error(error);
 }
 
+/* Bytes in the unit that a person would use, in the current memory context. */
+extern char *lpg_errors_size(double bytes);
+
 #endif /* LPG_ERRORS_H */

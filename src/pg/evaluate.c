@@ -16,7 +16,7 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
+#include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
 #include "core/crossval.h"
@@ -25,10 +25,12 @@
 #include "core/pool.h"
 #include "pg/compat.h"
 #include "pg/errors.h"
+#include "pg/evaluate.h"
 #include "pg/experiment.h"
 #include "pg/handle.h"
 #include "pg/keytype.h"
 #include "pg/optjson.h"
+#include "pg/scan.h"
 #include "pg/settings.h"
 
 /* More of the source than this was trained on: its figures say next to nothing. */
@@ -36,11 +38,9 @@
 
 /* ------------------------------------------------------------------------ results */
 
-/* (value, std_error, n, baseline, popular) of a figure beside those it must beat. */
-#define FIGURE_COLUMNS 5
-
-static void
-set_figure(Datum *values, bool *nulls, const LepFigure *figure, double baseline, double popular)
+void
+lpg_evaluation_set_figure(Datum *values, bool *nulls, const LepFigure *figure, double baseline,
+						  double popular)
 {
 	lpg_experiment_put_real(values, nulls, 0, figure->value);
 	lpg_experiment_put_real(values, nulls, 1, figure->std_error);
@@ -52,10 +52,12 @@ set_figure(Datum *values, bool *nulls, const LepFigure *figure, double baseline,
 
 /* --------------------------------------------------------------- lepton_evaluate() */
 
-typedef struct Evaluation
+struct LpgEvaluation
 {
 	LpgExperiment x;
 	LpgHandle *handle;
+	char *source;
+	bool told;			  /* the NOTICE about times was sent */
 	LepFeedback feedback; /* that the model learned from */
 	LepOptions options;	  /* how the source is read */
 	int k;
@@ -73,17 +75,14 @@ typedef struct Evaluation
 	int64 n_overlap;
 	LepJudging judging;
 	LepComparison comparison;
-	LpgSide side; /* being scanned */
-	Relation table;
-	MemoryContext row_context; /* reset by each row */
-} Evaluation;
+};
 
 /* How the model read its own source, and what an evaluation may say otherwise. */
 static const char *const reading_options[] = { "user_column", "item_column", "rating_column", "time_column",
 											   "duplicates" };
 
 static void
-copy_reading_options(Evaluation *e, Jsonb *json)
+copy_reading_options(LpgEvaluation *e, Jsonb *json)
 {
 	LepOptions given;
 
@@ -102,7 +101,7 @@ copy_reading_options(Evaluation *e, Jsonb *json)
  * ratings or times that it named may be missing here.  Those of the call stay.
  */
 static void
-allow_missing_columns(Evaluation *e)
+allow_missing_columns(LpgEvaluation *e)
 {
 	lep_option_forget(&e->options, lep_option_find("rating_column"));
 	lep_option_forget(&e->options, lep_option_find("time_column"));
@@ -129,36 +128,58 @@ check_reading_options(Jsonb *json)
 	}
 }
 
-/* The model's row: options as given, and the feedback as it was decided. */
+/* Options as given, and the feedback as it was decided. */
 static void
-read_model_row(void *arg, TupleTableSlot *slot)
+take_documents(LpgEvaluation *e, Jsonb *options, Jsonb *details)
 {
-	Evaluation *e = arg;
-	Jsonb *details;
 	JsonbValue feedback;
 
-	slot_getallattrs(slot);
-	if (!slot->tts_isnull[LPG_MODEL_OPTIONS - 1])
-		copy_reading_options(e, DatumGetJsonbP(slot->tts_values[LPG_MODEL_OPTIONS - 1]));
-	if (slot->tts_isnull[LPG_MODEL_DETAILS - 1])
-		return;
-	details = DatumGetJsonbP(slot->tts_values[LPG_MODEL_DETAILS - 1]);
-	if (JB_ROOT_IS_OBJECT(details) &&
+	if (options != NULL)
+		copy_reading_options(e, options);
+	if (details != NULL && JB_ROOT_IS_OBJECT(details) &&
 		getKeyJsonValueFromContainer(&details->root, "feedback", 8, &feedback) != NULL &&
 		feedback.type == jbvString && feedback.val.string.len == 8 &&
 		memcmp(feedback.val.string.val, "implicit", 8) == 0)
 		e->feedback = LEP_FEEDBACK_IMPLICIT;
 }
 
+/* The model's row. */
 static void
-read_model_options(Evaluation *e)
+read_model_row(void *arg, TupleTableSlot *slot)
 {
-	Relation model = table_open(e->handle->model, NoLock);
+	LpgEvaluation *e = arg;
 
-	lep_options_init(&e->options);
-	e->feedback = LEP_FEEDBACK_EXPLICIT;
+	slot_getallattrs(slot);
+	take_documents(
+		e,
+		slot->tts_isnull[LPG_MODEL_OPTIONS - 1] ? NULL
+												: DatumGetJsonbP(slot->tts_values[LPG_MODEL_OPTIONS - 1]),
+		slot->tts_isnull[LPG_MODEL_DETAILS - 1] ? NULL
+												: DatumGetJsonbP(slot->tts_values[LPG_MODEL_DETAILS - 1]));
+}
+
+static void
+read_documents(LpgEvaluation *e)
+{
+	Relation model;
+
+	if (e->handle->value != NULL)
+	{
+		take_documents(e, lpg_value_json(e->handle->value, LEP_DOCUMENT_OPTIONS),
+					   lpg_value_json(e->handle->value, LEP_DOCUMENT_DETAILS));
+		return;
+	}
+	model = table_open(e->handle->model, NoLock);
 	lpg_store_scan(model, e->handle->version.version, GetActiveSnapshot(), read_model_row, e);
 	table_close(model, NoLock);
+}
+
+static void
+read_model_options(LpgEvaluation *e)
+{
+	lep_options_init(&e->options);
+	e->feedback = LEP_FEEDBACK_EXPLICIT;
+	read_documents(e);
 	e->options.feedback = e->feedback;
 	allow_missing_columns(e);
 }
@@ -167,7 +188,7 @@ read_model_options(Evaluation *e)
 static void
 check_kinds(void *arg, const LepSourceShape *shape)
 {
-	const Evaluation *e = arg;
+	const LpgEvaluation *e = arg;
 	const LepIdKind kinds[] = { shape->user_kind, shape->item_kind };
 	static const char *const what[] = { "user", "item" };
 
@@ -186,16 +207,19 @@ check_kinds(void *arg, const LepSourceShape *shape)
 }
 
 static void
-fail_version(const Evaluation *e, const char *detail)
+fail_version(const LpgEvaluation *e, LpgSide side, const char *detail)
 {
+	if (e->handle->value != NULL)
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("bytes in \"model\" are damaged"),
+						errdetail("%s", detail)));
 	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
 					errmsg("table \"%s\" does not hold version " INT64_FORMAT " as it was trained",
-						   RelationGetRelationName(e->table), e->handle->version.version),
+						   get_rel_name(e->handle->sides[side].table), e->handle->version.version),
 					errdetail("%s", detail), errhint("Run lepton_check on the model, and train it again.")));
 }
 
 static void *
-alloc(Evaluation *e, int64 n, size_t size)
+alloc(LpgEvaluation *e, int64 n, size_t size)
 {
 	void *memory = lep_arena_calloc(&e->x.arena, n, size);
 
@@ -206,26 +230,26 @@ alloc(Evaluation *e, int64 n, size_t size)
 
 /* An item: all of the model's are candidates. */
 static void
-load_item(Evaluation *e, TupleTableSlot *slot)
+load_item(void *arg, const LpgScanRow *visited)
 {
+	LpgEvaluation *e = arg;
 	LepModel *model = &e->model;
 	LpgFactorRow row;
 	LepId id;
 	int32 source_item;
-	bool isnull;
 	/* read n first: it says where the factors go */
-	int32 n = DatumGetInt32(slot_getattr(slot, LPG_FACTORS_N, &isnull));
+	int32 n = lpg_scan_n(visited);
 
-	if (isnull || n < 0 || n >= model->n_items || e->loaded[n])
-		fail_version(e, "An item number is repeated or out of range.");
+	if (n < 0 || n >= model->n_items || e->loaded[n])
+		fail_version(e, LPG_ITEMS, "An item number is repeated or out of range.");
 	row.factors = model->item_factors == NULL ? NULL : model->item_factors + (Size) n * model->stride;
-	lpg_store_read_row(e->table, slot, &e->handle->version, LPG_ITEMS, &row);
+	lpg_scan_read(visited, &row);
 	if (row.n_ratings < 0)
-		fail_version(e, "An item has fewer than no ratings.");
+		fail_version(e, LPG_ITEMS, "An item has fewer than no ratings.");
 	e->loaded[n] = true;
 	model->item_bias[n] = row.bias;
 	e->item_count[n] = row.n_ratings;
-	id = lpg_store_read_id(slot, e->handle->sides[LPG_ITEMS].kind);
+	id = lpg_scan_id(visited);
 	source_item = lep_idmap_find(e->x.ratings->items, &id);
 	if (source_item >= 0)
 		e->item_of[source_item] = n;
@@ -233,10 +257,11 @@ load_item(Evaluation *e, TupleTableSlot *slot)
 
 /* A user, if she is in the source. */
 static void
-load_user(Evaluation *e, TupleTableSlot *slot)
+load_user(void *arg, const LpgScanRow *visited)
 {
+	LpgEvaluation *e = arg;
 	LepModel *model = &e->model;
-	LepId id = lpg_store_read_id(slot, e->handle->sides[LPG_USERS].kind);
+	LepId id = lpg_scan_id(visited);
 	int32 u = lep_idmap_find(e->x.ratings->users, &id);
 	LpgFactorRow row;
 	int32 *seen;
@@ -244,57 +269,33 @@ load_user(Evaluation *e, TupleTableSlot *slot)
 	if (u < 0)
 		return;
 	if (e->user_of[u] >= 0)
-		fail_version(e, "A user is repeated.");
+		fail_version(e, LPG_USERS, "A user is repeated.");
 	row.factors = model->user_factors == NULL ? NULL : model->user_factors + (Size) u * model->stride;
-	lpg_store_read_row(e->table, slot, &e->handle->version, LPG_USERS, &row);
+	lpg_scan_read(visited, &row);
 	model->user_bias[u] = row.bias;
 	e->user_of[u] = u;
-	seen = lpg_store_read_seen(e->table, slot, &e->handle->version, &e->seen.n[u]);
+	seen = lpg_scan_seen(visited, &e->seen.n[u]);
 	if (seen == NULL)
 		return;
 	e->seen.items[u] = alloc(e, e->seen.n[u], sizeof(int32));
 	memcpy(e->seen.items[u], seen, e->seen.n[u] * sizeof(int32));
-	pfree(seen);
-}
-
-/* Whatever a row takes in memory goes with it. */
-static void
-visit_row(void *arg, TupleTableSlot *slot)
-{
-	Evaluation *e = arg;
-	MemoryContext old = MemoryContextSwitchTo(e->row_context);
-
-	if (e->side == LPG_ITEMS)
-		load_item(e, slot);
-	else
-		load_user(e, slot);
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(e->row_context);
-}
-
-static void
-scan_side(Evaluation *e, LpgSide side)
-{
-	e->side = side;
-	e->table = table_open(e->handle->sides[side].table, NoLock);
-	lpg_store_scan(e->table, e->handle->version.version, GetActiveSnapshot(), visit_row, e);
 }
 
 /* Every item, and in the order of ids, as item numbers go. */
 static void
-check_items(Evaluation *e)
+check_items(LpgEvaluation *e)
 {
 	int32 last = -1;
 
 	for (int32 i = 0; i < e->model.n_items; i++)
 	{
 		if (!e->loaded[i])
-			fail_version(e, "Rows are missing.");
+			fail_version(e, LPG_ITEMS, "Rows are missing.");
 	}
 	for (int32 i = 0; i < e->x.ratings->n_items; i++)
 	{
 		if (e->item_of[i] >= 0 && e->item_of[i] <= last)
-			fail_version(e, "Item numbers are not in the order of ids.");
+			fail_version(e, LPG_ITEMS, "Item numbers are not in the order of ids.");
 		last = Max(last, e->item_of[i]);
 		e->n_unknown[LPG_ITEMS] += e->item_of[i] < 0;
 	}
@@ -302,7 +303,7 @@ check_items(Evaluation *e)
 
 /* Ratings that say when they were given are predicted for then, as in a training. */
 static void
-load_times(Evaluation *e)
+load_times(LpgEvaluation *e)
 {
 	const LpgTimes *times = e->x.ratings->time != NULL ? lpg_handle_times(e->handle) : NULL;
 
@@ -310,7 +311,9 @@ load_times(Evaluation *e)
 		return;
 	if (times->unit == e->x.source.time_unit)
 		e->model.times = unconstify(LepTimes *, &times->times);
-	else
+	else if (!e->told)
+	{
+		e->told = true;
 		ereport(
 			NOTICE,
 			(errmsg("ratings of the source are not predicted for the times that they were given at"),
@@ -319,11 +322,12 @@ load_times(Evaluation *e)
 				 "that it knows is taken.",
 				 e->handle->name),
 			 errhint("Give them in the type that the training had, or leave them out of the source.")));
+	}
 }
 
 /* Item neighbours, from the cache, and as baskets what the users had. */
 static void
-load_neighbors(Evaluation *e)
+load_neighbors(LpgEvaluation *e)
 {
 	int32 n_users = e->x.ratings->n_users;
 	int64 *start = alloc(e, (int64) n_users + 1, sizeof(int64));
@@ -346,7 +350,7 @@ load_neighbors(Evaluation *e)
 
 /* What of the model is needed, with the numbers of the source's users. */
 static void
-load_model(Evaluation *e)
+load_model(LpgEvaluation *e)
 {
 	const LpgVersion *version = &e->handle->version;
 	const LepRatings *ratings = e->x.ratings;
@@ -362,16 +366,12 @@ load_model(Evaluation *e)
 	e->user_of = alloc(e, ratings->n_users, sizeof(int32));
 	e->seen.items = alloc(e, ratings->n_users, sizeof(int32 *));
 	e->seen.n = alloc(e, ratings->n_users, sizeof(int64));
-	e->row_context =
-		AllocSetContextCreate(CurrentMemoryContext, "lepton evaluation row", ALLOCSET_DEFAULT_SIZES);
 	memset(e->item_of, -1, ratings->n_items * sizeof(int32));
 	memset(e->user_of, -1, ratings->n_users * sizeof(int32));
 
-	scan_side(e, LPG_ITEMS);
+	lpg_scan(e->handle, LPG_ITEMS, load_item, e);
 	check_items(e);
-	table_close(e->table, NoLock);
-	scan_side(e, LPG_USERS);
-	table_close(e->table, NoLock);
+	lpg_scan(e->handle, LPG_USERS, load_user, e);
 	for (int32 u = 0; u < ratings->n_users; u++)
 		e->n_unknown[LPG_USERS] += e->user_of[u] < 0;
 	load_times(e);
@@ -381,7 +381,7 @@ load_model(Evaluation *e)
 
 /* What is judged: errors only where model and source both have ratings. */
 static void
-set_judging(Evaluation *e)
+set_judging(LpgEvaluation *e)
 {
 	LepJudging *judging = &e->judging;
 	bool rated = e->feedback == LEP_FEEDBACK_EXPLICIT && e->x.source.shape.has_rating;
@@ -405,7 +405,7 @@ set_judging(Evaluation *e)
 static LepStatus
 judge(void *arg)
 {
-	Evaluation *e = arg;
+	LpgEvaluation *e = arg;
 	LepEnv *env = &e->x.env;
 	LepComparison *c = &e->comparison;
 	LepModel biases = e->model;
@@ -435,43 +435,33 @@ judge(void *arg)
 }
 
 static void
-put_count(ReturnSetInfo *rsinfo, const char *name, double value, int64 n)
+put_count(const LpgEvaluationRows *rows, const char *name, double value, int64 n)
 {
 	LepFigure figure = { value, NAN, n };
-	Datum values[1 + FIGURE_COLUMNS];
-	bool nulls[1 + FIGURE_COLUMNS] = { false };
 
-	values[0] = CStringGetTextDatum(name);
-	set_figure(values + 1, nulls + 1, &figure, NAN, NAN);
-	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	rows->put(rows->arg, name, &figure, NAN, NAN);
 }
 
 static void
-put_evaluation(const Evaluation *e, ReturnSetInfo *rsinfo)
+put_evaluation(const LpgEvaluation *e, const LpgEvaluationRows *rows)
 {
 	const LepComparison *c = &e->comparison;
 	const LepRatings *ratings = e->x.ratings;
 
-	put_count(rsinfo, "overlap", (double) e->n_overlap / (double) ratings->n_ratings, ratings->n_ratings);
-	put_count(rsinfo, "unknown_users", (double) e->n_unknown[LPG_USERS], ratings->n_users);
-	put_count(rsinfo, "unknown_items", (double) e->n_unknown[LPG_ITEMS], ratings->n_items);
+	put_count(rows, "overlap", (double) e->n_overlap / (double) ratings->n_ratings, ratings->n_ratings);
+	put_count(rows, "unknown_users", (double) e->n_unknown[LPG_USERS], ratings->n_users);
+	put_count(rows, "unknown_items", (double) e->n_unknown[LPG_ITEMS], ratings->n_items);
 	for (int metric = 0; metric < LEP_N_METRICS; metric++)
 	{
-		Datum values[1 + FIGURE_COLUMNS];
-		bool nulls[1 + FIGURE_COLUMNS] = { false };
-
-		if ((e->judging.wanted >> metric & 1) == 0)
-			continue;
-		values[0] = CStringGetTextDatum(lep_metric_name(metric));
-		set_figure(values + 1, nulls + 1, &c->model.figure[metric], c->baseline.figure[metric].value,
-				   c->popular.figure[metric].value);
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+		if ((e->judging.wanted >> metric & 1) != 0)
+			rows->put(rows->arg, lep_metric_name(metric), &c->model.figure[metric],
+					  c->baseline.figure[metric].value, c->popular.figure[metric].value);
 	}
 }
 
 /* Figures on what the model was trained on flatter it. */
 static void
-warn_of_overlap(const Evaluation *e)
+warn_of_overlap(const LpgEvaluation *e)
 {
 	double share = (double) e->n_overlap / (double) e->x.ratings->n_ratings;
 
@@ -484,18 +474,10 @@ warn_of_overlap(const Evaluation *e)
 				 errhint("Evaluate on rows that are newer than the model, or use lepton_cross_validate.")));
 }
 
-PG_FUNCTION_INFO_V1(lepton_evaluate);
-
-/*
- * lepton_evaluate(model text, source text, k integer, relevant float8, options jsonb,
- *				   version bigint)
- *		-> setof (metric, value, std_error, n, baseline, popular)
- */
-Datum
-lepton_evaluate(PG_FUNCTION_ARGS)
+LpgEvaluation *
+lpg_evaluation_begin(FunctionCallInfo fcinfo)
 {
-	Evaluation *e = palloc0(sizeof(Evaluation));
-	LpgExperimentSource from = { NULL, &e->options, true, check_kinds, e };
+	LpgEvaluation *e = palloc0(sizeof(LpgEvaluation));
 
 	lpg_experiment_require(fcinfo, 0, "the model's name");
 	lpg_experiment_require(fcinfo, 1, "the source");
@@ -510,15 +492,77 @@ lepton_evaluate(PG_FUNCTION_ARGS)
 	(void) lpg_handle_refresh(e->handle, fcinfo);
 	read_model_options(e);
 	copy_reading_options(e, PG_GETARG_JSONB_P(4));
-	from.text = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	e->source = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	return e;
+}
+
+LpgHandle *
+lpg_evaluation_handle(LpgEvaluation *e)
+{
+	return e->handle;
+}
+
+LepOptions *
+lpg_evaluation_options(LpgEvaluation *e)
+{
+	return &e->options;
+}
+
+void
+lpg_evaluation_run(LpgEvaluation *e, const LpgEvaluationRows *rows)
+{
+	LpgExperimentSource from = { .text = e->source,
+								 .options = &e->options,
+								 .allow_few = true,
+								 .check = check_kinds,
+								 .check_arg = e,
+								 .accepts = rows->accepts,
+								 .accepts_arg = rows->arg };
+
+	memset(e->n_unknown, 0, sizeof(e->n_unknown));
 	lpg_experiment_begin(&e->x, "evaluation");
 	lpg_experiment_read(&e->x, &from);
 	load_model(e);
 	set_judging(e);
 	lpg_experiment_run(&e->x, judge, e);
-	put_evaluation(e, (ReturnSetInfo *) fcinfo->resultinfo);
-	warn_of_overlap(e);
+	put_evaluation(e, rows);
+}
+
+void
+lpg_evaluation_end(LpgEvaluation *e)
+{
 	lpg_experiment_end(&e->x);
+}
+
+/* A row of lepton_evaluate(). */
+static void
+put_row(void *arg, const char *metric, const LepFigure *figure, double baseline, double popular)
+{
+	ReturnSetInfo *rsinfo = arg;
+	Datum values[1 + LPG_FIGURE_COLUMNS];
+	bool nulls[1 + LPG_FIGURE_COLUMNS] = { false };
+
+	values[0] = CStringGetTextDatum(metric);
+	lpg_evaluation_set_figure(values + 1, nulls + 1, figure, baseline, popular);
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+PG_FUNCTION_INFO_V1(lepton_evaluate);
+
+/*
+ * lepton_evaluate(model text, source text, k integer, relevant float8, options jsonb,
+ *				   version bigint)
+ *		-> setof (metric, value, std_error, n, baseline, popular)
+ */
+Datum
+lepton_evaluate(PG_FUNCTION_ARGS)
+{
+	LpgEvaluation *e = lpg_evaluation_begin(fcinfo);
+	LpgEvaluationRows rows = { NULL, put_row, fcinfo->resultinfo };
+
+	lpg_evaluation_run(e, &rows);
+	warn_of_overlap(e);
+	lpg_evaluation_end(e);
 	return (Datum) 0;
 }
 
@@ -562,18 +606,19 @@ put_fold(const CrossValidation *c, ReturnSetInfo *rsinfo, int fold, const LepCom
 {
 	for (int metric = 0; metric < LEP_N_METRICS; metric++)
 	{
-		Datum values[3 + FIGURE_COLUMNS];
-		bool nulls[3 + FIGURE_COLUMNS] = { false };
+		Datum values[3 + LPG_FIGURE_COLUMNS];
+		bool nulls[3 + LPG_FIGURE_COLUMNS] = { false };
 
 		if ((c->rules.wanted >> metric & 1) == 0)
 			continue;
 		values[0] = Int32GetDatum(fold);
 		nulls[0] = fold == 0;
 		values[1] = CStringGetTextDatum(lep_metric_name(metric));
-		set_figure(values + 2, nulls + 2, &comparison->model.figure[metric],
-				   comparison->baseline.figure[metric].value, comparison->popular.figure[metric].value);
-		nulls[2 + FIGURE_COLUMNS] = algorithm == NULL;
-		values[2 + FIGURE_COLUMNS] = algorithm == NULL ? (Datum) 0 : CStringGetTextDatum(algorithm);
+		lpg_evaluation_set_figure(values + 2, nulls + 2, &comparison->model.figure[metric],
+								  comparison->baseline.figure[metric].value,
+								  comparison->popular.figure[metric].value);
+		nulls[2 + LPG_FIGURE_COLUMNS] = algorithm == NULL;
+		values[2 + LPG_FIGURE_COLUMNS] = algorithm == NULL ? (Datum) 0 : CStringGetTextDatum(algorithm);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 }

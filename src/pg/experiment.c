@@ -38,11 +38,21 @@ check_source(void *arg, const LpgSource *source)
 		from->check(from->check_arg, &source->shape);
 }
 
+static bool
+accept_row(void *arg, const LpgSource *source, int64 time)
+{
+	const LpgExperimentSource *from = arg;
+
+	return from->accepts(from->accepts_arg, source, time);
+}
+
 void
 lpg_experiment_read(LpgExperiment *x, const LpgExperimentSource *from)
 {
-	lpg_source_read(from->text, from->options, &x->arena, check_source,
-					unconstify(LpgExperimentSource *, from), &x->source);
+	LpgSourceFilter filter = { from->accepts != NULL ? accept_row : NULL, check_source,
+							   unconstify(LpgExperimentSource *, from) };
+
+	lpg_source_read_some(from->text, from->options, &x->arena, &filter, &x->source);
 	if (from->allow_few)
 		lep_ratings_allow_few(x->source.builder);
 	lpg_experiment_check(x, lep_ratings_finish(x->source.builder, from->options, &x->ratings));

@@ -43,6 +43,8 @@ typedef struct LpgExperimentSource
 	bool allow_few; /* a single user or item will do */
 	LpgExperimentCheck check;
 	void *check_arg;
+	LpgSourceAccepts accepts; /* NULL: all rows are read */
+	void *accepts_arg;
 } LpgExperimentSource;
 
 /*

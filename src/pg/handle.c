@@ -8,6 +8,7 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -73,7 +74,8 @@ release_items(void *arg)
 {
 	LpgHandle *handle = arg;
 
-	if (handle->items != NULL)
+	/* a value's go with the value */
+	if (handle->items != NULL && handle->value == NULL)
 		lpg_cache_unpin(handle->items);
 	handle->items = NULL;
 }
@@ -110,6 +112,7 @@ lpg_handle_create(FunctionCallInfo fcinfo)
 	MemoryContextCallback *callback = MemoryContextAlloc(mcxt, sizeof(MemoryContextCallback));
 
 	handle->model_type = lpg_registry_model_type(fcinfo);
+	handle->takes_value = lpg_argument_type(fcinfo, 0) == BYTEAOID;
 	handle->version_argument = find_argument(fcinfo->flinfo->fn_oid, "version");
 	handle->context = AllocSetContextCreate(mcxt, "lepton handle", ALLOCSET_SMALL_SIZES);
 	callback->func = release_items;
@@ -212,8 +215,45 @@ read_wanted(const LpgHandle *handle, FunctionCallInfo fcinfo)
 	return wanted;
 }
 
-bool
-lpg_handle_refresh(LpgHandle *handle, FunctionCallInfo fcinfo)
+/* Nothing of the model before is of use. */
+static void
+forget(LpgHandle *handle)
+{
+	handle->n_refreshed++;
+	handle->name = NULL;
+	handle->times = NULL;
+	handle->has_read_times = false;
+	handle->interval = NULL;
+	handle->eligible = NULL;
+	release_items(handle);
+	handle->value = NULL;
+	MemoryContextReset(handle->context);
+}
+
+static bool
+refresh_value(LpgHandle *handle, FunctionCallInfo fcinfo)
+{
+	bool is_new = !ActiveSnapshotSet() || !is_valid(&handle->validity);
+
+	if (handle->value != NULL && lpg_value_is(handle->value, fcinfo, is_new))
+	{
+		if (is_new && ActiveSnapshotSet())
+			get_validity(&handle->validity);
+		return false;
+	}
+	forget(handle);
+	handle->value = lpg_value_open(fcinfo, 0, handle->context);
+	lpg_value_version(handle->value, &handle->version);
+	for (int side = 0; side < LEP_N_SIDES; side++)
+		handle->sides[side].kind = lpg_value_bytes(handle->value)->head.kind[side];
+	handle->name = MemoryContextStrdup(handle->context, "bytea");
+	if (ActiveSnapshotSet())
+		get_validity(&handle->validity);
+	return true;
+}
+
+static bool
+refresh_named(LpgHandle *handle, FunctionCallInfo fcinfo)
 {
 	text *name = PG_GETARG_TEXT_PP(0);
 	int64 wanted = read_wanted(handle, fcinfo);
@@ -223,14 +263,8 @@ lpg_handle_refresh(LpgHandle *handle, FunctionCallInfo fcinfo)
 	if (wanted == handle->wanted && has_name(handle, name) && is_valid(&handle->validity))
 		return false;
 
-	handle->n_refreshed++;
-	handle->name = NULL;
+	forget(handle);
 	handle->wanted = wanted;
-	handle->times = NULL;
-	handle->has_read_times = false;
-	handle->interval = NULL;
-	release_items(handle);
-	MemoryContextReset(handle->context);
 	old = MemoryContextSwitchTo(handle->context);
 	name_copy = text_to_cstring(name);
 	resolve(handle, name_copy);
@@ -243,9 +277,38 @@ lpg_handle_refresh(LpgHandle *handle, FunctionCallInfo fcinfo)
 	return true;
 }
 
-LpgFound
-lpg_handle_lookup(LpgHandle *handle, LpgSide side, const LepId *id, float *factors, int32 **seen,
-				  int64 *n_seen)
+bool
+lpg_handle_refresh(LpgHandle *handle, FunctionCallInfo fcinfo)
+{
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 handle->takes_value ? errmsg("the model is NULL") : errmsg("the model's name is NULL")));
+	return handle->takes_value ? refresh_value(handle, fcinfo) : refresh_named(handle, fcinfo);
+}
+
+static LpgFound
+lookup_value(LpgHandle *handle, LpgSide side, const LepId *id, float *factors, int32 **seen, int64 *n_seen)
+{
+	LpgFound found = { false, 0, 0, 0, NULL };
+	int32 n = lpg_value_find(handle->value, side, id);
+	LepModelRow row;
+
+	if (n < 0)
+		return found;
+	lpg_value_read_row(handle->value, side, n, &row, factors);
+	if (seen != NULL)
+		*seen = lpg_value_read_seen(handle->value, n, n_seen);
+	found.known = true;
+	found.n = n;
+	found.bias = row.bias;
+	found.variance = row.variance;
+	found.factors = handle->version.n_factors > 0 ? factors : NULL;
+	return found;
+}
+
+static LpgFound
+lookup_row(LpgHandle *handle, LpgSide side, const LepId *id, float *factors, int32 **seen, int64 *n_seen)
 {
 	LpgHandleSide *s = &handle->sides[side];
 	Relation table = table_open(s->table, NoLock);
@@ -274,18 +337,35 @@ lpg_handle_lookup(LpgHandle *handle, LpgSide side, const LepId *id, float *facto
 	return found;
 }
 
+LpgFound
+lpg_handle_lookup(LpgHandle *handle, LpgSide side, const LepId *id, float *factors, int32 **seen,
+				  int64 *n_seen)
+{
+	if (handle->value != NULL)
+		return lookup_value(handle, side, id, factors, seen, n_seen);
+	return lookup_row(handle, side, id, factors, seen, n_seen);
+}
+
 LpgItems *
 lpg_handle_items_if_cached(LpgHandle *handle)
 {
-	if (handle->items == NULL)
+	if (handle->items == NULL && handle->value == NULL)
 		handle->items = lpg_cache_peek(handle->model, &handle->version, handle->sides[LPG_ITEMS].kind);
 	return handle->items;
+}
+
+bool
+lpg_handle_fits(const LpgHandle *handle)
+{
+	return handle->value != NULL ? lpg_value_fits(handle->value) : lpg_cache_fits(&handle->version);
 }
 
 LpgItems *
 lpg_handle_items(LpgHandle *handle)
 {
-	if (handle->items == NULL)
+	if (handle->items == NULL && handle->value != NULL)
+		handle->items = lpg_value_items(handle->value);
+	else if (handle->items == NULL)
 	{
 		LpgHandleSide *side = &handle->sides[LPG_ITEMS];
 		Relation model = table_open(handle->model, NoLock);
@@ -301,10 +381,17 @@ lpg_handle_items(LpgHandle *handle)
 Jsonb *
 lpg_handle_details(LpgHandle *handle)
 {
-	Relation model = table_open(handle->model, NoLock);
-	Jsonb *details = lpg_registry_details(model, GetActiveSnapshot(), handle->version.version);
+	Relation model;
+	Jsonb *details;
 
-	table_close(model, NoLock);
+	if (handle->value != NULL)
+		details = lpg_value_json(handle->value, LEP_DOCUMENT_DETAILS);
+	else
+	{
+		model = table_open(handle->model, NoLock);
+		details = lpg_registry_details(model, GetActiveSnapshot(), handle->version.version);
+		table_close(model, NoLock);
+	}
 	if (details == NULL)
 		lpg_registry_fail_row(handle->name, "details");
 	return details;

@@ -3,6 +3,10 @@
  *		What a reading function keeps of a model between its calls, and when it
  *		must look again.
  *
+ * The model is named by text, or it is a value of type bytea (value.h): which of
+ * them says the type of the function's first argument, and nobody but handle.c
+ * need know.
+ *
  * A handle lives in fn_extra, which outlives statements in PL/pgSQL.  So the
  * model, the access of the current user and the version are looked up anew
  * whenever the snapshot, the user or the catalogs may have changed: within one
@@ -21,6 +25,9 @@
 #include "pg/registry.h"
 #include "pg/store.h"
 #include "pg/times.h"
+#include "pg/value.h"
+
+typedef struct LpgEligible LpgEligible; /* eligible.h */
 
 /* One factor table of the handle's version. */
 typedef struct LpgHandleSide
@@ -49,7 +56,9 @@ typedef struct LpgHandle
 	MemoryContext context; /* of all below; reset by each look-up */
 	LpgValidity validity;
 	uint64 n_refreshed; /* how often anything was looked up anew */
-	char *name;			/* as given; NULL: nothing resolved */
+	bool takes_value;	/* argument 0 is a bytea */
+	LpgValue *value;	/* NULL: none, or nothing resolved */
+	char *name;			/* as given, "bytea" for a value; NULL: nothing resolved */
 	Size name_length;
 	int version_argument; /* which argument asks for a version; -1: none does */
 	int64 wanted;		  /* version that was asked for; 0: the current one */
@@ -60,6 +69,7 @@ typedef struct LpgHandle
 	LpgTimes *times;		/* NULL: none, or not read yet */
 	bool has_read_times;
 	LpgInterval *interval; /* NULL: not read yet */
+	LpgEligible *eligible; /* NULL: not read yet, or all */
 } LpgHandle;
 
 /* Register the callbacks that notice changes; called once, by _PG_init. */
@@ -76,7 +86,7 @@ extern LpgHandle *lpg_handle_create(FunctionCallInfo fcinfo);
  */
 extern bool lpg_handle_refresh(LpgHandle *handle, FunctionCallInfo fcinfo);
 
-/* What the factor tables say of one user or item. */
+/* What the model says of one user or item. */
 typedef struct LpgFound
 {
 	bool known; /* false: all below is 0 or NULL */
@@ -101,6 +111,9 @@ extern LpgItems *lpg_handle_items(LpgHandle *handle);
 
 /* Hold the items if they are in the cache already. */
 extern LpgItems *lpg_handle_items_if_cached(LpgHandle *handle);
+
+/* Could all items be held? */
+extern bool lpg_handle_fits(const LpgHandle *handle);
 
 /* The version's bins of time; NULL where it has none.  Read when first asked for. */
 extern const LpgTimes *lpg_handle_times(LpgHandle *handle);

@@ -89,8 +89,6 @@ lpg_list_begin(FunctionCallInfo fcinfo, const LpgListFunction *function, MemoryC
 {
 	LpgList *list = fcinfo->flinfo->fn_extra;
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the model's name is NULL")));
 	if (list == NULL)
 		list = fcinfo->flinfo->fn_extra = create_list(fcinfo, function);
 	(void) lpg_handle_refresh(list->handle, fcinfo);

@@ -292,30 +292,6 @@ live_error_callback(void *arg)
 			   read->handle->name);
 }
 
-/* What does not find its tables, or may not read them, can be helped.  A hint that is there stays. */
-static void
-rethrow_with_hint(MemoryContext context)
-{
-	static char help[] =
-		"The model reads its source when it is asked, as its owner. SET lepton.live = off to have it answer "
-		"as it was trained, or train it again with option \"live\" false.";
-	ErrorData *error;
-	int category;
-
-	MemoryContextSwitchTo(context);
-	error = CopyErrorData();
-	category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
-	if (category == ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION || category == ERRCODE_INVALID_SCHEMA_NAME)
-	{
-		if (error->hint == NULL)
-			error->hint = help;
-		else if (error->detail == NULL)
-			error->detail = help;
-	}
-	FlushErrorState();
-	ReThrowError(error);
-}
-
 static void
 prepare(LiveSource *source, LepIdKind kind)
 {
@@ -375,7 +351,9 @@ read_as_owner(LiveRead *read)
 	PG_CATCH();
 	{
 		read->source->is_reading = false;
-		rethrow_with_hint(context);
+		lpg_owner_rethrow(
+			context, "The model reads its source when it is asked, as its owner. SET lepton.live = off to "
+					 "have it answer as it was trained, or train it again with option \"live\" false.");
 	}
 	PG_END_TRY();
 	read->source->is_reading = false;

@@ -123,3 +123,25 @@ lpg_owner_leave(const LpgOwnerSaved *saved)
 	AtEOXact_GUC(false, saved->nestlevel);
 	SetUserIdAndSecContext(saved->user, saved->sec_context);
 }
+
+void
+lpg_owner_rethrow(MemoryContext context, const char *help)
+{
+	ErrorData *error;
+	int category;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+	if ((category == ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION ||
+		 category == ERRCODE_INVALID_SCHEMA_NAME) &&
+		error->sqlerrcode != ERRCODE_INVALID_RECURSION)
+	{
+		if (error->hint == NULL)
+			error->hint = pstrdup(help);
+		else if (error->detail == NULL)
+			error->detail = pstrdup(help);
+	}
+	FlushErrorState();
+	ReThrowError(error);
+}

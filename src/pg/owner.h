@@ -43,6 +43,13 @@ extern void lpg_owner_check_rows(Relation model);
  */
 extern void lpg_owner_enter(Oid owner, const char *search_path, LpgOwnerSaved *saved);
 
+/*
+ * In PG_CATCH(): throw the error on, in this context.  What did not find its
+ * relations or columns, or may not read them, gets this text as a hint, or as a detail where a
+ * hint is there.
+ */
+extern void lpg_owner_rethrow(MemoryContext context, const char *help) pg_attribute_noreturn();
+
 extern void lpg_owner_leave(const LpgOwnerSaved *saved);
 
 #endif /* LPG_OWNER_H */

@@ -18,6 +18,7 @@
 #include "postgres.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "miscadmin.h"
 #include "storage/ipc.h"
@@ -37,6 +38,11 @@
  */
 #define HUGE_RESERVED (32 * 1024 * 1024)
 
+/*
+ * What is held is populated up to this size: two huge pages, of which such a block may have none.
+ */
+#define POPULATED_BYTES (4 * 1024 * 1024)
+
 /* Only Linux knows huge pages by advice; elsewhere advice that changes nothing. */
 #ifdef MADV_HUGEPAGE
 #define ADVICE_HUGE	  MADV_HUGEPAGE
@@ -44,6 +50,13 @@
 #else
 #define ADVICE_HUGE	  MADV_NORMAL
 #define ADVICE_SINGLE MADV_NORMAL
+#endif
+
+/* Since Linux 5.14; elsewhere a page comes with its first write. */
+#ifdef MADV_POPULATE_WRITE
+#define ADVICE_POPULATE MADV_POPULATE_WRITE
+#else
+#define ADVICE_POPULATE MADV_NORMAL
 #endif
 
 /* Blocks from this size on are mappings. */
@@ -122,10 +135,25 @@ take_block(MemoryContext context, size_t size, int advice)
 	return head == NULL ? NULL : head + 1;
 }
 
+static void
+context_populate(void *host, void *ptr, size_t size)
+{
+	uintptr_t page = (uintptr_t) sysconf(_SC_PAGESIZE);
+	uintptr_t start = (uintptr_t) ptr & ~(page - 1);
+
+	(void) host;
+	/* where it fails, writing will take the pages, or find that there are none */
+	(void) madvise((void *) start, (uintptr_t) ptr + size - start, ADVICE_POPULATE);
+}
+
 static void *
 context_alloc(void *host, size_t size)
 {
-	return take_block(host, size, ADVICE_HUGE);
+	void *block = take_block(host, size, ADVICE_HUGE);
+
+	if (block != NULL && size >= MAPPED_BYTES && size < POPULATED_BYTES)
+		context_populate(host, block, size);
+	return block;
 }
 
 static void *
@@ -144,6 +172,21 @@ context_free(void *host, void *ptr)
 		unmap(head->mapping);
 	else
 		pfree(head);
+}
+
+static void *
+counted_alloc(void *host, size_t size)
+{
+	return size > MaxAllocHugeSize
+			   ? NULL
+			   : MemoryContextAllocExtended(host, size, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+}
+
+static void
+counted_free(void *host, void *ptr)
+{
+	(void) host;
+	pfree(ptr);
 }
 
 static bool
@@ -168,6 +211,7 @@ lpg_env_init(LepEnv *env, MemoryContext context)
 	memset(env, 0, sizeof(*env));
 	env->alloc = context_alloc;
 	env->reserve = context_reserve;
+	env->populate = context_populate;
 	env->free = context_free;
 	env->should_stop = should_stop;
 	env->host = context;
@@ -194,6 +238,15 @@ lpg_env_run(LepEnv *env, LpgEnvWork work, void *arg)
 	PG_END_ENSURE_ERROR_CLEANUP(shut_down_pool, PointerGetDatum(env));
 	lep_pool_shutdown(env);
 	return status;
+}
+
+void
+lpg_env_init_counted(LepEnv *env, MemoryContext context)
+{
+	lpg_env_init(env, context);
+	env->alloc = counted_alloc;
+	env->reserve = counted_alloc;
+	env->free = counted_free;
 }
 
 void

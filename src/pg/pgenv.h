@@ -28,6 +28,12 @@ typedef LepStatus (*LpgEnvWork)(void *arg);
 extern LepStatus lpg_env_run(LepEnv *env, LpgEnvWork work, void *arg);
 
 /*
+ * The same, but all memory is the context's own, so that whoever asks how much that
+ * has (MemoryContextMemAllocated) hears of it.
+ */
+extern void lpg_env_init_counted(LepEnv *env, MemoryContext context);
+
+/*
  * NOTICE of an estimate in core seconds, where it is more than ten.  what:
  * "training".
  */

@@ -6,7 +6,8 @@
  * Costs are in units of cpu_operator_cost, of about 7 ns where a million rows of
  * three columns are scanned and added up in 50 ms.  Measured on one core, all in
  * memory: with 64 factors a prediction takes 0.14 us and a list of ten 4 us, and 14
- * us for 41,000 items; with 200 neighbours of each of her 27 items 5 us and 130 us.
+ * us for 41,000 items; with 200 neighbours of each of her 27 items 5 us and 40 us,
+ * of any number of items.
  * Where the model is not known when the query is planned, it is taken for one of
  * 10,000 items with 64 factors.  What it costs to load a model is left out: that is
  * once per connection.
@@ -41,12 +42,12 @@
 #define PREDICT_COST_NEIGHBORS 600 /* her items are gone through */
 
 /* Of a list: the user by index, the call itself; then the items, and the rows. */
-#define LIST_COST				 550
-#define LIST_COST_ITEM			 0.008
-#define LIST_COST_ITEM_FACTOR	 (1.0 / 1800)
-#define LIST_COST_ITEM_NEIGHBORS 0.4
-#define LIST_COST_CANDIDATE		 40
-#define LIST_COST_ROW			 15
+#define LIST_COST			  550
+#define LIST_COST_ITEM		  0.008
+#define LIST_COST_ITEM_FACTOR (1.0 / 1800)
+#define LIST_COST_NEIGHBOR	  1
+#define LIST_COST_CANDIDATE	  40
+#define LIST_COST_ROW		  15
 
 /* Of a user whose row is read in a scan; and of her items. */
 #define SCAN_COST_USER			 120
@@ -56,6 +57,9 @@
 #define USUAL_USERS	  10000
 #define USUAL_ITEMS	  10000
 #define USUAL_FACTORS 64
+
+/* Items that a user has: how many is not known of a version. */
+#define USUAL_BASKET 30
 
 /* The value of an argument if it is known now. */
 static Const *
@@ -176,9 +180,10 @@ cost_items(const LpgVersion *version, const ListCall *call)
 	double per_item = LIST_COST_ITEM + version->n_factors * LIST_COST_ITEM_FACTOR;
 	double cost;
 
-	if (version->has_neighbors)
-		per_item += LIST_COST_ITEM_NEIGHBORS;
 	cost = version->n_items * per_item;
+	if (version->has_neighbors)
+		cost +=
+			USUAL_BASKET * LIST_COST_NEIGHBOR * ((double) version->n_neighbors / Max(version->n_items, 1));
 	if (call->n_candidates >= 0)
 		cost = Min(cost, call->n_candidates * LIST_COST_CANDIDATE);
 	if (call->n > 0)

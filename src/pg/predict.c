@@ -4,9 +4,9 @@
  *		lepton_predict_interval(model, user_id, item_id, level).
  *
  * Two index lookups per call.  Within a query the users who were looked up are
- * remembered (users.h), and once so many items were looked up that loading them all
- * would have paid, they are loaded (if the cache can hold them): a query over many
- * pairs then costs two hash probes and a dot product per row.  Intervals always
+ * remembered (users.h), and once so many users, or items, were looked up that loading
+ * all would have paid, they are loaded (if there is room): a query over many pairs then
+ * costs two hash probes and a dot product per row.  Intervals always
  * look items up: what is loaded has no variances.  A model with item neighbours is
  * always loaded.
  */
@@ -24,8 +24,10 @@
 #include "core/kernels.h"
 #include "core/model.h"
 #include "pg/compat.h"
+#include "pg/errors.h"
 #include "pg/handle.h"
 #include "pg/keytype.h"
+#include "pg/pgenv.h"
 #include "pg/users.h"
 
 /* The item of a prediction. */
@@ -37,6 +39,9 @@ typedef struct PairItem
 	const float *factors; /* padded, or NULL */
 	int32 n;			  /* number of a known one */
 } PairItem;
+
+/* Factors of a row that are prefetched: about as many cache lines as can be on their way at once. */
+#define MAX_PREFETCH 160
 
 static const LpgUser no_user;
 static const PairItem no_item;
@@ -65,7 +70,20 @@ typedef struct PredictState
 	float *moved_factors;		/* the user's at another time */
 	LpgUsers *users;			/* who were looked up */
 	int64 n_item_lookups;
+
+	/* of a model with item neighbours: what her items say of all items, for who is asked for again and again */
+	LepServedScan scan;
+	bool has_scan;		/* the last user's */
+	bool scan_is_dirty; /* it was not finished */
+	LepEnv env;
+	LepArena arena; /* of the scan; in the context above */
 } PredictState;
+
+/*
+ * From so many pairs of one user in a row on all items are looked at at once.  Her
+ * items' neighbours are added up in 2 ns each; to find one among 200 takes about 100.
+ */
+#define SCAN_REPEATS 6
 
 static PredictState *
 create_state(FunctionCallInfo fcinfo)
@@ -101,16 +119,11 @@ reset_state(PredictState *state)
 	state->item_factors = alloc_row(state->context, n_factors);
 	state->moved_factors = alloc_row(state->context, n_factors);
 	state->n_item_lookups = 0;
-}
-
-static const LpgUser *
-find_user(PredictState *state, Datum argument)
-{
-	LpgHandle *handle = state->handle;
-	LepId id = lpg_keytype_from_argument(argument, state->user_type, handle->sides[LPG_USERS].kind, "user",
-										 handle->name);
-
-	return lpg_users_find(state->users, &id);
+	memset(&state->scan, 0, sizeof(state->scan));
+	state->has_scan = false;
+	state->scan_is_dirty = false;
+	lpg_env_init(&state->env, state->context);
+	lep_arena_init(&state->arena, &state->env);
 }
 
 /* Would loading all items by now have cost no more than the lookups did? */
@@ -120,7 +133,15 @@ loading_pays(const PredictState *state)
 	const LpgVersion *version = &state->handle->version;
 
 	/* a lookup costs about as much as loading eight items */
-	return state->n_item_lookups > version->n_items / 8 + 16 && lpg_cache_fits(version);
+	return state->n_item_lookups > version->n_items / 8 + 16 && lpg_handle_fits(state->handle);
+}
+
+/* What is read of a row, all at once: each piece would else be waited for before the next. */
+static inline void
+prefetch_row(const float *row, int n_factors)
+{
+	for (int f = 0; f < Min(n_factors, MAX_PREFETCH); f += LEP_ALIGNMENT / (int) sizeof(float))
+		__builtin_prefetch(row + f);
 }
 
 static void
@@ -132,8 +153,12 @@ find_cached_item(LpgItems *items, const LepId *id, int n_factors, PairItem *item
 		return;
 	item->known = true;
 	item->n = n;
+	if (n_factors > 0)
+	{
+		item->factors = lep_items_row(items->items, n);
+		prefetch_row(item->factors, n_factors);
+	}
 	item->bias = lep_items_bias(items->items, n);
-	item->factors = n_factors > 0 ? lep_items_row(items->items, n) : NULL;
 }
 
 /* What her items say of an item is in their rows: no look-up by the item finds that. */
@@ -151,27 +176,61 @@ find_items(PredictState *state)
 	return loading_pays(state) ? lpg_handle_items(handle) : lpg_handle_items_if_cached(handle);
 }
 
-/* Into *item, which is no_item. */
+/* By index, into *item, which is no_item. */
 static void
-find_item(PredictState *state, Datum argument, PairItem *item)
+look_up_item(PredictState *state, const LepId *id, PairItem *item)
 {
-	LpgHandle *handle = state->handle;
-	LepId id = lpg_keytype_from_argument(argument, state->item_type, handle->sides[LPG_ITEMS].kind, "item",
-										 handle->name);
-	LpgItems *items = find_items(state);
-	LpgFound found;
+	LpgFound found = lpg_handle_lookup(state->handle, LPG_ITEMS, id, state->item_factors, NULL, NULL);
 
-	if (items != NULL)
-	{
-		find_cached_item(items, &id, handle->version.n_factors, item);
-		return;
-	}
 	state->n_item_lookups++;
-	found = lpg_handle_lookup(handle, LPG_ITEMS, &id, state->item_factors, NULL, NULL);
 	item->known = found.known;
 	item->bias = found.bias;
 	item->variance = found.variance;
 	item->factors = found.factors;
+}
+
+/* An argument's id; "what" is for the error. */
+static LepId
+read_id(const PredictState *state, Datum argument, Oid type, LpgSide side)
+{
+	return lpg_keytype_from_argument(argument, type, state->handle->sides[side].kind,
+									 side == LPG_USERS ? "user" : "item", state->handle->name);
+}
+
+/*
+ * Both sides, as far as they are not NULL.  In a query over pairs in any order nearly
+ * all of its time is waiting for memory.  So what finds the user and the item begins
+ * to come before either is looked for, and what is read of one comes while the other
+ * is looked for.
+ */
+static void
+find_sides(FunctionCallInfo fcinfo, PredictState *state, Pair *pair)
+{
+	LpgItems *items = NULL;
+	uint64 hash = 0;
+	LepId user;
+	LepId item;
+
+	pair->user = &no_user;
+	pair->item = no_item;
+	if (!PG_ARGISNULL(1))
+	{
+		user = read_id(state, PG_GETARG_DATUM(1), state->user_type, LPG_USERS);
+		hash = lpg_users_begin(state->users, &user);
+	}
+	if (!PG_ARGISNULL(2))
+	{
+		item = read_id(state, PG_GETARG_DATUM(2), state->item_type, LPG_ITEMS);
+		items = find_items(state);
+		if (items != NULL)
+			lep_idtable_prefetch(items->ids, &item);
+	}
+	if (!PG_ARGISNULL(1))
+		pair->user = lpg_users_find(state->users, &user, hash);
+	if (items != NULL)
+		find_cached_item(items, &item, state->handle->version.n_factors, &pair->item);
+	else if (!PG_ARGISNULL(2))
+		look_up_item(state, &item, &pair->item);
 }
 
 static void
@@ -213,8 +272,6 @@ begin_call(FunctionCallInfo fcinfo)
 {
 	PredictState *state = fcinfo->flinfo->fn_extra;
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the model's name is NULL")));
 	if (state == NULL)
 		state = fcinfo->flinfo->fn_extra = create_state(fcinfo);
 	if (lpg_handle_refresh(state->handle, fcinfo) || state->item_factors == NULL)
@@ -239,14 +296,76 @@ move_user(PredictState *state, Pair *pair, TimestampTz at)
 	pair->user = &pair->moved;
 }
 
-static float
-score_sides(LpgHandle *handle, const LpgUser *user, const PairItem *item)
+/* Memory for sums, all zero. */
+static LepStatus
+clear_sums(PredictState *state, int32 n_items)
 {
-	const LpgVersion *version = &handle->version;
+	LepNeighborScratch *sums = &state->scan.sums;
+
+	if (sums->sum == NULL)
+		return lep_neighbors_scratch(&state->arena, n_items, sums);
+	if (state->scan_is_dirty)
+	{
+		memset(sums->sum, 0, n_items * sizeof(double));
+		memset(sums->is_reached, 0, n_items * sizeof(uint8));
+		sums->n_reached = 0;
+	}
+	lep_neighbors_clear(sums);
+	return LEP_OK;
+}
+
+/* What the last user's items say of all items, once that pays; NULL before. */
+static LepServedScan *
+find_scan(PredictState *state, const LpgItems *items, const LpgUser *user)
+{
+	int64 repeats = lpg_users_repeats(state->users);
+
+	if (repeats == 0)
+		state->has_scan = false;
+	if (repeats < SCAN_REPEATS)
+		return NULL;
+	if (!state->has_scan)
+	{
+		lpg_check(clear_sums(state, items->n_items), &state->env.error);
+		state->scan.served = &items->served;
+		state->scan.has_sums = true;
+		/* an interrupt may end this */
+		state->scan_is_dirty = true;
+		lpg_check(lep_neighbors_add_stoppable(&state->env, items->served.neighbors, &user->basket,
+											  &state->scan.sums),
+				  &state->env.error);
+		state->scan_is_dirty = false;
+		state->has_scan = true;
+	}
+	return &state->scan;
+}
+
+static float
+score_by_neighbors(PredictState *state, const LepServedUser *who, const Pair *pair)
+{
+	LpgItems *items = lpg_handle_items(state->handle);
+	LepServedScan *scan;
+
+	if (!pair->item.known)
+		return lep_serve_score(&items->served, who, -1);
+	/* nobody was not looked up */
+	scan = pair->user == &no_user ? NULL : find_scan(state, items, pair->user);
+	if (scan == NULL)
+		return lep_serve_score(&items->served, who, pair->item.n);
+	scan->user = who;
+	return lep_serve_scan_score(scan, pair->item.n);
+}
+
+static float
+score_sides(PredictState *state, const Pair *pair)
+{
+	const LpgVersion *version = &state->handle->version;
+	const LpgUser *user = pair->user;
+	const PairItem *item = &pair->item;
 	LepServedUser who = { user->known, user->bias, user->factors, user->basket };
 
 	if (version->has_neighbors)
-		return lep_serve_score(&lpg_handle_items(handle)->served, &who, item->known ? item->n : -1);
+		return score_by_neighbors(state, &who, pair);
 	return lep_score(version->mean, user->bias, item->bias, user->factors, item->factors,
 					 lep_row_stride(version->n_factors));
 }
@@ -261,14 +380,11 @@ score_pair(FunctionCallInfo fcinfo, PredictState *state, const TimestampTz *at, 
 	MemoryContext old = MemoryContextSwitchTo(state->call_context);
 	bool isnull;
 
-	pair->user = PG_ARGISNULL(1) ? &no_user : find_user(state, PG_GETARG_DATUM(1));
-	pair->item = no_item;
-	if (!PG_ARGISNULL(2))
-		find_item(state, PG_GETARG_DATUM(2), &pair->item);
+	find_sides(fcinfo, state, pair);
 	isnull = unknown_is_null(fcinfo, state, pair);
 	if (at != NULL)
 		move_user(state, pair, *at);
-	pair->score = score_sides(state->handle, pair->user, &pair->item);
+	pair->score = score_sides(state, pair);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(state->call_context);
 	return !isnull;
@@ -280,14 +396,15 @@ PG_FUNCTION_INFO_V1(lepton_predict);
  * lepton_predict(model text, user_id, item_id, at timestamptz, version bigint) -> real
  *		The model's score of the pair (core/model.h), now or at that time, clipped
  *		to its scale; its median by the model's option point.
- *		A NULL or unknown id: by the model's option unknown.  A NULL at: now.
+ *		A NULL or unknown id: by the model's option unknown.  A NULL at: now.  With a
+ *		value, (model bytea, user_id, item_id), and the same with at.
  */
 Datum
 lepton_predict(PG_FUNCTION_ARGS)
 {
 	PredictState *state = begin_call(fcinfo);
 	const LpgVersion *version = &state->handle->version;
-	bool has_at = !PG_ARGISNULL(3);
+	bool has_at = PG_NARGS() > 3 && !PG_ARGISNULL(3);
 	TimestampTz at = has_at ? PG_GETARG_TIMESTAMPTZ(3) : 0;
 	Pair pair;
 

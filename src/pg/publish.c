@@ -111,6 +111,46 @@ lpg_publish_check_kinds(Oid model, Oid model_type, LepIdKind user_kind, LepIdKin
 	table_close(relation, AccessShareLock);
 }
 
+/* ------------------------------------------------------------------------- target */
+
+/* May this user train a model of this name? */
+static void
+check_target(const LpgTarget *target)
+{
+	AclResult aclresult;
+
+	if (OidIsValid(target->model))
+	{
+		lpg_registry_check_owner(target->model);
+		return;
+	}
+	aclresult = lpg_namespace_aclcheck(target->namespace_, GetUserId(), ACL_CREATE);
+	if (aclresult != ACLCHECK_OK)
+		aclcheck_error(aclresult, OBJECT_SCHEMA, get_namespace_name(target->namespace_));
+}
+
+/*
+ * Find the model and keep others from training it.  Whoever held the lock may
+ * have made the model, so the name is looked up again under the lock.
+ */
+void
+lpg_publish_lock(LpgPublication *p, const char *name, bool wait)
+{
+	LpgTarget *target = &p->target;
+	Oid before;
+
+	*target = lpg_registry_find_target(name, p->model_type);
+	do
+	{
+		before = target->model;
+		check_target(target);
+		lpg_registry_lock_training(target, wait);
+		*target = lpg_registry_find_target(name, p->model_type);
+	} while (target->model != before);
+	if (OidIsValid(target->model))
+		lpg_publish_check_snapshot(target->model, p->model_type);
+}
+
 /* ------------------------------------------------------------------------ tables */
 
 #define TABLE_OPTIONS "WITH (vacuum_truncate = off, toast.vacuum_truncate = off)"
@@ -133,7 +173,8 @@ static void
 run_statement(const LpgPublication *p, const char *statement)
 {
 	lpg_statement_run(statement);
-	lpg_progress_resume(p->progress, p->target.model);
+	if (p->progress != NULL)
+		lpg_progress_resume(p->progress, p->target.model);
 }
 
 /* The model's own table; its oid. */
@@ -193,8 +234,8 @@ depend_on_model(Oid table, Oid model)
 static void
 create_factor_tables(const LpgPublication *p, Oid owner, LpgVersion *version)
 {
-	version->users = create_factor_table(p, LPG_USERS, lep_idmap_kind(p->ratings->users));
-	version->items = create_factor_table(p, LPG_ITEMS, lep_idmap_kind(p->ratings->items));
+	version->users = create_factor_table(p, LPG_USERS, p->contents.kinds[LPG_USERS]);
+	version->items = create_factor_table(p, LPG_ITEMS, p->contents.kinds[LPG_ITEMS]);
 	if (owner != GetUserId())
 	{
 		char *name = GetUserNameFromId(owner, false);
@@ -364,41 +405,49 @@ count_item_ratings(const LepRatings *ratings)
 }
 
 static void
+write_result_side(void *arg, Relation table, int64 version, LpgSide side)
+{
+	const LpgPublication *p = arg;
+	const LepModel *m = &p->result->model;
+	SideRows rows = { .side = side,
+					  .n_factors = m->n_factors,
+					  .stride = m->stride,
+					  .precision = (LepPrecision) p->result->options.storage,
+					  .ratings = p->ratings };
+
+	if (side == LPG_USERS)
+	{
+		rows.ids = p->ratings->users;
+		rows.n_rows = m->n_users;
+		rows.bias = m->user_bias;
+		rows.variance = m->user_variance;
+		rows.factors = m->user_factors;
+		rows.live = p->live;
+	}
+	else
+	{
+		rows.ids = p->ratings->items;
+		rows.n_rows = m->n_items;
+		rows.bias = m->item_bias;
+		rows.variance = m->item_variance;
+		rows.factors = m->item_factors;
+		rows.n_ratings = count_item_ratings(p->ratings);
+		rows.neighbors = m->neighbors;
+	}
+	write_side(table, version, &rows);
+}
+
+static void
 write_factors(const LpgPublication *p, Relation model, const LpgVersion *version)
 {
-	const LepModel *m = &p->result->model;
-	SideRows users = { .side = LPG_USERS,
-					   .ids = p->ratings->users,
-					   .n_rows = m->n_users,
-					   .n_factors = m->n_factors,
-					   .stride = m->stride,
-					   .precision = (LepPrecision) p->result->options.storage,
-					   .bias = m->user_bias,
-					   .variance = m->user_variance,
-					   .factors = m->user_factors,
-					   .ratings = p->ratings,
-					   .live = p->live };
-	SideRows items = { .side = LPG_ITEMS,
-					   .ids = p->ratings->items,
-					   .n_rows = m->n_items,
-					   .n_factors = m->n_factors,
-					   .stride = m->stride,
-					   .precision = (LepPrecision) p->result->options.storage,
-					   .bias = m->item_bias,
-					   .variance = m->item_variance,
-					   .factors = m->item_factors,
-					   .ratings = p->ratings,
-					   .n_ratings = count_item_ratings(p->ratings),
-					   .neighbors = m->neighbors };
-	LepIdKind kind;
-	Relation table;
+	for (int side = LPG_USERS; side <= LPG_ITEMS; side++)
+	{
+		LepIdKind kind;
+		Relation table = lpg_registry_open_factors(model, version, (LpgSide) side, RowExclusiveLock, &kind);
 
-	table = lpg_registry_open_factors(model, version, LPG_USERS, RowExclusiveLock, &kind);
-	write_side(table, version->version, &users);
-	table_close(table, NoLock);
-	table = lpg_registry_open_factors(model, version, LPG_ITEMS, RowExclusiveLock, &kind);
-	write_side(table, version->version, &items);
-	table_close(table, NoLock);
+		p->write_side(p->write_arg, table, version->version, (LpgSide) side);
+		table_close(table, NoLock);
+	}
 
 	/* both have been checked: they are this model's */
 	depend_on_model(version->users, p->target.model);
@@ -412,18 +461,36 @@ fill_values(const LpgPublication *p, const LpgVersion *version, Datum *values, b
 {
 	memset(nulls, false, LPG_MODEL_NATTS * sizeof(bool));
 	values[LPG_MODEL_VERSION - 1] = Int64GetDatum(version->version);
-	values[LPG_MODEL_CREATED_AT - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
+	values[LPG_MODEL_CREATED_AT - 1] = TimestampTzGetDatum(p->contents.created_at);
 	values[LPG_MODEL_IS_CURRENT - 1] = BoolGetDatum(p->unpublished == NULL);
-	values[LPG_MODEL_ALGORITHM - 1] = CStringGetTextDatum(lep_algorithm_name(p->result->algorithm));
+	values[LPG_MODEL_ALGORITHM - 1] = CStringGetTextDatum(p->contents.algorithm);
 	values[LPG_MODEL_OPTIONS - 1] = p->options;
-	values[LPG_MODEL_SOURCE - 1] = CStringGetTextDatum(p->source);
-	values[LPG_MODEL_N_USERS - 1] = Int64GetDatum(p->ratings->n_users);
-	values[LPG_MODEL_N_ITEMS - 1] = Int64GetDatum(p->ratings->n_items);
-	values[LPG_MODEL_N_RATINGS - 1] = Int64GetDatum(p->ratings->n_ratings);
+	nulls[LPG_MODEL_SOURCE - 1] = p->source == NULL;
+	if (p->source != NULL)
+		values[LPG_MODEL_SOURCE - 1] = CStringGetTextDatum(p->source);
+	values[LPG_MODEL_N_USERS - 1] = Int64GetDatum(p->contents.n_users);
+	values[LPG_MODEL_N_ITEMS - 1] = Int64GetDatum(p->contents.n_items);
+	values[LPG_MODEL_N_RATINGS - 1] = Int64GetDatum(p->contents.n_ratings);
 	values[LPG_MODEL_METRICS - 1] = p->metrics;
 	values[LPG_MODEL_USERS - 1] = ObjectIdGetDatum(version->users);
 	values[LPG_MODEL_ITEMS - 1] = ObjectIdGetDatum(version->items);
 	values[LPG_MODEL_GENERATION - 1] = Int64GetDatum(lpg_versions_new_generation());
+}
+
+/* What is in ratings and result. */
+static void
+take_result(LpgPublication *p)
+{
+	p->write_side = write_result_side;
+	p->write_arg = p;
+	p->contents = (LpgContents){
+		.kinds = { lep_idmap_kind(p->ratings->users), lep_idmap_kind(p->ratings->items) },
+		.algorithm = lep_algorithm_name(p->result->algorithm),
+		.n_users = p->ratings->n_users,
+		.n_items = p->ratings->n_items,
+		.n_ratings = p->ratings->n_ratings,
+		.created_at = GetCurrentTimestamp(),
+	};
 }
 
 void
@@ -434,6 +501,8 @@ lpg_publish_factors(LpgPublication *p, Datum *values, bool *nulls)
 	Snapshot fresh;
 	LpgVersionList list;
 
+	if (p->write_side == NULL)
+		take_result(p);
 	memset(&version, 0, sizeof(version));
 	ensure_tables(p, &version);
 	model = lpg_versions_open(p->target.model, p->model_type, RowExclusiveLock);

@@ -12,25 +12,50 @@
 
 #include "postgres.h"
 
+#include "datatype/timestamp.h"
+
 #include "core/train.h"
 #include "pg/progress.h"
 #include "pg/registry.h"
 
-/* A version to be published. */
+/* Writes all rows of a side into its table. */
+typedef void (*LpgWriteSide)(void *arg, Relation table, int64 version, LpgSide side);
+
+/* What the version's row says of what is published. */
+typedef struct LpgContents
+{
+	LepIdKind kinds[2]; /* by LpgSide */
+	const char *algorithm;
+	int64 n_users;
+	int64 n_items;
+	int64 n_ratings;
+	TimestampTz created_at;
+} LpgContents;
+
+/* A version to be published: ratings and result, or what is written otherwise. */
 typedef struct LpgPublication
 {
 	LpgTarget target;
 	Oid model_type;
-	const char *source;
+	const char *source; /* NULL: not from one */
 	const LepRatings *ratings;
 	const LepTrainResult *result;
-	Datum options; /* jsonb, as given */
-	Datum metrics; /* jsonb */
+	LpgWriteSide write_side; /* NULL: from ratings and result */
+	void *write_arg;
+	LpgContents contents; /* given if write_side is */
+	Datum options;		  /* jsonb, as given */
+	Datum metrics;		  /* jsonb */
 	int64 keep;
-	bool live; /* users' ratings are to be told from later ones */
-	LpgProgress *progress;
+	bool live;				 /* users' ratings are to be told from later ones */
+	LpgProgress *progress;	 /* NULL: none to report */
 	const char *unpublished; /* why it is not to be the current version; NULL: it is */
 } LpgPublication;
+
+/*
+ * Find the model of this name, or where it would be, check that the user may train it,
+ * and keep others from that until the end of the transaction.
+ */
+extern void lpg_publish_lock(LpgPublication *publication, const char *name, bool wait);
 
 /*
  * ERROR unless the current transaction can see the newest version of an existing

@@ -10,21 +10,19 @@
  */
 #include "postgres.h"
 
-#include "access/table.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
-#include "utils/rel.h"
-#include "utils/snapmgr.h"
 
 #include "core/kernels.h"
 #include "core/similar.h"
 #include "pg/basket.h"
 #include "pg/compat.h"
+#include "pg/eligible.h"
 #include "pg/errors.h"
 #include "pg/keytype.h"
 #include "pg/lists.h"
 #include "pg/pgenv.h"
+#include "pg/scan.h"
 #include "pg/userlist.h"
 
 static void
@@ -66,20 +64,31 @@ put_neighbors(const LpgList *list, Tuplestorestate *result, int32 item, int64 n)
 {
 	const LepNeighbors *neighbors = list->handle->items->served.neighbors;
 	int64 n_row = neighbors->start[item + 1] - neighbors->start[item];
-	LepTopnEntry *entries = palloc_extended((Min(n, n_row) + 1) * sizeof(LepTopnEntry), MCXT_ALLOC_HUGE);
+	LepTopnEntry *entries = palloc_extended((n_row + 1) * sizeof(LepTopnEntry), MCXT_ALLOC_HUGE);
+	const LpgEligible *eligible = lpg_eligible_get(list->handle);
 	int64 n_found;
+	int64 kept = 0;
 	LepEnv env;
 
 	lpg_env_init(&env, CurrentMemoryContext);
-	lpg_check(lep_similar_neighbors(&env, neighbors, item, n, entries, &n_found), &env.error);
-	put_items(list, result, entries, n_found, "neighbors");
+	lpg_check(lep_similar_neighbors(&env, neighbors, item, n_row, entries, &n_found), &env.error);
+	for (int64 i = 0; i < n_found && kept < n; i++)
+	{
+		if (eligible == NULL || lep_topn_has_bit(eligible->bits, entries[i].item))
+			entries[kept++] = entries[i];
+	}
+	put_items(list, result, entries, kept, "neighbors");
 }
 
 static void
 put_similar_items(const LpgList *list, Tuplestorestate *result, int32 item, int64 n)
 {
 	const LpgItems *items = list->handle->items;
-	LepSimilarQuery query = { .row = lep_items_row(items->items, item), .n = n, .without = item };
+	const LpgEligible *eligible = lpg_eligible_get(list->handle);
+	LepSimilarQuery query = { .row = lep_items_row(items->items, item),
+							  .n = n,
+							  .without = item,
+							  .eligible = eligible == NULL ? NULL : eligible->bits };
 	LepTopnEntry *entries =
 		palloc_extended((Min(n, items->n_items) + 1) * sizeof(LepTopnEntry), MCXT_ALLOC_HUGE);
 	int64 n_found;
@@ -131,34 +140,26 @@ lepton_similar(PG_FUNCTION_ARGS)
 /* A scan of the users. */
 typedef struct UserScan
 {
-	const LpgVersion *version;
-	LepIdKind kind;
-	Relation table;
+	int stride;
 	int32 without; /* number of the user whom they are compared with */
 	const float *row;
 	float *other; /* buffer of a row */
 	LpgUserList *best;
-	MemoryContext row_context;
 } UserScan;
 
 static void
-visit_user(void *arg, TupleTableSlot *slot)
+visit_user(void *arg, const LpgScanRow *visited)
 {
 	UserScan *scan = arg;
-	MemoryContext old = MemoryContextSwitchTo(scan->row_context);
-	int stride = lep_row_stride(scan->version->n_factors);
 	LpgFactorRow row;
 	LepId id;
 
 	row.factors = scan->other;
-	lpg_store_read_row(scan->table, slot, scan->version, LPG_USERS, &row);
-	if (row.n != scan->without && lep_has_direction(scan->other, stride))
-	{
-		id = lpg_store_read_id(slot, scan->kind);
-		lpg_userlist_put(scan->best, &id, lep_cosine(scan->row, scan->other, stride), 0);
-	}
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(scan->row_context);
+	lpg_scan_read(visited, &row);
+	if (row.n == scan->without || !lep_has_direction(scan->other, scan->stride))
+		return;
+	id = lpg_scan_id(visited);
+	lpg_userlist_put(scan->best, &id, lep_cosine(scan->row, scan->other, scan->stride), 0);
 }
 
 static void
@@ -185,20 +186,15 @@ put_similar_users(const LpgList *list, Tuplestorestate *result, const LepId *id,
 	LpgHandle *handle = list->handle;
 	int n_factors = handle->version.n_factors;
 	LpgFound found = lpg_handle_lookup(handle, LPG_USERS, id, lpg_basket_alloc_row(n_factors), NULL, NULL);
-	UserScan scan = { .version = &handle->version,
-					  .kind = list->kind,
+	UserScan scan = { .stride = lep_row_stride(n_factors),
 					  .without = found.n,
 					  .row = found.factors,
 					  .other = lpg_basket_alloc_row(n_factors) };
 
 	if (!found.known || n == 0 || !lep_has_direction(found.factors, lep_row_stride(n_factors)))
 		return;
-	scan.row_context =
-		AllocSetContextCreate(CurrentMemoryContext, "lepton similar users row", ALLOCSET_SMALL_SIZES);
 	scan.best = lpg_userlist_create(list->kind, n);
-	scan.table = table_open(handle->sides[LPG_USERS].table, NoLock);
-	lpg_store_scan(scan.table, handle->version.version, GetActiveSnapshot(), visit_user, &scan);
-	table_close(scan.table, NoLock);
+	lpg_scan(handle, LPG_USERS, visit_user, &scan);
 	put_users(list, result, scan.best);
 }
 

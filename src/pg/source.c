@@ -56,7 +56,8 @@ typedef struct SourceReceiver
 	const LepOptions *options;
 	LpgSourceCheck check;
 	void *check_arg;
-	bool survey; /* count rows with impossible values, rather than fail */
+	const LpgSourceFilter *filter; /* NULL: all rows */
+	bool survey;				   /* count rows with impossible values, rather than fail */
 
 	SourceColumn user;
 	SourceColumn item;
@@ -450,6 +451,15 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 	if (r->time.attno != 0)
 		r->times[r->n] = require_finite_time(r, slot->tts_values[r->time.attno - 1]);
 	MemoryContextSwitchTo(old);
+	if (r->filter != NULL && r->filter->accepts != NULL &&
+		!r->filter->accepts(r->filter->arg, r->source, r->times[r->n]))
+	{
+		if (r->n == 0)
+			MemoryContextReset(r->batch_context);
+		return true;
+	}
+	if (r->time.attno != 0)
+		r->source->newest_time = Max(r->source->newest_time, r->times[r->n]);
 	r->row_numbers[r->n] = r->source->n_rows;
 	if (++r->n == LEP_ID_BATCH)
 		add_batch(r);
@@ -692,6 +702,7 @@ create_receiver(const LepOptions *options, LepArena *arena, LpgSourceCheck check
 	SourceReceiver *receiver = palloc0(sizeof(SourceReceiver));
 
 	memset(source, 0, sizeof(*source));
+	source->newest_time = PG_INT64_MIN;
 	receiver->pub.rStartup = receiver_startup;
 	receiver->pub.receiveSlot = receive_row;
 	receiver->pub.rShutdown = receiver_shutdown;
@@ -710,7 +721,10 @@ create_receiver(const LepOptions *options, LepArena *arena, LpgSourceCheck check
 static void
 read_rows(const char *query, SourceReceiver *receiver)
 {
-	execute(get_query(query, receiver->options), &receiver->pub, false);
+	char *select = get_query(query, receiver->options);
+
+	lpg_changes_count(lpg_source_relation(query), &receiver->source->changes);
+	execute(select, &receiver->pub, false);
 	MemoryContextDelete(receiver->batch_context);
 	pfree(receiver);
 }
@@ -747,6 +761,16 @@ lpg_source_read(const char *query, const LepOptions *options, LepArena *arena, L
 				void *check_arg, LpgSource *source)
 {
 	read_rows(query, create_receiver(options, arena, check, check_arg, source));
+}
+
+void
+lpg_source_read_some(const char *query, const LepOptions *options, LepArena *arena,
+					 const LpgSourceFilter *filter, LpgSource *source)
+{
+	SourceReceiver *receiver = create_receiver(options, arena, filter->check, filter->arg, source);
+
+	receiver->filter = filter;
+	read_rows(query, receiver);
 }
 
 void

@@ -17,6 +17,7 @@
 
 #include "core/options.h"
 #include "core/ratings.h"
+#include "pg/changes.h"
 #include "pg/times.h"
 
 /* What was read, and what was not used of it. */
@@ -30,6 +31,8 @@ typedef struct LpgSource
 	int64 n_null_item;
 	int64 n_null_rating;
 	int64 n_null_time;
+	int64 newest_time;	/* of those read; PG_INT64_MIN: none */
+	LpgChanges changes; /* of a source that is a table, before it was read */
 
 	/* by lpg_source_survey: rows that a training would refuse, each counted once */
 	int64 n_bad_rating;	 /* NaN, infinite, or beyond LEP_MAX_RATING */
@@ -47,6 +50,19 @@ typedef void (*LpgSourceCheck)(void *arg, const LpgSource *source);
 extern void lpg_source_read(const char *query, const LepOptions *options, LepArena *arena,
 							LpgSourceCheck check, void *check_arg, LpgSource *source);
 
+/* Is a row to be read?  time: what the source's column of times has, 0 without one. */
+typedef bool (*LpgSourceAccepts)(void *arg, const LpgSource *source, int64 time);
+
+typedef struct LpgSourceFilter
+{
+	LpgSourceAccepts accepts; /* NULL: all rows */
+	LpgSourceCheck check;
+	void *arg; /* of both */
+} LpgSourceFilter;
+
+/* lpg_source_read, of those rows only that the filter accepts. */
+extern void lpg_source_read_some(const char *query, const LepOptions *options, LepArena *arena,
+								 const LpgSourceFilter *filter, LpgSource *source);
 /*
  * The relation that a source names, as the current search path has it; locked, as
  * reading locks it.  InvalidOid for a query.

@@ -299,6 +299,26 @@ lpg_store_scan(Relation table, int64 version, Snapshot snapshot, LpgRowVisitor v
 	lpg_store_scan_end(scan);
 }
 
+void
+lpg_store_scan_by_id(Relation table, int64 version, Snapshot snapshot, LpgRowVisitor visit, void *arg)
+{
+	Relation index = index_open(find_primary_key(table), AccessShareLock);
+	IndexScanDesc scan = lpg_index_beginscan(table, index, snapshot, 1);
+	TupleTableSlot *slot = table_slot_create(table, NULL);
+	ScanKeyData key;
+
+	lpg_keytype_scankey(&key, 1, LEP_ID_INT64, Int64GetDatum(version));
+	index_rescan(scan, &key, 1, NULL, 0);
+	while (index_getnext_slot(scan, ForwardScanDirection, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		visit(arg, slot);
+	}
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	index_close(index, NoLock);
+}
+
 /* ------------------------------------------------------------------ writing */
 
 /* As COPY: few enough to stay in the CPU's cache, enough to share a page's WAL record. */

@@ -100,6 +100,10 @@ typedef void (*LpgRowVisitor)(void *arg, TupleTableSlot *slot);
 
 extern void lpg_store_scan(Relation table, int64 version, Snapshot snapshot, LpgRowVisitor visit, void *arg);
 
+/* The same in the order of ids, by the primary key. */
+extern void
+lpg_store_scan_by_id(Relation table, int64 version, Snapshot snapshot, LpgRowVisitor visit, void *arg);
+
 /* ---- writing ---- */
 
 typedef struct LpgWriter LpgWriter;

@@ -9,6 +9,7 @@
 
 #include <math.h>
 
+#include "common/int.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
@@ -79,6 +80,18 @@ lpg_times_to_json(const LepModel *model, LpgTimeUnit unit, LpgJson *details)
 	lpg_json_int(&json, "factors", model->n_factors);
 	if (model->n_factors > 0)
 		add_rows(&json, "lift", times->lift, times->n_bins, model->n_factors);
+	lpg_json_end(&json);
+}
+
+void
+lpg_times_newest_to_json(int64 newest, LpgTimeUnit unit, LpgJson *details)
+{
+	LpgJson json;
+
+	lpg_json_key(details, "newest");
+	lpg_json_begin(&json, details->buffer);
+	lpg_json_int(&json, "time", newest);
+	lpg_json_text(&json, "unit", unit_names[unit]);
 	lpg_json_end(&json);
 }
 
@@ -251,4 +264,45 @@ lpg_times_bin(const LpgTimes *times, TimestampTz at)
 		return -1;
 	bin = lep_times_find(&times->times, in_unit(at, times->unit));
 	return bin == times->times.n_bins - 1 ? -1 : bin;
+}
+
+bool
+lpg_times_newest_read(Jsonb *details, int64 *newest, LpgTimeUnit *unit)
+{
+	JsonbValue object;
+	JsonbValue time;
+
+	return lpg_jsonread_member(details, "newest", &object) && read_unit(&object, unit) &&
+		   lpg_jsonread_find(details, "newest", "time", &time) && lpg_jsonread_int64(&time, newest);
+}
+
+bool
+lpg_times_instant(int64 time, LpgTimeUnit unit, TimestampTz *at)
+{
+	int overflow = 0;
+
+	switch (unit)
+	{
+		case LPG_TIME_TIMESTAMP:
+			*at = timestamp2timestamptz_opt_overflow(time, &overflow);
+			break;
+		case LPG_TIME_DATE:
+			if (time < PG_INT32_MIN || time > PG_INT32_MAX)
+				return false;
+			*at = date2timestamptz_opt_overflow((DateADT) time, &overflow);
+			break;
+		case LPG_TIME_INTEGER:
+			if (pg_mul_s64_overflow(time, USECS_PER_SEC, &time) ||
+				pg_sub_s64_overflow(time, LPG_EPOCH_SHIFT, at))
+				return false;
+			break;
+		case LPG_TIME_SECONDS:
+			if (pg_sub_s64_overflow(time, LPG_EPOCH_SHIFT, at))
+				return false;
+			break;
+		case LPG_TIME_TIMESTAMPTZ:
+			*at = time;
+			break;
+	}
+	return overflow == 0 && IS_VALID_TIMESTAMP(*at);
 }

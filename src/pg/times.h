@@ -50,6 +50,16 @@ extern void lpg_times_to_json(const LepModel *model, LpgTimeUnit unit, LpgJson *
 extern LpgTimes *lpg_times_read(Jsonb *details, const char *model, int n_factors, MemoryContext context);
 
 /*
+ * details -> 'newest': the time of the newest rating that a training has read.
+ * lpg_times_newest_read: false where there is none, or nothing that could be it.
+ */
+extern void lpg_times_newest_to_json(int64 newest, LpgTimeUnit unit, LpgJson *details);
+extern bool lpg_times_newest_read(Jsonb *details, int64 *newest, LpgTimeUnit *unit);
+
+/* The instant that a number of this unit is; false where it is none that a timestamptz can hold. */
+extern bool lpg_times_instant(int64 time, LpgTimeUnit unit, TimestampTz *at);
+
+/*
  * The bin that holds the instant; -1 if that is the newest, or if times is NULL:
  * the model as it is.
  */

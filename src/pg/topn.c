@@ -23,6 +23,7 @@
 #include "core/rerank.h"
 #include "core/topn.h"
 #include "pg/compat.h"
+#include "pg/eligible.h"
 #include "pg/errors.h"
 #include "pg/basket.h"
 #include "pg/groups.h"
@@ -46,8 +47,9 @@ typedef struct TopnCall
 	int64 n_exclude;
 	LepId *new_seen; /* seen, too, but not known to the model */
 	int64 n_new_seen;
-	LpgItemSet candidates; /* new_ids ascending, too */
-	int64 rank;			   /* of the last row given */
+	LpgItemSet candidates;		 /* new_ids ascending, too */
+	int64 rank;					 /* of the last row given */
+	const LpgEligible *eligible; /* NULL: all items */
 	bool is_reranked;
 	LepRerank rerank;
 	const LpgGroups *groups; /* NULL: no limit */
@@ -65,7 +67,9 @@ typedef struct TopnArguments
 	int exclude;
 	bool is_basket; /* argument 1 is items, not a user */
 	int weights;	/* of the basket */
-	int rerank;		/* the first of popularity_penalty, max_per_group, groups, diversity */
+	int rerank;		/* popularity_penalty */
+	int groups;		/* max_per_group, then groups */
+	int diversity;
 } TopnArguments;
 
 static void
@@ -103,7 +107,7 @@ read_groups(FunctionCallInfo fcinfo, TopnCall *call, int max_per_group, int grou
 	LepRerank *rerank = &call->rerank;
 
 	rerank->max_per_group = 1;
-	if (PG_ARGISNULL(max_per_group) && PG_ARGISNULL(groups))
+	if (max_per_group < 0 || (PG_ARGISNULL(max_per_group) && PG_ARGISNULL(groups)))
 		return;
 	if (PG_ARGISNULL(max_per_group) || PG_ARGISNULL(groups))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -134,7 +138,7 @@ read_rerank(FunctionCallInfo fcinfo, TopnCall *call, TopnArguments arguments)
 	rerank->popularity_penalty =
 		read_number(fcinfo, arguments.rerank, "popularity_penalty", LEP_MAX_POPULARITY_PENALTY);
 	rerank->n_ratings = call->items->n_ratings;
-	rerank->diversity = read_number(fcinfo, arguments.rerank + 3, "diversity", 1);
+	rerank->diversity = read_number(fcinfo, arguments.diversity, "diversity", 1);
 	if (rerank->diversity > 0 && !lep_rerank_can_compare(&call->items->served))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -142,7 +146,7 @@ read_rerank(FunctionCallInfo fcinfo, TopnCall *call, TopnArguments arguments)
 				 errdetail("Diversity compares factors, or neighbors, of items."),
 				 errhint("Train it with an algorithm that learns them, as \"als\", \"ials\" or "
 						 "\"walk\", or use max_per_group.")));
-	read_groups(fcinfo, call, arguments.rerank + 1, arguments.rerank + 2);
+	read_groups(fcinfo, call, arguments.groups, arguments.groups + 1);
 	call->is_reranked = rerank->popularity_penalty > 0 || rerank->diversity > 0 || call->groups != NULL;
 }
 
@@ -255,6 +259,7 @@ put_known(TopnCall *call)
 							 .exclude = call->exclude,
 							 .n_exclude = call->n_exclude,
 							 .n_candidates = call->candidates.n,
+							 .eligible = call->eligible == NULL ? NULL : call->eligible->bits,
 							 .scratch = lpg_cache_scratch(call->items) };
 	int64 limit = call->candidates.is_given ? query.n_candidates : version->n_items;
 	LepTopnEntry *entries =
@@ -312,7 +317,9 @@ answer(FunctionCallInfo fcinfo, TopnCall *call, TopnArguments arguments)
 	else
 		read_user(fcinfo, call, exclude_seen, arguments);
 	call->items = lpg_handle_items(handle);
+	call->eligible = lpg_eligible_get(handle);
 	read_arrays(fcinfo, call, arguments);
+	lpg_eligible_apply(call->eligible, &call->candidates);
 	read_rerank(fcinfo, call, arguments);
 	if (call->n == 0)
 		return;
@@ -348,7 +355,7 @@ PG_FUNCTION_INFO_V1(lepton_topn);
 Datum
 lepton_topn(PG_FUNCTION_ARGS)
 {
-	TopnArguments arguments = { -1, 2, -1, 3, 4, false, -1, 5 };
+	TopnArguments arguments = { -1, 2, -1, 3, 4, false, -1, 5, 6, 8 };
 
 	return topn(fcinfo, arguments);
 }
@@ -364,7 +371,37 @@ PG_FUNCTION_INFO_V1(lepton_topn_candidates);
 Datum
 lepton_topn_candidates(PG_FUNCTION_ARGS)
 {
-	TopnArguments arguments = { -1, 2, 3, 4, 5, false, -1, 6 };
+	TopnArguments arguments = { -1, 2, 3, 4, 5, false, -1, 6, 7, 9 };
+
+	return topn(fcinfo, arguments);
+}
+
+PG_FUNCTION_INFO_V1(lepton_topn_value);
+
+/*
+ * lepton_topn(model bytea, user_id, n bigint, exclude_seen boolean, exclude ids[],
+ *			   popularity_penalty float8, diversity float8)
+ *		The same of a value.  Without groups, which a query gives: what a value says
+ *		depends on nothing else.
+ */
+Datum
+lepton_topn_value(PG_FUNCTION_ARGS)
+{
+	TopnArguments arguments = { -1, 2, -1, 3, 4, false, -1, 5, -1, 6 };
+
+	return topn(fcinfo, arguments);
+}
+
+PG_FUNCTION_INFO_V1(lepton_topn_value_candidates);
+
+/*
+ * lepton_topn(model bytea, user_id, n bigint, candidates ids[], exclude_seen boolean,
+ *			   exclude ids[], popularity_penalty float8, diversity float8)
+ */
+Datum
+lepton_topn_value_candidates(PG_FUNCTION_ARGS)
+{
+	TopnArguments arguments = { -1, 2, 3, 4, 5, false, -1, 6, -1, 7 };
 
 	return topn(fcinfo, arguments);
 }
@@ -381,7 +418,7 @@ PG_FUNCTION_INFO_V1(lepton_topn_at);
 Datum
 lepton_topn_at(PG_FUNCTION_ARGS)
 {
-	TopnArguments arguments = { 2, 3, -1, 4, 5, false, -1, -1 };
+	TopnArguments arguments = { 2, 3, -1, 4, 5, false, -1, -1, -1, -1 };
 
 	return topn(fcinfo, arguments);
 }
@@ -396,7 +433,7 @@ PG_FUNCTION_INFO_V1(lepton_topn_at_candidates);
 Datum
 lepton_topn_at_candidates(PG_FUNCTION_ARGS)
 {
-	TopnArguments arguments = { 2, 3, 4, 5, 6, false, -1, -1 };
+	TopnArguments arguments = { 2, 3, 4, 5, 6, false, -1, -1, -1, -1 };
 
 	return topn(fcinfo, arguments);
 }
@@ -413,7 +450,7 @@ PG_FUNCTION_INFO_V1(lepton_topn_for);
 Datum
 lepton_topn_for(PG_FUNCTION_ARGS)
 {
-	TopnArguments arguments = { -1, 2, -1, 3, 4, true, -1, -1 };
+	TopnArguments arguments = { -1, 2, -1, 3, 4, true, -1, -1, -1, -1 };
 
 	return topn(fcinfo, arguments);
 }
@@ -428,7 +465,7 @@ PG_FUNCTION_INFO_V1(lepton_topn_for_weights);
 Datum
 lepton_topn_for_weights(PG_FUNCTION_ARGS)
 {
-	TopnArguments arguments = { -1, 3, -1, 4, 5, true, 2, -1 };
+	TopnArguments arguments = { -1, 3, -1, 4, 5, true, 2, -1, -1, -1 };
 
 	return topn(fcinfo, arguments);
 }

@@ -25,6 +25,7 @@
 #include "core/kernels.h"
 #include "core/pool.h"
 #include "pg/compat.h"
+#include "pg/eligible.h"
 #include "pg/errors.h"
 #include "pg/keytype.h"
 #include "pg/lists.h"
@@ -59,6 +60,7 @@ typedef struct TopnAll
 	bool exclude_seen;
 	LpgItemSet candidates; /* new_ids ascending, too */
 	LpgItemSet excluded;
+	const LpgEligible *eligible; /* NULL: all items */
 
 	Relation table; /* of the users */
 	LpgScan *scan;
@@ -244,6 +246,7 @@ prepare(TopnAll *all)
 	if (all->candidates.is_given)
 		bulk->candidates = all->candidates.n > 0 ? all->candidates.numbers : no_candidates;
 	bulk->n_candidates = all->candidates.n;
+	bulk->eligible = all->eligible == NULL ? NULL : all->eligible->bits;
 	bulk->n = lep_bulk_length(bulk->served, bulk->candidates, bulk->n_candidates, all->n);
 	user_bytes = (bulk->n + Min(all->n, all->candidates.n_new)) * ENTRY_BYTES + stride * sizeof(float);
 	all->max_users = Min(BATCH_USERS, Max(BATCH_BYTES / Max(user_bytes, 1), 1));
@@ -325,6 +328,8 @@ topn_all(FunctionCallInfo fcinfo, TopnAllArguments arguments)
 	all.items = lpg_handle_items(all.list->handle);
 	lpg_list_read_choice(fcinfo, all.items, arguments.candidates, arguments.exclude, &all.candidates,
 						 &all.excluded);
+	all.eligible = lpg_eligible_get(all.list->handle);
+	lpg_eligible_apply(all.eligible, &all.candidates);
 	if (all.n > 0)
 		answer(&all);
 	MemoryContextSwitchTo(old);

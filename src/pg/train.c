@@ -42,47 +42,16 @@ wall_seconds(void)
 	return INSTR_TIME_GET_DOUBLE(now);
 }
 
-/* ----------------------------------------------------------------- before reading */
-
-/* May this user train a model of this name? */
-static void
-check_target(LpgNamedTraining *t)
-{
-	LpgTarget *target = &t->publication.target;
-	AclResult aclresult;
-
-	if (OidIsValid(target->model))
-	{
-		lpg_registry_check_owner(target->model);
-		return;
-	}
-	aclresult = lpg_namespace_aclcheck(target->namespace_, GetUserId(), ACL_CREATE);
-	if (aclresult != ACLCHECK_OK)
-		aclcheck_error(aclresult, OBJECT_SCHEMA, get_namespace_name(target->namespace_));
-}
-
-/*
- * Find the model and keep others from training it.  Whoever held the lock may
- * have made the model, so the name is looked up again under the lock.
- */
+/* Find the model, and keep others from training it; whoever waits is seen to wait. */
 static void
 lock_target(LpgNamedTraining *t)
 {
 	LpgTarget *target = &t->publication.target;
-	Oid before;
 
 	*target = lpg_registry_find_target(t->name, t->publication.model_type);
 	lpg_progress_begin(&t->progress, &t->work.env, target);
-	do
-	{
-		before = target->model;
-		check_target(t);
-		lpg_registry_lock_training(target, t->work.options.wait);
-		*target = lpg_registry_find_target(t->name, t->publication.model_type);
-	} while (target->model != before);
+	lpg_publish_lock(&t->publication, t->name, t->work.options.wait);
 	lpg_progress_resume(&t->progress, target->model);
-	if (OidIsValid(target->model))
-		lpg_publish_check_snapshot(target->model, t->publication.model_type);
 }
 
 /* ------------------------------------------------------------------------ engine */
@@ -180,6 +149,7 @@ lpg_train_read(LpgNamedTraining *t)
 	lpg_live_choose(t->source_text, &t->work.options, &t->work.live);
 	log_begin(t, t->publication.options);
 	read_source(t);
+	lpg_eligible_choose(&t->work.options, t->work.ratings, t->name, &t->work.eligible);
 	notice_assumptions(t);
 }
 
@@ -248,13 +218,26 @@ check_arguments(FunctionCallInfo fcinfo)
 
 	if (PG_ARGISNULL(2))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("options are NULL"),
-						errhint("Leave them out, or pass '{}'.")));
+						errhint("Leave them out, or pass '{}'. If user ids, item ids and ratings were meant, "
+								"to train a model as a value, cast the rating: NULL::float8.")));
 	for (int i = 0; i < 2; i++)
 	{
 		if (PG_ARGISNULL(i))
 			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s is NULL", names[i])));
 	}
 	lpg_statement_prevent_read_only("lepton_train()");
+}
+
+/* What a named model cannot answer for a small source is no option of its. */
+static void
+check_no_group(const LepOptions *options)
+{
+	if (lpg_option_given(options, "on_small"))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"on_small\" is of the aggregate lepton_train(user_id, item_id, rating)"),
+				 errdetail("A source that is too small to train on is an ERROR for a named model."),
+				 errhint("Leave it out.")));
 }
 
 static Datum
@@ -277,6 +260,7 @@ train_and_publish(FunctionCallInfo fcinfo, Datum options)
 	t->publication.model_type = lpg_registry_model_type(fcinfo);
 	t->publication.options = options;
 	lpg_options_from_jsonb(DatumGetJsonbP(options), &t->work.options);
+	check_no_group(&t->work.options);
 	lpg_train_begin(t);
 
 	lock_target(t);

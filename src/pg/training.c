@@ -84,8 +84,8 @@ learn_prior(LpgTraining *t)
 }
 
 /* FATAL skips PG_FINALLY, and a worker on freed memory takes the server down. */
-void
-lpg_training_run(LpgTraining *t, int n_threads)
+LepStatus
+lpg_training_try(LpgTraining *t, int n_threads)
 {
 	LepStatus status = LEP_OK;
 
@@ -98,7 +98,13 @@ lpg_training_run(LpgTraining *t, int n_threads)
 	}
 	PG_END_ENSURE_ERROR_CLEANUP(shut_down_pool, PointerGetDatum(&t->env));
 	lep_pool_shutdown(&t->env);
-	lpg_check(status, &t->env.error);
+	return status;
+}
+
+void
+lpg_training_run(LpgTraining *t, int n_threads)
+{
+	lpg_check(lpg_training_try(t, n_threads), &t->env.error);
 }
 
 /* Of ratings; scores of implicit feedback are in no unit of theirs. */
@@ -178,6 +184,8 @@ add_serving(const LpgTraining *t, LpgJson *details)
 	lpg_json_bool(&json, "exclude_seen", t->result.options.exclude_seen);
 	if (t->live.on)
 		lpg_json_bool(&json, "live", true);
+	if (t->eligible.query != NULL)
+		lpg_json_bool(&json, "eligible", true);
 	if (t->result.levels.n > 0)
 		add_levels(&t->result.levels, &json);
 	lpg_json_end(&json);
@@ -252,6 +260,45 @@ add_circumstances(const LpgTraining *t, LpgJson *details)
 	lpg_json_text(details, "kernel", lep_kernel_level_name(lep_kernels->level));
 	lpg_json_int(details, "threads", t->env.n_threads);
 	lpg_json_text(details, "search_path", namespace_search_path);
+	lpg_changes_to_json(&t->source.changes, details);
+}
+
+/* Errors on the test part of users, or items, with so many ratings to learn from. */
+static void
+add_count_errors(const LepCountErrors *errors, const char *key, LpgJson *json)
+{
+	bool first = true;
+
+	lpg_json_key(json, key);
+	appendStringInfoChar(json->buffer, '[');
+	for (int g = 0; g < LEP_COUNT_GROUPS; g++)
+	{
+		LpgJson group;
+
+		if (errors->n[g] == 0)
+			continue;
+		if (!first)
+			appendStringInfoString(json->buffer, ", ");
+		first = false;
+		lpg_json_begin(&group, json->buffer);
+		lpg_json_int(&group, "from", lep_count_group_begin(g));
+		lpg_json_int(&group, "n", errors->n[g]);
+		lpg_json_real(&group, "rmse", errors->rmse[g]);
+		lpg_json_end(&group);
+	}
+	appendStringInfoChar(json->buffer, ']');
+}
+
+static void
+add_test_by_count(const LepTrainResult *r, LpgJson *details)
+{
+	LpgJson json;
+
+	lpg_json_key(details, "test_by_count");
+	lpg_json_begin(&json, details->buffer);
+	add_count_errors(&r->test_by_user, "users", &json);
+	add_count_errors(&r->test_by_item, "items", &json);
+	lpg_json_end(&json);
 }
 
 /* A figure and its standard error; null where there is none. */
@@ -306,6 +353,8 @@ lpg_training_details(const LpgTraining *t)
 	lpg_json_begin(&json, &buffer);
 	add_serving(t, &json);
 	add_rows(t, &json);
+	if (t->source.shape.has_time)
+		lpg_times_newest_to_json(t->source.newest_time, t->source.time_unit, &json);
 	lpg_json_text(&json, "feedback", lep_feedback_name(t->ratings->feedback));
 	lpg_json_text(&json, "duplicates", lep_duplicates_name(t->ratings->duplicates));
 	lpg_json_key(&json, "options");
@@ -315,8 +364,11 @@ lpg_training_details(const LpgTraining *t)
 	lpg_json_int(&json, "retries", t->result.n_retries);
 	add_trials(t, &json);
 	add_curve(t, &json);
+	if (t->ratings->feedback == LEP_FEEDBACK_EXPLICIT && t->result.n_test > 0)
+		add_test_by_count(&t->result, &json);
 	if (!t->reproducible)
 		add_circumstances(t, &json);
+	lpg_eligible_to_json(&t->eligible, &json);
 	lpg_live_to_json(&t->live, &t->options, &t->source.shape, &json);
 	lpg_interval_to_json(&t->result.model, &t->result.intervals, &json);
 	lpg_times_to_json(&t->result.model, t->source.time_unit, &json);

@@ -14,6 +14,7 @@
 #include "core/foldin.h"
 #include "core/implicit.h"
 #include "core/train.h"
+#include "pg/eligible.h"
 #include "pg/live.h"
 #include "pg/source.h"
 
@@ -31,6 +32,7 @@ typedef struct LpgTraining
 	LpgSource source; /* of it the rows' numbers and the unit of times */
 	LepRatings *ratings;
 	LpgLiveChoice live; /* off for a model without a source */
+	LpgEligibleChoice eligible;
 	double read_seconds;
 	double sort_seconds;
 	double write_seconds;
@@ -51,8 +53,12 @@ typedef struct LpgTraining
  */
 extern void lpg_training_begin(LpgTraining *t);
 
-/* Train on the ratings; result, prior and rule are in the arena.  ERROR where that fails. */
+/*
+ * Train on the ratings; result, prior and rule are in the arena.  Where that fails,
+ * run is an ERROR, and try leaves the reason in env.error.
+ */
 extern void lpg_training_run(LpgTraining *t, int n_threads);
+extern LepStatus lpg_training_try(LpgTraining *t, int n_threads);
 
 /* What a model's row says, as jsonb in the current memory context. */
 extern Datum lpg_training_metrics(const LpgTraining *t);

@@ -18,9 +18,10 @@ $node->safe_psql('postgres', q{
 	SELECT lepton_train('"My Shop".recs', 'ratings', '{"algorithm": "als", "factors": 8}');
 	SELECT lepton_train('"My Shop".recs', 'ratings', '{"algorithm": "sgd", "factors": 16}');
 	CREATE TABLE "My Shop".plain AS SELECT * FROM ratings LIMIT 0;
+	CREATE TABLE models AS SELECT v AS version, lepton_export('"My Shop".recs', v) AS model FROM generate_series(1, 2) v;
 });
 
-# bytes of both versions, predictions, lists
+# bytes of both versions, predictions, lists; of values, too, which are exported as they were
 my $content = q{
 	SELECT md5(string_agg(x::text, ',' ORDER BY version, n)) FROM "My Shop".recs_users x
 	UNION ALL SELECT md5(string_agg(x::text, ',' ORDER BY version, n)) FROM "My Shop".recs_items x
@@ -30,6 +31,10 @@ my $content = q{
 		FROM generate_series(1, 310) u, generate_series(1, 110) i
 	UNION ALL SELECT md5(string_agg(l::text, ',' ORDER BY u, rank))
 		FROM generate_series(1, 310) u, LATERAL lepton_topn_text('"My Shop".recs', u, 10) l
+	UNION ALL SELECT string_agg(concat_ws(' ', md5(model), lepton_predict(model, '7', 'item 3'), model = lepton_export('"My Shop".recs', version)), ',' ORDER BY version)
+		FROM models
+	UNION ALL SELECT md5(string_agg(float4send(lepton_predict(model, u, 'item ' || i))::text, ',' ORDER BY u, i))
+		FROM models, generate_series(1, 310) u, generate_series(1, 110) i WHERE version = 2
 };
 my $before = $node->safe_psql('postgres', $content);
 my $dump = $node->basedir . '/dump.sql';

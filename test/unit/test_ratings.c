@@ -961,6 +961,83 @@ test_no_memory_at_each_request(void)
 	}
 }
 
+/* What was reserved, and how much of it the host was asked to make ready. */
+typedef struct Reserved
+{
+	char *start[1024];
+	size_t size[1024];
+	int n;
+	size_t populated;
+	int n_outside; /* asked for beyond a block */
+} Reserved;
+
+static void *
+reserved_alloc(void *host, size_t size)
+{
+	(void) host;
+	return malloc(size);
+}
+
+static void *
+reserved_reserve(void *host, size_t size)
+{
+	Reserved *reserved = host;
+	char *start = malloc(size);
+
+	reserved->start[reserved->n % 1024] = start;
+	reserved->size[reserved->n++ % 1024] = size;
+	return start;
+}
+
+static void
+reserved_free(void *host, void *ptr)
+{
+	(void) host;
+	free(ptr);
+}
+
+static void
+reserved_populate(void *host, void *ptr, size_t size)
+{
+	Reserved *reserved = host;
+	char *start = ptr;
+	bool inside = false;
+
+	for (int b = 0; b < reserved->n && b < 1024; b++)
+		inside |= start >= reserved->start[b] && start + size <= reserved->start[b] + reserved->size[b];
+	reserved->n_outside += !inside;
+	reserved->populated += size;
+}
+
+/* Pages are asked for within what is reserved: 12 bytes a row and 8 for its time. */
+static void
+test_populates_what_it_writes(void)
+{
+	static Row rows[100000];
+	static Reserved reserved;
+	const int64_t n = sizeof(rows) / sizeof(rows[0]);
+	LepEnv env;
+	LepArena arena;
+	LepOptions options;
+	LepRatings *ratings = NULL;
+
+	make_rows(rows, n, 11);
+	unit_env_init(&env);
+	env.alloc = reserved_alloc;
+	env.reserve = reserved_reserve;
+	env.free = reserved_free;
+	env.populate = reserved_populate;
+	env.host = &reserved;
+	lep_arena_init(&arena, &env);
+	lep_options_init(&options);
+	CHECK_OK(build(&arena, &all_kinds[0], rows, n, &options, &ratings));
+	CHECK(reserved.n > 3 && reserved.n <= 1024);
+	CHECK_INT_EQ(reserved.n_outside, 0);
+	CHECK_INT_EQ(reserved.populated, n * 20);
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
 /* ---- memory and speed ---- */
 
 static double
@@ -1101,6 +1178,7 @@ main(void)
 	TEST(test_count_of_parts);
 	TEST(test_stop_at_each_question);
 	TEST(test_no_memory_at_each_request);
+	TEST(test_populates_what_it_writes);
 	TEST(test_memory_as_promised);
 	return unit_done();
 }
