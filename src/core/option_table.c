@@ -141,8 +141,7 @@ static const LepOption option_table[] = {
 		 "random, of popular items more"),
 	REAL(validation_fraction, 0, 0, 0.9, 0.1, "part of the rest that early stopping and auto look at"),
 	BOOL(warm_start, false,
-		 "als and ials: the refit begins with the items of the fit that was tested, and takes half its "
-		 "epochs"),
+		 "als: the refit begins with the items of the fit that was tested, and takes half its epochs"),
 	BOOL(refit, true, "train the published model on all rows once the epochs are known"),
 
 	RANGE(rating_scale, "what was seen", "lowest and highest prediction"),

@@ -81,8 +81,7 @@ extern bool lep_plan_is_warm(const LepSolver *solver, const LepOptions *options)
 
 /*
  * Epochs of the refit after a fit of so many: as many, or half of them where it is
- * warm.  On MovieLens 100K and Gowalla that is where more of them changed no third
- * digit (docs/algorithms.md).
+ * warm: on MovieLens 100K more of them changed no third digit (docs/algorithms.md).
  */
 extern int lep_plan_refit_epochs(const LepSolver *solver, const LepOptions *options, int epochs);
 
