@@ -162,7 +162,7 @@ OBJS = \
 	src/pg/versions.o
 
 # The install script's parts, in the order in which they build on each other.
-SQL_PARTS = $(addprefix src/sql/,types.sql options.sql info.sql inspect.sql train.sql aggregate.sql planner.sql predict.sql.in topn.sql.in topn_for.sql.in topn_all.sql.in topn_users.sql.in ranked.sql.in similar.sql.in explain.sql.in models.sql stat.sql forget.sql progress.sql evaluate.sql value.sql.in value_items.sql.in transfer.sql)
+SQL_PARTS = $(addprefix src/sql/,types.sql options.sql info.sql inspect.sql train.sql aggregate.sql planner.sql predict.sql.in topn.sql.in topn_for.sql.in topn_all.sql.in topn_users.sql.in ranked.sql.in similar.sql.in explain.sql.in models.sql stat.sql forget.sql progress.sql evaluate.sql value.sql.in value_items.sql.in transfer.sql report.sql)
 
 # The version stands in lepton.control and nowhere else in the code.
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" lepton.control)

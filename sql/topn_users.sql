@@ -52,6 +52,10 @@ SELECT * FROM lepton_topn_users('tell_m', 7, NULL);
 SELECT * FROM lepton_topn_users(NULL, 7);
 SELECT * FROM lepton_topn_users('tell_m', 7, version => 2);
 
+-- an item that may not be listed has nobody either
+SELECT version FROM lepton_train('tell_eligible', 'tell_ratings', '{"algorithm": "als", "factors": 3, "epochs": 2, "refit": false, "eligible": "SELECT item_id FROM tell_ratings WHERE item_id <= 40"}');
+SELECT i, count(t.user_id) FROM unnest('{40,41}'::int[]) i LEFT JOIN LATERAL lepton_topn_users('tell_eligible', i) t ON true GROUP BY i ORDER BY i;
+
 -- kinds: the users' in the name, the items' by the argument
 SELECT version FROM lepton_train('tell_text', 'SELECT ''u'' || user_id AS user_id, md5(item_id::text)::uuid AS item_id, rating FROM tell_ratings', '{"algorithm": "als", "factors": 3, "epochs": 2, "refit": false}');
 SELECT version FROM lepton_train('tell_uuid', 'SELECT md5(user_id::text)::uuid AS user_id, ''i'' || item_id AS item_id, rating FROM tell_ratings', '{"algorithm": "als", "factors": 3, "epochs": 2, "refit": false}');
@@ -76,5 +80,5 @@ END $$;
 SELECT tell_planned('SELECT * FROM lepton_topn_users(''tell_m'', 7, 4)'), tell_planned('SELECT * FROM lepton_topn_users(''tell_m'', 7, 1000)');
 
 DROP FUNCTION tell_planned;
-SELECT lepton_drop(m) FROM unnest('{tell_m,tell_ials,tell_walk,tell_blend,tell_seen,tell_text,tell_uuid}'::text[]) m;
+SELECT lepton_drop(m) FROM unnest('{tell_m,tell_ials,tell_walk,tell_blend,tell_seen,tell_text,tell_uuid,tell_eligible}'::text[]) m;
 DROP TABLE tell_ratings, tell_scores;

@@ -95,7 +95,6 @@ ROLLBACK;
 -- what it says of itself
 SELECT v.name, i.version, i.algorithm, i.n_users, i.n_items, i.n_ratings, i.options, i.metrics ? 'n_test' AS measured, i.details -> 'options' ->> 'storage' AS storage, i.users
 FROM value_models v, LATERAL lepton_info(v.model) i ORDER BY name;
-SELECT lepton_info(NULL) IS NULL AS none;
 
 -- several values in one query, stored outside of their rows, and made on the way
 CREATE TABLE value_shops AS SELECT shop, v.name, v.model FROM value_models v, generate_series(1, 3) shop WHERE v.name IN ('factors', 'bayes', 'baseline');
@@ -152,9 +151,12 @@ SELECT lepton_topn(model, 'Käufer 5') FROM value_models WHERE name = 'half';
 SELECT lepton_predict(model, 'x', 7) FROM value_models WHERE name = 'factors';
 SELECT lepton_predict(model, md5('5')::uuid, 7) FROM value_models WHERE name = 'factors';
 SELECT lepton_evaluate(model, 'value_named') FROM value_models WHERE name = 'factors';
--- there is no model
-SELECT lepton_predict(NULL::bytea, 5, 7);
-SELECT lepton_topn(NULL::bytea, 5);
+-- no model gives no answer; a value that says nothing of what is asked for is an error
+SELECT lepton_predict(NULL::bytea, 5, 7) IS NULL AS none, lepton_predict_interval(NULL::bytea, 5, 7) IS NULL AS none, lepton_info(NULL) IS NULL AS none;
+SELECT count(*) FROM (VALUES (NULL::bytea), ((SELECT model FROM value_models WHERE name = 'factors')), (NULL)) v(model), LATERAL lepton_topn(v.model, 5, 3);
+SELECT lepton_topn(NULL::bytea, 5), lepton_similar(NULL::bytea, 5), lepton_similar_users(NULL::bytea, 5), lepton_explain(NULL::bytea, 5, 7), lepton_topn_for(NULL::bytea, '{1}');
+SELECT count(*) FROM lepton_topn(NULL::bytea, 5) a, lepton_topn_at(NULL::bytea, 5, now()) b;
+SELECT lepton_evaluate(NULL::bytea, 'value_ratings');
 SELECT lepton_similar(model, 3) FROM value_models WHERE name = 'baseline';
 SELECT lepton_predict_interval(model, 5, 7) FROM value_models WHERE name = 'implicit';
 

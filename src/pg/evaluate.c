@@ -479,7 +479,7 @@ lpg_evaluation_begin(FunctionCallInfo fcinfo)
 {
 	LpgEvaluation *e = palloc0(sizeof(LpgEvaluation));
 
-	lpg_experiment_require(fcinfo, 0, "the model's name");
+	lpg_experiment_require(fcinfo, 0, lpg_handle_is_null(fcinfo) ? "the model" : "the model's name");
 	lpg_experiment_require(fcinfo, 1, "the source");
 	e->k = lpg_experiment_int(fcinfo, 2, "k", 1, LEP_RANKING_MAX_K);
 	e->relevant = lpg_experiment_relevant(fcinfo, 3);

@@ -262,8 +262,11 @@ lepton_explain(PG_FUNCTION_ARGS)
 {
 	static const LpgListFunction function = { "lepton_explain", EXPLAIN_COLUMNS, 1, LPG_ITEMS };
 	MemoryContext old;
-	Explanation e = { .list = lpg_list_begin(fcinfo, &function, &old) };
+	Explanation e = { 0 };
 
+	if (lpg_handle_is_null(fcinfo))
+		return lpg_list_none(fcinfo);
+	e.list = lpg_list_begin(fcinfo, &function, &old);
 	e.result = lpg_list_result(fcinfo, e.list);
 	e.items = lpg_handle_items(e.list->handle);
 	read_sides(fcinfo, &e);

@@ -430,6 +430,12 @@ lpg_handle_interval(LpgHandle *handle)
 	return handle->interval;
 }
 
+bool
+lpg_handle_is_null(FunctionCallInfo fcinfo)
+{
+	return PG_ARGISNULL(0) && lpg_argument_type(fcinfo, 0) == BYTEAOID;
+}
+
 Oid
 lpg_argument_type(FunctionCallInfo fcinfo, int i)
 {

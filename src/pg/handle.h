@@ -124,6 +124,9 @@ extern Jsonb *lpg_handle_details(LpgHandle *handle);
 /* What intervals are made of; ERROR where the version has none.  Read when first asked for. */
 extern const LpgInterval *lpg_handle_interval(LpgHandle *handle);
 
+/* Is the model a value that is NULL?  Then there is no answer; a name that is NULL is an error. */
+extern bool lpg_handle_is_null(FunctionCallInfo fcinfo);
+
 /* Type of argument i of the function being called, as declared. */
 extern Oid lpg_argument_type(FunctionCallInfo fcinfo, int i);
 

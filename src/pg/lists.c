@@ -127,6 +127,16 @@ lpg_list_origins(Datum origins[LPG_N_ORIGINS])
 }
 
 Datum
+lpg_list_none(FunctionCallInfo fcinfo)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	if (rsinfo != NULL && IsA(rsinfo, ReturnSetInfo))
+		rsinfo->isDone = ExprEndResult;
+	PG_RETURN_NULL();
+}
+
+Datum
 lpg_list_id(const LpgList *list, const LepId *id)
 {
 	return lpg_keytype_to_datum(id, list->kind);

@@ -63,6 +63,9 @@ extern Tuplestorestate *lpg_list_result(FunctionCallInfo fcinfo, LpgList *list);
 
 extern void lpg_list_origins(Datum origins[LPG_N_ORIGINS]);
 
+/* The answer of no rows, for a function to return before it has begun. */
+extern Datum lpg_list_none(FunctionCallInfo fcinfo);
+
 /* A row's columns; ids are list->kind's. */
 extern Datum lpg_list_id(const LpgList *list, const LepId *id);
 

@@ -402,12 +402,16 @@ PG_FUNCTION_INFO_V1(lepton_predict);
 Datum
 lepton_predict(PG_FUNCTION_ARGS)
 {
-	PredictState *state = begin_call(fcinfo);
-	const LpgVersion *version = &state->handle->version;
+	PredictState *state;
+	const LpgVersion *version;
 	bool has_at = PG_NARGS() > 3 && !PG_ARGISNULL(3);
 	TimestampTz at = has_at ? PG_GETARG_TIMESTAMPTZ(3) : 0;
 	Pair pair;
 
+	if (lpg_handle_is_null(fcinfo))
+		PG_RETURN_NULL();
+	state = begin_call(fcinfo);
+	version = &state->handle->version;
 	if (!score_pair(fcinfo, state, has_at ? &at : NULL, &pair))
 		PG_RETURN_NULL();
 	PG_RETURN_FLOAT4(lep_point(&version->levels, pair.score, version->min_score, version->max_score));
@@ -481,10 +485,13 @@ PG_FUNCTION_INFO_V1(lepton_predict_interval);
 Datum
 lepton_predict_interval(PG_FUNCTION_ARGS)
 {
-	PredictState *state = begin_call(fcinfo);
 	double level = read_level(fcinfo);
+	PredictState *state;
 	Pair pair;
 
+	if (lpg_handle_is_null(fcinfo))
+		PG_RETURN_NULL();
+	state = begin_call(fcinfo);
 	state->wants_variance = true;
 	if (state->interval_desc == NULL)
 		init_interval_type(fcinfo, state);

@@ -112,10 +112,15 @@ lepton_similar(PG_FUNCTION_ARGS)
 {
 	static const LpgListFunction function = { "lepton_similar", ITEM_COLUMNS, 1, LPG_ITEMS };
 	MemoryContext old;
-	LpgList *list = lpg_list_begin(fcinfo, &function, &old);
-	Tuplestorestate *result = lpg_list_result(fcinfo, list);
-	int64 n = lpg_list_read_n(fcinfo, list, 2);
+	LpgList *list;
+	Tuplestorestate *result;
+	int64 n;
 
+	if (lpg_handle_is_null(fcinfo))
+		return lpg_list_none(fcinfo);
+	list = lpg_list_begin(fcinfo, &function, &old);
+	result = lpg_list_result(fcinfo, list);
+	n = lpg_list_read_n(fcinfo, list, 2);
 	if (list->handle->version.n_factors == 0 && !list->handle->version.has_neighbors)
 		fail_no_factors(list->handle, "items");
 	if (!PG_ARGISNULL(1))
@@ -211,10 +216,15 @@ lepton_similar_users(PG_FUNCTION_ARGS)
 {
 	static const LpgListFunction function = { "lepton_similar_users", USER_COLUMNS, 1, LPG_USERS };
 	MemoryContext old;
-	LpgList *list = lpg_list_begin(fcinfo, &function, &old);
-	Tuplestorestate *result = lpg_list_result(fcinfo, list);
-	int64 n = Min(lpg_list_read_n(fcinfo, list, 2), list->handle->version.n_users);
+	LpgList *list;
+	Tuplestorestate *result;
+	int64 n;
 
+	if (lpg_handle_is_null(fcinfo))
+		return lpg_list_none(fcinfo);
+	list = lpg_list_begin(fcinfo, &function, &old);
+	result = lpg_list_result(fcinfo, list);
+	n = Min(lpg_list_read_n(fcinfo, list, 2), list->handle->version.n_users);
 	if (list->handle->version.n_factors == 0)
 		fail_no_factors(list->handle, "users");
 	if (!PG_ARGISNULL(1))

@@ -336,6 +336,8 @@ topn(FunctionCallInfo fcinfo, TopnArguments arguments)
 	MemoryContext old;
 	TopnCall call;
 
+	if (lpg_handle_is_null(fcinfo))
+		return lpg_list_none(fcinfo);
 	memset(&call, 0, sizeof(call));
 	call.list = lpg_list_begin(fcinfo, &functions[arguments.is_basket ? 2 : arguments.at >= 0], &old);
 	call.result = lpg_list_result(fcinfo, call.list);

@@ -18,6 +18,7 @@
 #include "core/topn.h"
 #include "pg/basket.h"
 #include "pg/compat.h"
+#include "pg/eligible.h"
 #include "pg/keytype.h"
 #include "pg/lists.h"
 #include "pg/userlist.h"
@@ -60,6 +61,15 @@ offer_user(UserScan *scan, TupleTableSlot *slot)
 	score = lep_serve_pair(&scan->items->served, &user, scan->item, &origin);
 	id = lpg_store_read_id(slot, scan->list->kind);
 	lpg_userlist_put(scan->best, &id, score, origin);
+}
+
+/* Whoever is told of an item finds it in no list of hers where it is not eligible. */
+static bool
+may_be_listed(LpgHandle *handle, int32 item)
+{
+	const LpgEligible *eligible = lpg_eligible_get(handle);
+
+	return eligible == NULL || lep_topn_has_bit(eligible->bits, item);
 }
 
 /* LpgRowVisitor */
@@ -118,8 +128,8 @@ PG_FUNCTION_INFO_V1(lepton_topn_users);
  * lepton_topn_users(model text, item_id, n bigint, exclude_seen boolean, version bigint)
  *		-> setof (rank int, user_id, score real, origin text)
  *		The n users with the highest scores for the item, without those who have it
- *		where what is seen is excluded; ties by user id.  None for NULL and for an item
- *		that the model does not know.
+ *		where what is seen is excluded; ties by user id.  None for NULL, for an item that
+ *		the model does not know, and for one that is not eligible.
  */
 Datum
 lepton_topn_users(PG_FUNCTION_ARGS)
@@ -140,7 +150,7 @@ lepton_topn_users(PG_FUNCTION_ARGS)
 
 		scan.items = lpg_handle_items(handle);
 		scan.item = lep_idtable_find(scan.items->ids, &id);
-		if (scan.item >= 0 && n > 0)
+		if (scan.item >= 0 && n > 0 && may_be_listed(handle, scan.item))
 			put_list(&scan, result, n);
 	}
 	MemoryContextSwitchTo(old);
