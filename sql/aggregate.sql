@@ -219,6 +219,15 @@ WHERE r.value IS DISTINCT FROM v.value GROUP BY name ORDER BY name;
 SELECT rows -> 'read' AS read, rows -> 'null_rating' AS nulls FROM aggregate_named, LATERAL (SELECT (lepton_info(model)).details -> 'rows' AS rows) d WHERE name = 'sgd';
 SELECT lepton_drop('aggregate_' || name) FROM aggregate_named;
 
+-- untyped parameters, and ratings of other types
+PREPARE aggregate_options AS SELECT substr(lepton_train(user_id, item_id, rating, $1), 1, 4) AS begins FROM aggregate_ratings;
+EXECUTE aggregate_options('{"algorithm": "baseline"}');
+PREPARE aggregate_rating AS SELECT substr(lepton_train(user_id, item_id, $1, $2), 1, 4) AS begins FROM aggregate_ratings;
+EXECUTE aggregate_rating(1, '{"algorithm": "popular"}');
+SELECT pg_typeof(lepton_train(user_id, item_id::text, rating::numeric, '{"algorithm": "baseline"}')), pg_typeof(lepton_train(user_id::text, item_id::text, rating::real, '{"algorithm": "baseline"}'))
+FROM aggregate_ratings;
+DEALLOCATE ALL;
+
 -- nothing, nothing but NULLs, and groups that are too small
 SELECT lepton_train(user_id, item_id, rating) IS NULL AS empty FROM aggregate_ratings WHERE false;
 SELECT lepton_train(user_id, item_id, NULL) IS NULL AS nulls FROM aggregate_ratings;

@@ -34,6 +34,13 @@ enum
 /* Most rows, and most NULLs, of one state. */
 #define MAX_COUNT (UINT64_C(1) << 53)
 
+/*
+ * Rows that stay pending while there is no builder.  One takes 20 kB before it has a
+ * row, so it would be most of a group of a thousand; as records these take 20 bytes
+ * each with ids of integers.
+ */
+#define MAX_FEW 1024
+
 /* Room for records: at first, and at the most, however few rows that may be. */
 #define FIRST_PENDING 192
 #define MAX_PENDING	  (64 * 1024)
@@ -130,17 +137,22 @@ add_pending(const LepRowState *state, LepRatingsBuilder *builder)
 	LepId ids[LEP_ROW_SIDES][LEP_ID_BATCH];
 	double ratings[LEP_ID_BATCH];
 	const uint8_t *at = state->pending;
+	LepStatus status = LEP_OK;
 
-	if (state->n_pending == 0)
-		return LEP_OK;
-	for (int j = 0; j < state->n_pending; j++)
+	for (int first = 0; first < state->n_pending && status == LEP_OK; first += LEP_ID_BATCH)
 	{
-		for (int side = 0; side < LEP_ROW_SIDES; side++)
-			at = get_id(state->kind[side], at, &ids[side][j]);
-		ratings[j] = lep_get_f32(at);
-		at += 4;
+		int n = state->n_pending - first < LEP_ID_BATCH ? state->n_pending - first : LEP_ID_BATCH;
+
+		for (int j = 0; j < n; j++)
+		{
+			for (int side = 0; side < LEP_ROW_SIDES; side++)
+				at = get_id(state->kind[side], at, &ids[side][j]);
+			ratings[j] = lep_get_f32(at);
+			at += 4;
+		}
+		status = lep_ratings_add(builder, ids[LEP_ROW_USER], ids[LEP_ROW_ITEM], ratings, NULL, n);
 	}
-	return lep_ratings_add(builder, ids[LEP_ROW_USER], ids[LEP_ROW_ITEM], ratings, NULL, state->n_pending);
+	return status;
 }
 
 /* Leave no row pending. */
@@ -155,6 +167,13 @@ flush(LepRowState *state)
 		status = add_pending(state, state->builder);
 	if (status != LEP_OK)
 		return status;
+	/* from now on there are no more than a batch of them */
+	if (state->n_pending > LEP_ID_BATCH)
+	{
+		lep_arena_free(state->arena, state->pending);
+		state->pending = NULL;
+		state->pending_size = 0;
+	}
 	state->n_pending = 0;
 	state->pending_used = 0;
 	return LEP_OK;
@@ -167,7 +186,7 @@ make_room(LepRowState *state, size_t record)
 	size_t size = state->pending_size == 0 ? FIRST_PENDING : state->pending_size;
 	uint8_t *grown;
 
-	if (state->n_pending == LEP_ID_BATCH ||
+	if (state->n_pending == (state->builder == NULL ? MAX_FEW : LEP_ID_BATCH) ||
 		(state->n_pending > 0 && state->pending_used + record > MAX_PENDING))
 	{
 		LepStatus status = flush(state);
@@ -654,7 +673,7 @@ lep_rowview_ids(const LepRowView *view, int side, const uint8_t **at, LepId *ids
 static LepStatus
 take_few(LepRowState *state, const LepRowView *view)
 {
-	LepId ids[LEP_ROW_SIDES][LEP_ID_BATCH];
+	LepId ids[LEP_ROW_SIDES][MAX_FEW];
 	LepStatus status = LEP_OK;
 
 	for (int side = 0; side < LEP_ROW_SIDES; side++)
@@ -764,7 +783,7 @@ lep_rowstate_take(LepRowState *state, const LepRowView *view)
 	state->nulls.user += view->nulls.user;
 	state->nulls.item += view->nulls.item;
 	state->nulls.rating += view->nulls.rating;
-	if (state->builder == NULL && state->n_pending + view->n_rows <= LEP_ID_BATCH)
+	if (state->builder == NULL && state->n_pending + view->n_rows <= MAX_FEW)
 		return take_few(state, view);
 	return take_many(state, view);
 }

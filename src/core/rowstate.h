@@ -4,8 +4,8 @@
  *		aggregate, which is kept for each group, sent between processes as bytes and
  *		put together with others.
  *
- * The first LEP_ID_BATCH rows stay as they come, in one small block, since there
- * may be a hundred thousand groups of ten rows.  Beyond them rows go in batches to
+ * The first thousand rows stay as they come, in one small block, since there may be
+ * a hundred thousand groups of ten rows.  Beyond them rows go in batches to
  * a builder of ratings (ratings.h): ids in dictionaries, 12 bytes a row.  What
  * ratings are made of in the end is a function of the rows as a set, whatever the
  * order in which they came and the way in which they were divided into states.
@@ -115,7 +115,7 @@ typedef struct LepRowView
  */
 extern LepStatus lep_rowview_open(LepEnv *env, const uint8_t *bytes, size_t size, LepRowView *view);
 
-/* The ids of a side, n <= LEP_ID_BATCH at a time: the next ones behind *at, which begins as view->ids. */
+/* The ids of a side, n at a time: the next ones behind *at, which begins as view->ids. */
 extern void lep_rowview_ids(const LepRowView *view, int side, const uint8_t **at, LepId *ids, int n);
 
 /* Add all rows of the view, and its numbers of NULLs.  LEP_ERR_BYTES_MAGIC where kinds of ids differ. */

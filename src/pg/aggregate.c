@@ -120,7 +120,7 @@ is_one_by_one(FunctionCallInfo fcinfo)
 /* Options of what the aggregate has not: a source, and a table of versions. */
 static const char *const table_options[] = { "user_column", "item_column", "rating_column", "time_column",
 											 "keep",		"publish",	   "wait",			"live",
-											 "guard",		"tolerance" };
+											 "guard",		"tolerance",   "eligible" };
 
 static void
 read_options(Jsonb *json, LepOptions *options)

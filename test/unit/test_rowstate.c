@@ -212,13 +212,13 @@ check_rows(LepIdKind user_kind, LepIdKind item_kind, int n)
 static void
 test_ratings_are_those_of_all_rows(void)
 {
-	static const int numbers[] = { 20, 255, 256, 257, 513, MAX_ROWS };
+	static const int numbers[] = { 20, 256, 1023, 1024, 1025, 1281, MAX_ROWS };
 
 	for (int u = 0; u < 3; u++)
 	{
 		for (int i = 0; i < 3; i++)
 		{
-			for (int n = 0; n < 6; n++)
+			for (int n = 0; n < 7; n++)
 				check_rows(kinds[u], kinds[i], numbers[n]);
 		}
 	}
@@ -278,6 +278,13 @@ test_few_rows_take_little(void)
 		CHECK_OK(lep_rowstate_add(&state, &id, &id, 1));
 	}
 	CHECK(env.bytes_peak <= 1024, "%zu bytes", env.bytes_peak);
+	for (int64_t j = 10; j < 1000; j++)
+	{
+		LepId id = { .v.i64 = j };
+
+		CHECK_OK(lep_rowstate_add(&state, &id, &id, 1));
+	}
+	CHECK(env.bytes_now <= 25 * 1024, "%zu bytes", env.bytes_now);
 	lep_arena_drop(&arena);
 	unit_env_done(&env);
 }
