@@ -89,14 +89,18 @@ lpg_owner_check_rows(Relation model)
 	}
 	if (!found)
 		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("rows of model \"%s\" may be written by %s, so its source is not read as its owner",
-					RelationGetRelationName(model),
-					grantee == ACL_ID_PUBLIC ? "everybody"
-											 : psprintf("role \"%s\"", GetUserNameFromId(grantee, false))),
-			 errdetail("Whoever writes them chooses what is run with the owner's rights."),
-			 errhint("REVOKE INSERT, UPDATE ON %s.", lpg_registry_qualified_name(RelationGetRelid(model)))));
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+		 errmsg("model \"%s\" may be written by other roles than its owner", RelationGetRelationName(model)),
+		 errdetail("%s has been granted that, and its row has the source, which runs with the rights of the "
+				   "owner.",
+				   grantee == ACL_ID_PUBLIC ? "Everybody"
+											: psprintf("Role \"%s\"", GetUserNameFromId(grantee, false))),
+		 errhint(
+			 "REVOKE INSERT, UPDATE ON %s FROM all but the owner, and make sure that the sources are what "
+			 "they were.",
+			 lpg_registry_qualified_name(RelationGetRelid(model)))));
 }
 
 static void

@@ -22,14 +22,12 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
-#include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "tcop/pquery.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
@@ -38,13 +36,12 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
-#include "utils/varlena.h"
 
 #include "pg/compat.h"
 #include "pg/guard.h"
 #include "pg/jsonread.h"
 #include "pg/optjson.h"
+#include "pg/owner.h"
 #include "pg/settings.h"
 #include "pg/statement.h"
 #include "pg/train.h"
@@ -105,54 +102,6 @@ commit(Retraining *r)
 {
 	if (r->may_commit)
 		SPI_commit();
-}
-
-/* Does anybody but the owner hold one of these rights? */
-static bool
-has_other_grantee(Datum acl_datum, Oid owner, AclMode rights)
-{
-	Acl *acl = DatumGetAclP(acl_datum);
-	const AclItem *items = ACL_DAT(acl);
-
-	for (int i = 0; i < ACL_NUM(acl); i++)
-	{
-		if (items[i].ai_grantee != owner && (ACLITEM_GET_PRIVS(items[i]) & rights) != 0)
-			return true;
-	}
-	return false;
-}
-
-/*
- * Whoever can write a version's row can write a source that runs with the owner's
- * rights: nobody else may.
- */
-static void
-check_nobody_else_writes(Relation model)
-{
-	Oid relid = RelationGetRelid(model);
-	Oid owner = model->rd_rel->relowner;
-	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	bool isnull;
-	Datum acl = SysCacheGetAttr(RELOID, tuple, Anum_pg_class_relacl, &isnull);
-	bool others = !isnull && has_other_grantee(acl, owner, ACL_INSERT | ACL_UPDATE);
-
-	ReleaseSysCache(tuple);
-	for (int i = 1; !others && i <= RelationGetDescr(model)->natts; i++)
-	{
-		tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(i));
-		acl = SysCacheGetAttr(ATTNUM, tuple, Anum_pg_attribute_attacl, &isnull);
-		others = !isnull && has_other_grantee(acl, owner, ACL_INSERT | ACL_UPDATE);
-		ReleaseSysCache(tuple);
-	}
-	if (others)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("model \"%s\" may be written by other roles than its owner",
-						RelationGetRelationName(model)),
-				 errdetail("Its row has the source, which runs with the rights of the owner."),
-				 errhint("REVOKE INSERT, UPDATE ON %s FROM all but the owner, and make sure that the sources "
-						 "are what they were.",
-						 lpg_registry_qualified_name(relid))));
 }
 
 /* --------------------------------------------------------------- the last version */
@@ -220,7 +169,7 @@ open_model(const Retraining *r, LOCKMODE lockmode, Oid *owner)
 	Relation model = lpg_registry_open_model(p->target.model, p->model_type, lockmode);
 
 	lpg_registry_check_owner(p->target.model);
-	check_nobody_else_writes(model);
+	lpg_owner_check_rows(model);
 	*owner = model->rd_rel->relowner;
 	return model;
 }
@@ -229,10 +178,7 @@ open_model(const Retraining *r, LOCKMODE lockmode, Oid *owner)
 static char *
 read_search_path(const Base *base)
 {
-	StringInfoData path;
 	JsonbValue value;
-	List *names;
-	ListCell *cell;
 
 	if (!lpg_jsonread_member(base->details, "search_path", &value) || value.type != jbvString)
 		ereport(ERROR,
@@ -241,16 +187,7 @@ read_search_path(const Base *base)
 						"read under",
 						base->version),
 				 errhint("Train the model with lepton_train.")));
-	if (!SplitIdentifierString(pnstrdup(value.val.string.val, value.val.string.len), ',', &names))
-		lpg_registry_fail_row("", "details -> search_path");
-	initStringInfo(&path);
-	foreach (cell, names)
-	{
-		if (strcmp(lfirst(cell), "pg_temp") != 0)
-			appendStringInfo(&path, "%s, ", quote_identifier(lfirst(cell)));
-	}
-	appendStringInfoString(&path, "pg_temp");
-	return path.data;
+	return lpg_owner_search_path(pnstrdup(value.val.string.val, value.val.string.len));
 }
 
 /* What is to be done again, and for whom. */
