@@ -148,6 +148,11 @@ CREATE INDEX ON live_temp (user_id);
 SELECT details ? 'live' FROM lepton_train('live_by_temp', 'live_temp', '{"algorithm": "als", "factors": 4, "epochs": 3}');
 SELECT details ? 'live' FROM lepton_train('live_by_temp', 'live_temp', '{"algorithm": "als", "factors": 4, "epochs": 3, "live": true}');
 
+-- where nothing may be written, as on a standby
+BEGIN READ ONLY;
+SELECT count(*), min(origin) FROM lepton_topn('live_als', 501, 40);
+COMMIT;
+
 -- nothing of the caller's session gets in: search path, temporary tables; nothing can be written
 CREATE FUNCTION live_writes(int) RETURNS boolean LANGUAGE plpgsql AS $$BEGIN
   IF $1 = 42 THEN INSERT INTO live_ratings VALUES (0, 0, 0); END IF; RETURN true; END$$;

@@ -74,6 +74,7 @@ typedef struct Als
 	double regularization;
 	double bias_regularization;
 	uint64_t seed;
+	const LepModel *start; /* NULL: at random */
 	LepMoments moments;
 	double inverse_sd; /* 0 for constant ratings */
 
@@ -121,7 +122,18 @@ create_side(LepArena *arena, LepNormalSide *side, int stride)
 	return side->factors == NULL || side->bias == NULL ? arena->env->error.status : LEP_OK;
 }
 
-/* Users start at 0, rated items at random. */
+/* An item as the model has it; export_side() the other way. */
+static void
+start_item(const Als *als, int64_t row)
+{
+	double inverse_root = sqrt(als->inverse_sd);
+
+	als->items.bias[row] = (float) (als->inverse_sd * (double) als->start->item_bias[row]);
+	for (int64_t e = row * als->stride; e < (row + 1) * als->stride; e++)
+		als->items.factors[e] = (float) (inverse_root * (double) als->start->item_factors[e]);
+}
+
+/* Users start at 0, rated items at random or where an earlier fit has left them. */
 static void
 init_rows(void *arg, int64_t task, int thread)
 {
@@ -140,6 +152,11 @@ init_rows(void *arg, int64_t task, int thread)
 		memset(factors, 0, row_size);
 		if (als->items.view.start[row] == als->items.view.start[row + 1])
 			continue;
+		if (als->start != NULL)
+		{
+			start_item(als, row);
+			continue;
+		}
 		lep_rng_init(&rng, als->seed, STREAM_ITEM_FACTORS, (uint64_t) row);
 		for (int f = 0; f < als->n_factors; f++)
 			factors[f] = INIT_RANGE * (float) (2.0 * lep_rng_uniform(&rng) - 1.0);
@@ -168,6 +185,7 @@ als_start(LepArena *arena, const LepRatings *ratings, unsigned parts, const LepO
 	als->regularization = options->regularization;
 	als->bias_regularization = options->bias_regularization;
 	als->seed = (uint64_t) options->seed;
+	als->start = ratings->start;
 	*state = als;
 
 	status = lep_view_moments(arena->env, ratings, parts, &als->moments);
@@ -279,6 +297,7 @@ const LepSolver lep_solver_als = {
 	.feedback = 1u << LEP_FEEDBACK_EXPLICIT,
 	.iterative = true,
 	.has_step = false,
+	.starts_warm = true,
 	.adapt = lep_solver_adapt_regularization,
 	.memory = als_memory,
 	.cost = als_cost,

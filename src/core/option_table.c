@@ -140,6 +140,8 @@ static const LepOption option_table[] = {
 		 "how the validation part is held out: as split (auto), or random, time, leave_last, or popular: at "
 		 "random, of popular items more"),
 	REAL(validation_fraction, 0, 0, 0.9, 0.1, "part of the rest that early stopping and auto look at"),
+	BOOL(warm_start, false,
+		 "als: the refit begins with the items of the fit that was tested, and takes half its epochs"),
 	BOOL(refit, true, "train the published model on all rows once the epochs are known"),
 
 	RANGE(rating_scale, "what was seen", "lowest and highest prediction"),
@@ -213,6 +215,7 @@ static const size_t option_offsets[] = {
 	AT(test_fraction),
 	AT(validation_split),
 	AT(validation_fraction),
+	AT(warm_start),
 	AT(refit),
 	AT(rating_scale),
 	AT(unknown),

@@ -165,6 +165,7 @@ typedef struct LepOptions
 	double test_fraction;
 	int validation_split; /* LepValidation */
 	double validation_fraction;
+	bool warm_start;
 	bool refit;
 
 	/* serving */

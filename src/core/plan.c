@@ -25,6 +25,18 @@ lep_plan_epochs(const LepSolver *solver, const LepOptions *options)
 	return solver->iterative ? (int) options->epochs : 1;
 }
 
+bool
+lep_plan_is_warm(const LepSolver *solver, const LepOptions *options)
+{
+	return options->warm_start && solver->starts_warm;
+}
+
+int
+lep_plan_refit_epochs(const LepSolver *solver, const LepOptions *options, int epochs)
+{
+	return lep_plan_is_warm(solver, options) ? (epochs + 1) / 2 : epochs;
+}
+
 static LepShape
 shape_of(const LepRatings *ratings, double fraction)
 {
@@ -93,10 +105,12 @@ set_costs(const LepRatings *ratings, LepCandidate *candidate)
 	const LepOptions *options = &candidate->options;
 	LepShape train = shape_of(ratings, train_fraction(candidate));
 	LepShape all = shape_of(ratings, 1);
-	double epochs = lep_plan_epochs(candidate->solver, options);
+	int epochs = lep_plan_epochs(candidate->solver, options);
 
 	candidate->cost = epochs * candidate->solver->cost(&train, options);
-	candidate->refit_cost = options->refit ? epochs * candidate->solver->cost(&all, options) : 0;
+	candidate->refit_cost = options->refit ? lep_plan_refit_epochs(candidate->solver, options, epochs) *
+												 candidate->solver->cost(&all, options)
+										   : 0;
 	if (ratings->feedback == LEP_FEEDBACK_IMPLICIT)
 	{
 		if (candidate->validates && options->validation_fraction > 0)
@@ -607,6 +621,8 @@ work_size(const LepRatings *ratings, const LepCandidate *candidates, int n, int 
 		}
 		peak = larger(peak, lep_add_size(held, fit));
 		peak = larger(peak, lep_add_size(model, residuals_size(ratings, options)));
+		if (lep_plan_is_warm(solver, options))
+			refit = lep_add_size(refit, model);
 		if (options->refit)
 			peak = larger(peak, refit);
 		held = larger(held, model);

@@ -76,6 +76,15 @@ typedef struct LepCandidate
 /* Epochs of a fit, at most. */
 extern int lep_plan_epochs(const LepSolver *solver, const LepOptions *options);
 
+/* Does the refit begin with the items of the fit? */
+extern bool lep_plan_is_warm(const LepSolver *solver, const LepOptions *options);
+
+/*
+ * Epochs of the refit after a fit of so many: as many, or half of them where it is
+ * warm: on MovieLens 100K more of them changed no third digit (docs/algorithms.md).
+ */
+extern int lep_plan_refit_epochs(const LepSolver *solver, const LepOptions *options, int epochs);
+
 /*
  * Does a training with this candidate alone decide anything by a validation part?
  * Explicit feedback: when to stop, and how far off its predictions are.  Implicit:

@@ -77,6 +77,12 @@ typedef struct LepRatings
 	bool times_once;
 	LepArena *arena; /* owns the arrays; NULL: not known */
 
+	/*
+	 * The model whose items the next fit begins with, where its solver can (option
+	 * warm_start); of the fit's shape.  NULL: at random.
+	 */
+	const struct LepModel *start;
+
 	/* bytes that reading and sorting would hold at the most, said before sorting */
 	size_t memory_estimate;
 } LepRatings;

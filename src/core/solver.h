@@ -48,6 +48,9 @@ typedef struct LepSolver
 	 */
 	bool follows;
 
+	/* Can begin with the items of an earlier fit, LepRatings.start. */
+	bool starts_warm;
+
 	bool uses_time; /* reads the ratings' times, which are needed for the split otherwise */
 
 	/* Bins of time that the model will have, at most; NULL: none. */

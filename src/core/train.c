@@ -528,6 +528,7 @@ refit_best(Training *training)
 	Fit *best = &training->best;
 	LepMoments all;
 	Fit fit;
+	bool is_warm;
 	LepStatus status;
 
 	result->n_retries = best->n_retries;
@@ -535,10 +536,12 @@ refit_best(Training *training)
 	if (!result->refitted)
 		return LEP_OK;
 	report_phase(training->env, LEP_PHASE_REFIT);
-	lep_model_free(training->arena, &best->model);
+	is_warm = lep_plan_is_warm(best->solver, &best->options);
+	if (!is_warm)
+		lep_model_free(training->arena, &best->model);
 	init_fit(training, &fit, best->solver, &best->options);
 	fit.parts = LEP_PARTS_ALL;
-	fit.max_epochs = best->epochs;
+	fit.max_epochs = lep_plan_refit_epochs(best->solver, &best->options, best->epochs);
 	fit.phase = LEP_PHASE_REFIT;
 	fit.share_end = 1;
 	/* what was held out may spread wider than the train part: that is no divergence */
@@ -546,7 +549,11 @@ refit_best(Training *training)
 	if (status != LEP_OK)
 		return status;
 	fit.max_rmse = MAX_RMSE_RATIO * all.sd;
+	training->ratings->start = is_warm ? &best->model : NULL;
 	status = fit_model(training->arena, training->ratings, &fit);
+	training->ratings->start = NULL;
+	if (is_warm)
+		lep_model_free(training->arena, &best->model);
 	best->model = fit.model;
 	best->options = fit.options;
 	result->n_retries += fit.n_retries;
