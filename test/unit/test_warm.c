@@ -20,7 +20,7 @@ typedef struct Case
 	int n_refit; /* epochs */
 } Case;
 
-static const SamplePlan plan = { 600, 400, 0.3, 2, 0.3, 1, 3 };
+static const SamplePlan plan = { 360, 240, 0.3, 2, 0.3, 1, 3 };
 
 static void
 count_refit(void *host, const LepProgress *progress)
