@@ -17,7 +17,7 @@
 
 /*
  * Seconds for a pair of user and item that AUC compares with all others, by
- * `ALGORITHMS="ials factors=16 epochs=2" bench/run.sh gowalla auc=1`, column judging.
+ * `ALGORITHMS="ials factors=16 epochs=2" bench/run.sh lists auc=1`, column judging.
  */
 #define AUC_SECONDS 1.5e-8
 

@@ -12,7 +12,7 @@
 
 /*
  * A score of a list, for each factor in it, and an entry of the row of neighbours of
- * an item that the user has, by column judging of bench/run.sh gowalla (Zen 5,
+ * an item that the user has, by column judging of bench/run.sh lists (Zen 5,
  * AVX-512).
  */
 #define SCORE_SECONDS	 1.5e-9

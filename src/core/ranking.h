@@ -19,7 +19,7 @@
  *	judging	O(k log(relevant) + relevant + excluded) a row; diversity O(k f) more
  *	AUC		R M f multiplications in double and R M O(log relevant): on request only
  * Gowalla, 29,858 rows, 40,981 items, rank 64, k = 20: column judging of
- * ALGORITHMS="ials factors=64" bench/run.sh gowalla, and of the same with auc=1.
+ * ALGORITHMS="ials factors=64" bench/run.sh lists, and of the same with auc=1.
  * Memory: 8 bytes a list entry for 256 rows, or as many as fit in 32 MB; 24 bytes
  * an item; with diversity 8 bytes a factor and thread; with AUC 4 bytes for each
  * relevant item of a batch.

@@ -12,28 +12,10 @@
 
 #include "core/format.h"
 #include "core/kernels.h"
-
-extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 /* A catalogue small enough that damaged numbers fall out of it. */
 #define N_ITEMS 100000
-
-static void *
-allocate(size_t size)
-{
-	void *ptr = malloc(size > 0 ? size : 1);
-
-	if (ptr == NULL)
-		abort();
-	return ptr;
-}
-
-static void
-require(int holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void
 try_factors(const uint8_t *data, size_t size)

@@ -14,29 +14,11 @@
 #include "core/checksum.h"
 #include "core/kernels.h"
 #include "core/modelbytes.h"
-
-extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 /* Where the checksum stands, and what it is of. */
 #define AT_CHECKSUM 8
 #define AT_BEHIND	16
-
-static void *
-allocate(size_t size)
-{
-	void *ptr = malloc(size > 0 ? size : 1);
-
-	if (ptr == NULL)
-		abort();
-	return ptr;
-}
-
-static void
-require(int holds)
-{
-	if (!holds)
-		abort();
-}
 
 /* Numbers that a row may hold in more than one way are copied as they are. */
 static void

@@ -12,25 +12,7 @@
 #include <string.h>
 
 #include "core/ranked.h"
-
-extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void *
-allocate(size_t size)
-{
-	void *ptr = malloc(size > 0 ? size : 1);
-
-	if (ptr == NULL)
-		abort();
-	return ptr;
-}
-
-static void
-require(int holds)
-{
-	if (!holds)
-		abort();
-}
+#include "fuzz.h"
 
 /* Rows in the order of lists; none is NaN. */
 static void

@@ -9,15 +9,7 @@
 #include <string.h>
 
 #include "core/rowstate.h"
-
-extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-require(int holds)
-{
-	if (!holds)
-		abort();
-}
+#include "fuzz.h"
 
 /* Through bytes and back: nothing is lost. */
 static void
