@@ -3,11 +3,12 @@
 #   make, make install, make installcheck   as for every extension; PG_CONFIG says which server
 #   make demo [RATINGS=file]                from ratings to recommendations, on a server of its own
 #   make test                               everything; ends with "N passed, N failed"
+#   make test-long                          what takes hours: docs/reliability.md
 #   make unit                               the engine's tests alone: needs no server
 #   make lint, sanitize, bench, format
 #   make counts                             bench/counts.txt anew: instructions of the hot paths
 #
-# test, demo, lint, sanitize and bench first install by apt what is missing.
+# test, test-long, demo, lint, sanitize and bench first install by apt what is missing.
 
 EXTENSION = lepton
 MODULE_big = lepton
@@ -211,13 +212,16 @@ $(INSTALL_SCRIPT_SQL): $(SQL_PARTS) src/sql/join.sh Makefile lepton.control
 
 export PG_CONFIG
 
-.PHONY: unit test demo bench counts lint sanitize format print-pg-flags print-sql-parts print-objs
+.PHONY: unit test test-long demo bench counts lint sanitize format print-pg-flags print-sql-parts print-objs
 
 unit:
 	$(MAKE) --no-print-directory -C test/unit check
 
 test:
 	@tools/test
+
+test-long:
+	@tools/test-long
 
 demo:
 	@tools/demo $(RATINGS)

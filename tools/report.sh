@@ -68,6 +68,25 @@ run_suite() {
   total_failed=$((total_failed + failed))
 }
 
+# run_tool COMMAND...: a tool whose last line is that of finish.  Shown as it comes,
+# and added to the totals; one that does not come to its end is a failed test.
+run_tool() {
+  local log last status=0
+  log=$(mktemp)
+  echo "== $*"
+  "$@" 2>&1 | tee "$log" || status=$?
+  last=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$log" | tail -1) || true
+  rm -f "$log"
+  if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+    total_passed=$((total_passed + BASH_REMATCH[1]))
+    total_failed=$((total_failed + BASH_REMATCH[2]))
+    [ "$status" = 0 ] || [ "${BASH_REMATCH[2]}" != 0 ] || total_failed=$((total_failed + 1))
+  else
+    echo "$* did not come to its end (status $status)"
+    total_failed=$((total_failed + 1))
+  fi
+}
+
 # The last line, and the answer of the whole.
 finish() {
   echo "$total_passed passed, $total_failed failed"
