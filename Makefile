@@ -163,7 +163,31 @@ OBJS = \
 	src/pg/versions.o
 
 # The install script's parts, in the order in which they build on each other.
-SQL_PARTS = $(addprefix src/sql/,types.sql options.sql info.sql inspect.sql train.sql aggregate.sql planner.sql predict.sql.in topn.sql.in topn_for.sql.in topn_all.sql.in topn_users.sql.in ranked.sql.in similar.sql.in explain.sql.in models.sql stat.sql forget.sql progress.sql evaluate.sql value.sql.in value_items.sql.in transfer.sql report.sql)
+SQL_PARTS = \
+	src/sql/types.sql \
+	src/sql/options.sql \
+	src/sql/info.sql \
+	src/sql/inspect.sql \
+	src/sql/train.sql \
+	src/sql/aggregate.sql \
+	src/sql/planner.sql \
+	src/sql/predict.sql.in \
+	src/sql/topn.sql.in \
+	src/sql/topn_for.sql.in \
+	src/sql/topn_all.sql.in \
+	src/sql/topn_users.sql.in \
+	src/sql/ranked.sql.in \
+	src/sql/similar.sql.in \
+	src/sql/explain.sql.in \
+	src/sql/models.sql \
+	src/sql/stat.sql \
+	src/sql/forget.sql \
+	src/sql/progress.sql \
+	src/sql/evaluate.sql \
+	src/sql/value.sql.in \
+	src/sql/value_items.sql.in \
+	src/sql/transfer.sql \
+	src/sql/report.sql
 
 # The version stands in lepton.control and nowhere else in the code.
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" lepton.control)
