@@ -30,6 +30,7 @@
 
 #include "core/format.h"
 #include "core/kernels.h"
+#include "pg/columns.h"
 #include "pg/compat.h"
 #include "pg/errors.h"
 #include "pg/folding.h"
@@ -308,7 +309,7 @@ collect_table(ModelTables *tables, Relation model, Oid relid, LpgSide side)
 	if (table == NULL)
 		return;
 	if (goes_with_model(relid, model) && table->rd_rel->relkind == RELKIND_RELATION &&
-		lpg_registry_has_columns(table, side))
+		lpg_columns_find_wrong(table, side) < 0)
 	{
 		MemoryContext old = MemoryContextSwitchTo(tables->context);
 
