@@ -58,7 +58,7 @@ size() {
     return
   fi
   generated_table "size_$1" ratings="${1}000000" users="$2" items="$3" test=0
-  read -r seconds _ mb < <(train "size_$1")
+  read -r seconds _ mb < <(train "size_$1"; echo)
   sql -c "DROP TABLE size_$1_model" -c "DROP TABLE size_$1"
   row "$1 M ratings, table to model: s" "$(calculate "$seconds" %.1f)" - "done"
   row "  peak memory of the backend: MB" "$(calculate "$mb" %.0f)" - "-"

@@ -100,7 +100,7 @@ typedef struct LepSeen
 /*
  * What users have seen, but for what is judged (all ratings, whatever their
  * part): for `exclude`, in the arena.  *n_overlap: how many of the ratings are of
- * pairs that were seen.  item_of as in LepJudging.
+ * pairs that were seen.  item_of as in LepJudging, but never NULL.
  */
 extern LepStatus lep_judge_exclude(LepArena *arena, const LepRatings *ratings, const int32_t *item_of,
 								   const LepSeen *seen, LepView *exclude, int64_t *n_overlap);
