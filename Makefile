@@ -263,7 +263,7 @@ sanitize:
 	@tools/sanitize
 
 format:
-	clang-format -i $(wildcard src/*/*.[ch] test/*/*.[ch] bench/*.[ch])
+	clang-format -i $(wildcard src/*/*.[ch] test/*/*.[ch] test/*/*/*.[ch] bench/*.[ch])
 
 # for tools/lint
 print-pg-flags:
