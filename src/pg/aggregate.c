@@ -210,13 +210,22 @@ copy_options(MemoryContext context, Jsonb *options)
 						   : memcpy(MemoryContextAlloc(context, VARSIZE(options)), options, VARSIZE(options));
 }
 
+/* Superusers can make aggregates of functions that do not go together. */
+static void
+fail_group(const char *detail)
+{
+	ereport(ERROR, (errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+					errmsg("the aggregate's state is not one that this function of lepton_train takes"),
+					errdetail("%s", detail), errhint("Use the aggregate lepton_train as it is.")));
+}
+
 static TrainGroup *
 get_group(FunctionCallInfo fcinfo, int argument)
 {
 	TrainGroup *group = (TrainGroup *) PG_GETARG_POINTER(argument);
 
 	if (group->kind != GROUP_COLLECTED && group->kind != GROUP_RECEIVED)
-		elog(ERROR, "argument %d is no group of lepton_train", argument);
+		fail_group("It is of another aggregate.");
 	return group;
 }
 
@@ -226,7 +235,7 @@ get_collected(FunctionCallInfo fcinfo, int argument)
 	TrainGroup *group = get_group(fcinfo, argument);
 
 	if (group->kind != GROUP_COLLECTED)
-		elog(ERROR, "the group of argument %d is not being collected", argument);
+		fail_group("It comes from another process, and was not combined.");
 	return group;
 }
 

@@ -13,6 +13,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
+#include "commands/tablecmds.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
@@ -240,10 +241,9 @@ create_factor_tables(const LpgPublication *p, Oid owner, LpgVersion *version)
 	version->items = create_factor_table(p, LPG_ITEMS, p->contents.kinds[LPG_ITEMS]);
 	if (owner != GetUserId())
 	{
-		char *name = GetUserNameFromId(owner, false);
-
-		lpg_statement_set_owner(lpg_registry_qualified_name(version->users), name);
-		lpg_statement_set_owner(lpg_registry_qualified_name(version->items), name);
+		/* by OID: whoever owns the schema can have its name mean another one at any moment */
+		ATExecChangeOwner(version->users, owner, false, AccessExclusiveLock);
+		ATExecChangeOwner(version->items, owner, false, AccessExclusiveLock);
 	}
 }
 
