@@ -632,19 +632,20 @@ describe(const LpgTraining *t, Jsonb *options, LepModelHead *head)
 
 /* The model as a value, in the memory context `result`; the current one is the training's. */
 static bytea *
-encode_model(const LpgTraining *t, Jsonb *options, MemoryContext result)
+encode_model(LpgTraining *t, Jsonb *options, MemoryContext result)
 {
 	LepModelHead head;
 	size_t size;
 	bytea *bytes;
 
-	lep_modelbytes_head(&t->result, t->ratings, &head);
+	lpg_check(lep_modelbytes_head(&t->env, &t->result, t->ratings, &head), &t->env.error);
 	describe(t, options, &head);
 	size = lep_modelbytes_size(&head);
 	check_size(size);
 	bytes = MemoryContextAlloc(result, VARHDRSZ + size);
 	SET_VARSIZE(bytes, VARHDRSZ + size);
-	lep_modelbytes_encode(&head, &t->result, t->ratings, (uint8_t *) VARDATA(bytes));
+	lpg_check(lep_modelbytes_encode(&t->env, &head, &t->result, t->ratings, (uint8_t *) VARDATA(bytes)),
+			  &t->env.error);
 	return bytes;
 }
 

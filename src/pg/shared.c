@@ -28,6 +28,7 @@
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
+#include "pg/pgenv.h"
 #include "pg/settings.h"
 #include "pg/shared.h"
 
@@ -339,7 +340,7 @@ copy_block(char *to, const char *from, Size size)
 {
 	for (Size at = 0; at < size; at += COPY_BYTES)
 	{
-		CHECK_FOR_INTERRUPTS();
+		lpg_env_check_interrupts();
 		memcpy(to + at, from + at, Min(COPY_BYTES, size - at));
 	}
 }

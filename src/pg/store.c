@@ -11,7 +11,6 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "executor/executor.h"
-#include "miscadmin.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
@@ -23,6 +22,7 @@
 #include "pg/compat.h"
 #include "pg/errors.h"
 #include "pg/keytype.h"
+#include "pg/pgenv.h"
 #include "pg/store.h"
 
 /* ------------------------------------------------------------------ lookups */
@@ -276,7 +276,7 @@ lpg_store_scan_begin(Relation table, int64 version, Snapshot snapshot)
 TupleTableSlot *
 lpg_store_scan_next(LpgScan *scan)
 {
-	CHECK_FOR_INTERRUPTS();
+	lpg_env_check_interrupts();
 	return table_scan_getnextslot(scan->scan, ForwardScanDirection, scan->slot) ? scan->slot : NULL;
 }
 
@@ -311,7 +311,7 @@ lpg_store_scan_by_id(Relation table, int64 version, Snapshot snapshot, LpgRowVis
 	index_rescan(scan, &key, 1, NULL, 0);
 	while (index_getnext_slot(scan, ForwardScanDirection, slot))
 	{
-		CHECK_FOR_INTERRUPTS();
+		lpg_env_check_interrupts();
 		visit(arg, slot);
 	}
 	index_endscan(scan);
@@ -386,7 +386,7 @@ flush_batch(LpgWriter *writer)
 {
 	MemoryContext old = MemoryContextSwitchTo(writer->batch_context);
 
-	CHECK_FOR_INTERRUPTS();
+	lpg_env_check_interrupts();
 	table_multi_insert(writer->rri->ri_RelationDesc, writer->slots, writer->n, writer->cid, 0,
 					   writer->bistate);
 	for (int i = 0; i < writer->n; i++)
