@@ -160,18 +160,23 @@ lpg_list_read_n(FunctionCallInfo fcinfo, const LpgList *list, int arg)
 	return n;
 }
 
+/* Lists can be long: whoever sorts or looks up looks for interrupts. */
+#define ELEMENTS_PER_CHECK 1024
+
 static int
 compare_numbers(const void *a, const void *b)
 {
 	int32 x = *(const int32 *) a;
 	int32 y = *(const int32 *) b;
 
+	CHECK_FOR_INTERRUPTS();
 	return x < y ? -1 : x > y;
 }
 
 static int
 compare_ids(const void *a, const void *b, void *kind)
 {
+	CHECK_FOR_INTERRUPTS();
 	return lep_id_compare(*(LepIdKind *) kind, a, b);
 }
 
@@ -234,6 +239,8 @@ lpg_list_read_items(const LpgItems *items, ArrayType *array, LpgItemSet *set)
 		LepId id;
 		int32 number;
 
+		if (i % ELEMENTS_PER_CHECK == 0)
+			CHECK_FOR_INTERRUPTS();
 		if (nulls[i])
 			continue;
 		id = lpg_keytype_from_datum(datums[i], ARR_ELEMTYPE(array));
@@ -321,6 +328,8 @@ lpg_list_read_numbers(const LpgItems *items, ArrayType *array, int *n)
 	{
 		LepId id;
 
+		if (i % ELEMENTS_PER_CHECK == 0)
+			CHECK_FOR_INTERRUPTS();
 		numbers[i] = -1;
 		if (nulls[i])
 			continue;
