@@ -78,7 +78,6 @@ compare_weighted(const void *a, const void *b)
 	const Weighted *x = a;
 	const Weighted *y = b;
 
-	/* qsort holds nothing that an error would lose */
 	CHECK_FOR_INTERRUPTS();
 	if (x->item != y->item)
 		return x->item < y->item ? -1 : 1;

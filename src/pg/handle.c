@@ -30,9 +30,10 @@ static void
 on_xact(XactEvent event, void *arg)
 {
 	validity_epoch++;
-	if (event == XACT_EVENT_ABORT)
+	/* what is prepared nobody sees yet, and it may be rolled back */
+	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
 		lpg_cache_at_abort();
-	else if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
+	else if (event == XACT_EVENT_COMMIT)
 		lpg_cache_at_commit();
 }
 

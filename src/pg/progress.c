@@ -9,6 +9,7 @@
 #include "catalog/pg_authid.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -274,7 +275,9 @@ put_entry(const PgBackendStatus *entry, Datum *values, bool *nulls)
 	put(values, nulls, COLUMN_RELID, OidIsValid(entry->st_progress_command_target),
 		ObjectIdGetDatum(entry->st_progress_command_target));
 	put(values, nulls, COLUMN_NAMESPACE, true, ObjectIdGetDatum((Oid) v[VALUE_NAMESPACE]));
-	put(values, nulls, COLUMN_NAME, true, CStringGetTextDatum(name));
+	/* of a database in another encoding it may be no text here */
+	put(values, nulls, COLUMN_NAME, pg_verifymbstr(name, (int) strlen(name), true),
+		CStringGetTextDatum(name));
 	put(values, nulls, COLUMN_PHASE, true, CStringGetTextDatum(phase_names[v[VALUE_PHASE] - 1]));
 	if (has_epoch)
 		put(values, nulls, COLUMN_ALGORITHM, true, CStringGetTextDatum(lep_algorithm_name(algorithm)));

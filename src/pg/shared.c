@@ -12,11 +12,16 @@
  * change: a transaction that has written publishes nothing, since what it sees may
  * not come to be.  Access to the model was checked before anybody asks here.
  *
+ * A database is known by its OID and by the transaction that made its row: CREATE
+ * DATABASE can be told the OID of one that was dropped, and a copy of a database has
+ * the models of the other, with all their numbers.
+ *
  * The directory's lock is held for mapping too, so that an entry cannot go, and a
  * count cannot be wrong, in between; mapping takes microseconds.
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "storage/condition_variable.h"
@@ -25,6 +30,7 @@
 #include "storage/shmem.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
@@ -33,7 +39,7 @@
 #include "pg/shared.h"
 
 /* The directory is of the layout of this library: another version's is another one. */
-#define DIRECTORY_NAME "lepton shared items 1"
+#define DIRECTORY_NAME "lepton shared items 2"
 
 #define N_ENTRIES 64
 
@@ -54,6 +60,7 @@ typedef struct SharedEntry
 {
 	SharedState state;
 	Oid database;
+	TransactionId born; /* the database's row */
 	LpgItemsKey key;
 	Size size; /* of the segment; while reading, an estimate */
 	Size id_offset;
@@ -72,8 +79,9 @@ typedef struct SharedDirectory
 } SharedDirectory;
 
 static SharedDirectory *directory = NULL;
-static bool no_directory = false; /* it was tried */
-static bool told = false;		  /* that segments cannot be had */
+static TransactionId born = InvalidTransactionId; /* of this session's database */
+static bool no_directory = false;				  /* it was tried */
+static bool told = false;						  /* that segments cannot be had */
 
 /* ---------------------------------------------------------------- the directory */
 
@@ -100,6 +108,19 @@ log_failure(MemoryContext context, const char *hint)
 	FreeErrorData(error);
 }
 
+static TransactionId
+read_birth(void)
+{
+	HeapTuple tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(MyDatabaseId));
+	TransactionId xmin;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for database %u", MyDatabaseId);
+	xmin = HeapTupleHeaderGetRawXmin(tuple->t_data);
+	ReleaseSysCache(tuple);
+	return xmin;
+}
+
 static void
 attach_directory(void)
 {
@@ -108,6 +129,7 @@ attach_directory(void)
 
 	if (directory != NULL || no_directory)
 		return;
+	born = read_birth();
 	no_directory = true;
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
 	PG_TRY();
@@ -136,6 +158,12 @@ shared_limit(void)
 	return (Size) lpg_shared_cache_size * 1024;
 }
 
+static bool
+is_of_database(const SharedEntry *entry)
+{
+	return entry->database == MyDatabaseId && entry->born == born;
+}
+
 static SharedEntry *
 find_entry(const LpgItemsKey *key)
 {
@@ -143,8 +171,7 @@ find_entry(const LpgItemsKey *key)
 	{
 		SharedEntry *entry = &directory->entries[i];
 
-		if (entry->state != SHARED_FREE && entry->database == MyDatabaseId &&
-			lpg_items_key_equal(&entry->key, key))
+		if (entry->state != SHARED_FREE && is_of_database(entry) && lpg_items_key_equal(&entry->key, key))
 			return entry;
 	}
 	return NULL;
@@ -171,7 +198,7 @@ drop_former(const LpgItemsKey *key)
 	{
 		SharedEntry *entry = &directory->entries[i];
 
-		if (can_go(entry) && entry->database == MyDatabaseId && entry->key.model == key->model &&
+		if (can_go(entry) && is_of_database(entry) && entry->key.model == key->model &&
 			entry->key.version == key->version && entry->key.generation != key->generation)
 			drop_entry(entry);
 	}
@@ -228,6 +255,7 @@ reserve(const LpgItemsKey *key, Size needed)
 	}
 	entry->state = SHARED_READING;
 	entry->database = MyDatabaseId;
+	entry->born = born;
 	memcpy(&entry->key, key, sizeof(*key));
 	entry->size = needed;
 	return entry;
@@ -479,9 +507,8 @@ lpg_shared_uses(int *n)
 	{
 		const SharedEntry *entry = &directory->entries[i];
 
-		if (entry->state != SHARED_FREE)
-			uses[(*n)++] = (LpgSharedUse){ .database = entry->database,
-										   .key = entry->key,
+		if (entry->state != SHARED_FREE && is_of_database(entry))
+			uses[(*n)++] = (LpgSharedUse){ .key = entry->key,
 										   .size = entry->size,
 										   .n_mapped = entry->n_mapped,
 										   .is_ready = entry->state == SHARED_READY };
