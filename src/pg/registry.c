@@ -391,7 +391,8 @@ lpg_registry_check_factors(Relation model, Relation table, LpgSide side, LepIdKi
 {
 	if (table->rd_rel->relkind != RELKIND_RELATION || table->rd_rel->relam != HEAP_TABLE_AM_OID ||
 		table->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
-		fail_factors(model, table, "It is not a plain table.");
+		fail_factors(model, table,
+					 "It is not a plain table. A binary subscription brings OIDs of other tables.");
 	if (table->rd_rel->relowner != model->rd_rel->relowner)
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("table \"%s\" has another owner than model \"%s\"",
@@ -413,10 +414,15 @@ lpg_registry_open_factors(Relation model, const LpgVersion *version, LpgSide sid
 	Relation table = try_relation_open(relid, lockmode);
 
 	if (table == NULL)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-						errmsg("the %s table of model \"%s\" does not exist",
-							   side == LPG_USERS ? "users" : "items", RelationGetRelationName(model)),
-						errhint("Drop the model with lepton_drop and train it again.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("the %s table of model \"%s\" does not exist", side == LPG_USERS ? "users" : "items",
+						RelationGetRelationName(model)),
+				 errdetail("The version's row says that it has OID %u. A binary subscription brings the "
+						   "publisher's OIDs.",
+						   relid),
+				 errhint("Drop the model with lepton_drop and train it again; after a binary "
+						 "subscription, write the tables' names into the row.")));
 	lpg_registry_check_factors(model, table, side, kind);
 	return table;
 }
