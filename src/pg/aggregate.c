@@ -40,6 +40,7 @@
 #include "pg/errors.h"
 #include "pg/keytype.h"
 #include "pg/optjson.h"
+#include "pg/progress.h"
 #include "pg/pgenv.h"
 #include "pg/settings.h"
 #include "pg/training.h"
@@ -117,11 +118,6 @@ is_one_by_one(FunctionCallInfo fcinfo)
 
 /* ---------------------------------------------------------------------------- options */
 
-/* Options of what the aggregate has not: a source, and a table of versions. */
-static const char *const table_options[] = { "user_column", "item_column", "rating_column", "time_column",
-											 "keep",		"publish",	   "wait",			"live",
-											 "guard",		"tolerance",   "eligible" };
-
 static void
 read_options(Jsonb *json, LepOptions *options)
 {
@@ -131,14 +127,16 @@ read_options(Jsonb *json, LepOptions *options)
 		return;
 	}
 	lpg_options_from_jsonb(json, options);
-	for (int i = 0; i < (int) lengthof(table_options); i++)
+	/* the aggregate has neither a source nor a table of versions */
+	for (int i = 0; lep_option(i) != NULL; i++)
 	{
-		if (lpg_option_given(options, table_options[i]))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("option \"%s\" is of no use where no table is read or written", table_options[i]),
-					 errdetail("lepton_train(user_id, item_id, rating) is given rows, and gives a value."),
-					 errhint("Leave it out, or train a named model: lepton_train(model, source, options).")));
+		if (lep_option_use(i) == LEP_USE_TABLE && lep_option_given(options, i))
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"%s\" is of no use where no table is read or written", lep_option(i)->name),
+				 errdetail("lepton_train(user_id, item_id, rating) is given rows, and gives a value."),
+				 errhint("Leave it out, or train a named model: lepton_train(model, source, options).")));
 	}
 }
 
@@ -684,10 +682,12 @@ train_group(TrainGroup *group, bool one_by_one, MemoryContext context)
 {
 	LpgTraining *t = palloc0(sizeof(LpgTraining));
 	MemoryContext result = CurrentMemoryContext;
+	LpgProgress progress;
 	bytea *bytes = NULL;
 	LepStatus status;
 
 	lpg_training_begin(t);
+	lpg_progress_begin_nameless(&progress, &t->env, LPG_PHASE_SORT);
 	t->reproducible = true;
 	MemoryContextSwitchTo(t->context);
 	read_options(group->options, &t->options);
@@ -703,6 +703,7 @@ train_group(TrainGroup *group, bool one_by_one, MemoryContext context)
 	}
 	if (bytes == NULL)
 		answer_small(&t->options, &t->env.error);
+	lpg_progress_end(&progress);
 	MemoryContextSwitchTo(result);
 	MemoryContextDelete(t->context);
 	pfree(t);

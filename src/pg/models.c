@@ -31,6 +31,7 @@
 #include "core/format.h"
 #include "core/kernels.h"
 #include "core/topn.h"
+#include "pg/columns.h"
 #include "pg/compat.h"
 #include "pg/errors.h"
 #include "pg/folding.h"
@@ -311,7 +312,7 @@ collect_table(ModelTables *tables, Relation model, Oid relid, LpgSide side)
 	if (table == NULL)
 		return;
 	if (goes_with_model(relid, model) && table->rd_rel->relkind == RELKIND_RELATION &&
-		lpg_registry_has_columns(table, side))
+		lpg_columns_find_wrong(table, side) < 0)
 	{
 		MemoryContext old = MemoryContextSwitchTo(tables->context);
 

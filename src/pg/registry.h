@@ -52,7 +52,7 @@ enum
 	LPG_MODEL_NATTS = LPG_MODEL_GENERATION
 };
 
-/* Columns of the two factor tables; the last differs in name only. */
+/* Columns of the two factor tables; the last differs in name only.  See columns.h. */
 enum
 {
 	LPG_FACTORS_VERSION = 1,
@@ -149,9 +149,6 @@ extern void lpg_registry_check_owner(Oid model);
  * on it runs code.  *kind: of its ids.
  */
 extern void lpg_registry_check_factors(Relation model, Relation table, LpgSide side, LepIdKind *kind);
-
-/* Does the table look like this side's, whoever owns it? */
-extern bool lpg_registry_has_columns(Relation table, LpgSide side);
 
 /* ERROR if something on the model's own table runs code when it is written to. */
 extern void lpg_registry_check_model_code(Relation model);

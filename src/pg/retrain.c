@@ -84,8 +84,7 @@ become_owner(Retraining *r)
 	GetUserIdAndSecContext(&r->caller, &r->caller_context);
 	SetUserIdAndSecContext(r->owner, r->caller_context | SECURITY_RESTRICTED_OPERATION);
 	r->caller_settings = NewGUCNestLevel();
-	(void) set_config_option("search_path", r->search_path, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
-							 0, false);
+	lpg_owner_set_text_rules(r->search_path);
 }
 
 static void

@@ -346,6 +346,19 @@ topn(FunctionCallInfo fcinfo, TopnArguments arguments)
 	return (Datum) 0;
 }
 
+/* The arguments that there are: versions before 1.2.0 declare none that rerank. */
+static TopnArguments
+with_declared(FunctionCallInfo fcinfo, TopnArguments arguments)
+{
+	if (PG_NARGS() <= arguments.rerank)
+	{
+		arguments.rerank = -1;
+		arguments.groups = -1;
+		arguments.diversity = -1;
+	}
+	return arguments;
+}
+
 PG_FUNCTION_INFO_V1(lepton_topn);
 
 /*
@@ -359,7 +372,7 @@ lepton_topn(PG_FUNCTION_ARGS)
 {
 	TopnArguments arguments = { -1, 2, -1, 3, 4, false, -1, 5, 6, 8 };
 
-	return topn(fcinfo, arguments);
+	return topn(fcinfo, with_declared(fcinfo, arguments));
 }
 
 PG_FUNCTION_INFO_V1(lepton_topn_candidates);
@@ -375,7 +388,7 @@ lepton_topn_candidates(PG_FUNCTION_ARGS)
 {
 	TopnArguments arguments = { -1, 2, 3, 4, 5, false, -1, 6, 7, 9 };
 
-	return topn(fcinfo, arguments);
+	return topn(fcinfo, with_declared(fcinfo, arguments));
 }
 
 PG_FUNCTION_INFO_V1(lepton_topn_value);
