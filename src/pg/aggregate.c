@@ -40,6 +40,7 @@
 #include "pg/errors.h"
 #include "pg/keytype.h"
 #include "pg/optjson.h"
+#include "pg/progress.h"
 #include "pg/pgenv.h"
 #include "pg/settings.h"
 #include "pg/training.h"
@@ -682,10 +683,12 @@ train_group(TrainGroup *group, bool one_by_one, MemoryContext context)
 {
 	LpgTraining *t = palloc0(sizeof(LpgTraining));
 	MemoryContext result = CurrentMemoryContext;
+	LpgProgress progress;
 	bytea *bytes = NULL;
 	LepStatus status;
 
 	lpg_training_begin(t);
+	lpg_progress_begin_nameless(&progress, &t->env, LPG_PHASE_SORT);
 	t->reproducible = true;
 	MemoryContextSwitchTo(t->context);
 	read_options(group->options, &t->options);
@@ -701,6 +704,7 @@ train_group(TrainGroup *group, bool one_by_one, MemoryContext context)
 	}
 	if (bytes == NULL)
 		answer_small(&t->options, &t->env.error);
+	lpg_progress_end(&progress);
 	MemoryContextSwitchTo(result);
 	MemoryContextDelete(t->context);
 	pfree(t);
