@@ -7,6 +7,7 @@
 #   make unit                               the engine's tests alone: needs no server
 #   make lint, sanitize, bench, format
 #   make counts                             bench/counts.txt anew: instructions of the hot paths
+#   make reference                          docs/reference.md anew, from the catalog of a server
 #
 # test, test-long, demo, lint, sanitize and bench first install by apt what is missing.
 
@@ -106,6 +107,7 @@ OBJS = \
 	src/pg/cache_load.o \
 	src/pg/changes.o \
 	src/pg/clock.o \
+	src/pg/columns.o \
 	src/pg/drift.o \
 	src/pg/eligible.o \
 	src/pg/errors.o \
@@ -140,6 +142,7 @@ OBJS = \
 	src/pg/publish.o \
 	src/pg/ranked.o \
 	src/pg/registry.o \
+	src/pg/replication.o \
 	src/pg/report.o \
 	src/pg/report_lists.o \
 	src/pg/retrain.o \
@@ -194,8 +197,12 @@ SQL_PARTS = \
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" lepton.control)
 INSTALL_SCRIPT_SQL = $(EXTENSION)--$(EXTVERSION).sql
 
-DATA = $(wildcard src/sql/upgrade/*.sql)
-DATA_built = $(INSTALL_SCRIPT_SQL)
+# src/sql/upgrade/NAME: the parts of NAME.sql, in the order of their names.  What is
+# there is as it was released and stays so: the first version, and what each later
+# one changes.
+UPGRADE_SCRIPTS = $(sort $(notdir $(wildcard src/sql/upgrade/$(EXTENSION)--*)))
+
+DATA_built = $(INSTALL_SCRIPT_SQL) $(addsuffix .sql,$(UPGRADE_SCRIPTS))
 
 REGRESS = $(sort $(patsubst sql/%.sql,%,$(wildcard sql/*.sql)))
 REGRESS_OPTS = --load-extension=lepton
@@ -233,11 +240,17 @@ lepton.so: src/pg/exports.map
 $(INSTALL_SCRIPT_SQL): $(SQL_PARTS) src/sql/join.sh Makefile lepton.control
 	sh src/sql/join.sh $(SQL_PARTS) > $@
 
+define upgrade_script
+$(1).sql: $(sort $(wildcard src/sql/upgrade/$(1)/*)) src/sql/join.sh Makefile
+	sh src/sql/join.sh $(sort $(wildcard src/sql/upgrade/$(1)/*)) > $$@
+endef
+$(foreach script,$(UPGRADE_SCRIPTS),$(eval $(call upgrade_script,$(script))))
+
 -include $(OBJS:.o=.d)
 
 export PG_CONFIG
 
-.PHONY: unit test test-long demo bench counts lint sanitize format print-pg-flags print-sql-parts print-objs
+.PHONY: unit test test-long demo bench counts reference lint sanitize format print-pg-flags print-sql-parts print-objs
 
 unit:
 	$(MAKE) --no-print-directory -C test/unit check
@@ -257,6 +270,10 @@ bench:
 counts:
 	@bench/counts.sh renew
 
+reference:
+	@tools/cluster tools/reference > docs/reference.md.new
+	@mv docs/reference.md.new docs/reference.md
+
 lint:
 	@tools/lint
 
@@ -264,7 +281,7 @@ sanitize:
 	@tools/sanitize
 
 format:
-	clang-format -i $(wildcard src/*/*.[ch] test/*/*.[ch] bench/*.[ch])
+	clang-format -i $(wildcard src/*/*.[ch] test/*/*.[ch] test/*/*/*.[ch] bench/*.[ch])
 
 # for tools/lint
 print-pg-flags:

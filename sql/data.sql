@@ -110,6 +110,13 @@ SELECT count(lepton_drop(model::text)) FROM lepton_models WHERE model::text LIKE
 DROP TABLE data_memory;
 RESET client_min_messages;
 
+-- a column of ids is not that of ratings or times for its name alone
+CREATE TABLE data_named AS SELECT u AS rating, i AS rated_at, 1 + (u * i) % 5 AS stars FROM generate_series(1, 20) u, generate_series(1, 10) i WHERE (u + i) % 3 > 0;
+SELECT algorithm, n_users, n_items, details -> 'newest' AS newest FROM lepton_train('data_named_m', 'data_named', '{"user_column": "rating", "item_column": "rated_at", "algorithm": "popular"}');
+SELECT algorithm, n_users, n_items FROM lepton_train('data_named_m', 'SELECT * FROM data_named', '{"user_column": "rating", "item_column": "rated_at", "rating_column": "stars", "algorithm": "baseline"}');
+SELECT lepton_drop('data_named_m');
+DROP TABLE data_named;
+
 SELECT lepton_drop('data');
 DROP VIEW data_odd;
 DROP TABLE data_ratings;

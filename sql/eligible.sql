@@ -106,6 +106,11 @@ SELECT count(*) FROM eligible_als;
 DELETE FROM eligible_ids WHERE id < 1000;
 SELECT version FROM lepton_train('eligible_als', 'eligible_ratings', '{"algorithm": "als", "factors": 4, "epochs": 3, "eligible": "eligible_ids"}');
 SELECT count(*) FROM lepton_topn('eligible_als', 1, 3);
+-- a retraining keeps the option; a training without it says that it is gone, once
+CALL lepton_retrain('eligible_als', '{"guard": false}');
+SELECT details ? 'eligible' AS is_eligible FROM eligible_als WHERE is_current;
+SELECT details ? 'eligible' AS is_eligible FROM lepton_train('eligible_als', 'eligible_ratings', '{"algorithm": "baseline"}');
+SELECT details ? 'eligible' AS is_eligible FROM lepton_train('eligible_als', 'eligible_ratings', '{"algorithm": "baseline"}');
 
 -- the rights are the owner's, and nobody else may say what she runs
 CREATE ROLE eligible_owner;

@@ -47,18 +47,29 @@ show_failures() {
   if [ -n "$why" ]; then printf '%s\n' "$why"; else tail -30 "$log"; fi
 }
 
-run_suite() {
-  local name=$1 log=$log_dir/$1.log status=0 passed failed skipped started=$SECONDS
+# run_log NAME COMMAND...: the command's output into its log, and beside it how it
+# ended and how long it took.  Counts nothing, so it may run in the background.
+run_log() {
+  local name=$1 log=$log_dir/$1.log status=0 started=$SECONDS
   shift
   mkdir -p "$log_dir"
+  rm -f "$log_dir/$name.end"
   ("$@") >"$log" 2>&1 || status=$?
+  echo "$status $((SECONDS - started))" >"$log_dir/$name.end"
+}
+
+# What a log says, to the screen and to the totals.
+report_log() {
+  local name=$1 log=$log_dir/$1.log status=none seconds=0 passed failed skipped
+  [ ! -e "$log_dir/$name.end" ] || read -r status seconds <"$log_dir/$name.end"
+  [ -e "$log" ] || { mkdir -p "$log_dir" && : >"$log"; }
   read -r passed failed skipped < <(count_log "$log")
   if [ "$failed" = 0 ] && { [ "$status" != 0 ] || [ $((passed + skipped)) = 0 ]; }; then
     echo "not ok - $name ended with status $status, and $passed passed" >>"$log"
     failed=1
   fi
   printf '%-12s %5d passed, %3d failed, %3d skipped  (%d s)\n' \
-    "$name" "$passed" "$failed" "$skipped" $((SECONDS - started))
+    "$name" "$passed" "$failed" "$skipped" "$seconds"
   grep -hiE '^ok [0-9-].*# *skip' "$log" | sed -E 's/^ok [0-9]* ?-? ?/    skipped: /; s/# *skip *(.*)/(\1)/I' | sort -u || true
   if [ "$failed" != 0 ]; then
     show_failures "$log" | sed 's/^/    /'
@@ -66,6 +77,34 @@ run_suite() {
   fi
   total_passed=$((total_passed + passed))
   total_failed=$((total_failed + failed))
+}
+
+run_suite() {
+  run_log "$@"
+  report_log "$1"
+}
+
+# Background work, at most so many at a time, each in a process group of its own;
+# what is left of it ends with the script.  Logs of another run are removed, so
+# that a suite that never began is not taken for one that passed.
+begin_background() {
+  max_running=$1
+  rm -rf "$log_dir"
+  trap stop_background EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  set -m
+}
+
+start() {
+  while [ "$(jobs -rp | wc -l)" -ge "$max_running" ]; do wait -n || true; done
+  "$@" &
+}
+
+# shellcheck disable=SC2317  # called by the trap
+stop_background() {
+  local pid
+  for pid in $(jobs -rp); do kill -TERM -- "-$pid" 2>/dev/null || true; done
 }
 
 # run_tool COMMAND...: a tool whose last line is that of finish.  Shown as it comes,

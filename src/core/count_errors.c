@@ -74,9 +74,11 @@ lep_count_errors(LepEnv *env, const LepModel *model, const LepRatings *ratings, 
 	of_user = lep_arena_calloc(&scratch, ratings->n_users, sizeof(int32_t));
 	of_item = of_user == NULL ? NULL : lep_arena_calloc(&scratch, ratings->n_items, sizeof(int32_t));
 	if (of_item == NULL)
-		status = env->error.status;
-	else
-		count_ratings(ratings, learned, of_user, of_item);
+	{
+		lep_arena_drop(&scratch);
+		return env->error.status;
+	}
+	count_ratings(ratings, learned, of_user, of_item);
 	for (int32_t u = 0; status == LEP_OK && u < ratings->n_users; u++)
 	{
 		for (int64_t j = ratings->user_start[u]; j < ratings->user_start[u + 1]; j++)

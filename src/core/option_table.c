@@ -175,63 +175,81 @@ static const LepOption option_table[] = {
 
 _Static_assert(N_OPTIONS <= LEP_MAX_OPTIONS, "LepOptions.given has one bit per option");
 
-/* Where the values live, row by row as above. */
-#define AT(field) offsetof(LepOptions, field)
-static const size_t option_offsets[] = {
-	AT(algorithm),
-	AT(feedback),
-	AT(factors),
-	AT(epochs),
-	AT(regularization),
-	AT(bias_regularization),
-	AT(regularization_exponent),
-	AT(unobserved_weight),
-	AT(confidence),
-	AT(alpha),
-	AT(learning_rate),
-	AT(learning_rate_decay),
-	AT(patience),
-	AT(seed),
-	AT(implicit),
-	AT(time_bins),
-	AT(neighbors),
-	AT(user_exponent),
-	AT(source_exponent),
-	AT(target_exponent),
-	AT(window),
-	AT(max_user_items),
-	AT(parts),
-	AT(weights),
-	AT(time_limit),
-	AT(user_column),
-	AT(item_column),
-	AT(rating_column),
-	AT(time_column),
-	AT(duplicates),
-	AT(min_user_ratings),
-	AT(min_item_ratings),
-	AT(on_small),
-	AT(split),
-	AT(test_fraction),
-	AT(validation_split),
-	AT(validation_fraction),
-	AT(warm_start),
-	AT(refit),
-	AT(rating_scale),
-	AT(unknown),
-	AT(point),
-	AT(exclude_seen),
-	AT(live),
-	AT(eligible),
-	AT(storage),
-	AT(keep),
-	AT(publish),
-	AT(guard),
-	AT(tolerance),
-	AT(wait),
+/* Where the values live, and who has a use for them, row by row as above. */
+typedef struct OptionPlace
+{
+	size_t offset;
+	LepOptionUse use;
+} OptionPlace;
+
+#define OF_MODEL(field)                                                                                      \
+	{                                                                                                        \
+		offsetof(LepOptions, field), LEP_USE_MODEL                                                           \
+	}
+#define OF_TABLE(field)                                                                                      \
+	{                                                                                                        \
+		offsetof(LepOptions, field), LEP_USE_TABLE                                                           \
+	}
+#define OF_GROUP(field)                                                                                      \
+	{                                                                                                        \
+		offsetof(LepOptions, field), LEP_USE_GROUP                                                           \
+	}
+
+static const OptionPlace option_places[] = {
+	OF_MODEL(algorithm),
+	OF_MODEL(feedback),
+	OF_MODEL(factors),
+	OF_MODEL(epochs),
+	OF_MODEL(regularization),
+	OF_MODEL(bias_regularization),
+	OF_MODEL(regularization_exponent),
+	OF_MODEL(unobserved_weight),
+	OF_MODEL(confidence),
+	OF_MODEL(alpha),
+	OF_MODEL(learning_rate),
+	OF_MODEL(learning_rate_decay),
+	OF_MODEL(patience),
+	OF_MODEL(seed),
+	OF_MODEL(implicit),
+	OF_MODEL(time_bins),
+	OF_MODEL(neighbors),
+	OF_MODEL(user_exponent),
+	OF_MODEL(source_exponent),
+	OF_MODEL(target_exponent),
+	OF_MODEL(window),
+	OF_MODEL(max_user_items),
+	OF_MODEL(parts),
+	OF_MODEL(weights),
+	OF_MODEL(time_limit),
+	OF_TABLE(user_column),
+	OF_TABLE(item_column),
+	OF_TABLE(rating_column),
+	OF_TABLE(time_column),
+	OF_MODEL(duplicates),
+	OF_MODEL(min_user_ratings),
+	OF_MODEL(min_item_ratings),
+	OF_GROUP(on_small),
+	OF_MODEL(split),
+	OF_MODEL(test_fraction),
+	OF_MODEL(validation_split),
+	OF_MODEL(validation_fraction),
+	OF_MODEL(warm_start),
+	OF_MODEL(refit),
+	OF_MODEL(rating_scale),
+	OF_MODEL(unknown),
+	OF_MODEL(point),
+	OF_MODEL(exclude_seen),
+	OF_TABLE(live),
+	OF_TABLE(eligible),
+	OF_MODEL(storage),
+	OF_TABLE(keep),
+	OF_TABLE(publish),
+	OF_TABLE(guard),
+	OF_TABLE(tolerance),
+	OF_TABLE(wait),
 };
 
-_Static_assert(sizeof(option_offsets) / sizeof(option_offsets[0]) == N_OPTIONS, "a field for each option");
+_Static_assert(sizeof(option_places) / sizeof(option_places[0]) == N_OPTIONS, "a field for each option");
 
 /* Each sample of bayes is compressed, at a cost of factors^3. */
 #define MAX_BAYES_FACTORS 128
@@ -359,7 +377,13 @@ lep_option_applies(int i, LepAlgorithm algorithm)
 size_t
 lep_option_offset(int i)
 {
-	return option_offsets[i];
+	return option_places[i].offset;
+}
+
+LepOptionUse
+lep_option_use(int i)
+{
+	return option_places[i].use;
 }
 
 const char *

@@ -208,6 +208,14 @@ typedef struct LepOption
 	const char *meaning;
 } LepOption;
 
+/* Who has a use for an option. */
+typedef enum LepOptionUse
+{
+	LEP_USE_MODEL, /* every training */
+	LEP_USE_TABLE, /* one that reads a source, or keeps versions in a table */
+	LEP_USE_GROUP  /* one of a group's rows: the aggregate */
+} LepOptionUse;
+
 /* Row i of the table, NULL after the last. */
 extern const LepOption *lep_option(int i);
 
@@ -228,6 +236,9 @@ extern bool lep_option_applies(int i, LepAlgorithm algorithm);
 
 /* Where the value of option i lives within a LepOptions, in bytes. */
 extern size_t lep_option_offset(int i);
+
+/* Who has a use for row i. */
+extern LepOptionUse lep_option_use(int i);
 
 /* Everything at its default, nothing given. */
 extern void lep_options_init(LepOptions *options);

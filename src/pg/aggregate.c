@@ -40,6 +40,7 @@
 #include "pg/errors.h"
 #include "pg/keytype.h"
 #include "pg/optjson.h"
+#include "pg/progress.h"
 #include "pg/pgenv.h"
 #include "pg/settings.h"
 #include "pg/training.h"
@@ -117,11 +118,6 @@ is_one_by_one(FunctionCallInfo fcinfo)
 
 /* ---------------------------------------------------------------------------- options */
 
-/* Options of what the aggregate has not: a source, and a table of versions. */
-static const char *const table_options[] = { "user_column", "item_column", "rating_column", "time_column",
-											 "keep",		"publish",	   "wait",			"live",
-											 "guard",		"tolerance",   "eligible" };
-
 static void
 read_options(Jsonb *json, LepOptions *options)
 {
@@ -131,14 +127,16 @@ read_options(Jsonb *json, LepOptions *options)
 		return;
 	}
 	lpg_options_from_jsonb(json, options);
-	for (int i = 0; i < (int) lengthof(table_options); i++)
+	/* the aggregate has neither a source nor a table of versions */
+	for (int i = 0; lep_option(i) != NULL; i++)
 	{
-		if (lpg_option_given(options, table_options[i]))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("option \"%s\" is of no use where no table is read or written", table_options[i]),
-					 errdetail("lepton_train(user_id, item_id, rating) is given rows, and gives a value."),
-					 errhint("Leave it out, or train a named model: lepton_train(model, source, options).")));
+		if (lep_option_use(i) == LEP_USE_TABLE && lep_option_given(options, i))
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"%s\" is of no use where no table is read or written", lep_option(i)->name),
+				 errdetail("lepton_train(user_id, item_id, rating) is given rows, and gives a value."),
+				 errhint("Leave it out, or train a named model: lepton_train(model, source, options).")));
 	}
 }
 
@@ -213,13 +211,22 @@ copy_options(MemoryContext context, Jsonb *options)
 						   : memcpy(MemoryContextAlloc(context, VARSIZE(options)), options, VARSIZE(options));
 }
 
+/* Superusers can make aggregates of functions that do not go together. */
+static void
+fail_group(const char *detail)
+{
+	ereport(ERROR, (errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+					errmsg("the aggregate's state is not one that this function of lepton_train takes"),
+					errdetail("%s", detail), errhint("Use the aggregate lepton_train as it is.")));
+}
+
 static TrainGroup *
 get_group(FunctionCallInfo fcinfo, int argument)
 {
 	TrainGroup *group = (TrainGroup *) PG_GETARG_POINTER(argument);
 
 	if (group->kind != GROUP_COLLECTED && group->kind != GROUP_RECEIVED)
-		elog(ERROR, "argument %d is no group of lepton_train", argument);
+		fail_group("It is of another aggregate.");
 	return group;
 }
 
@@ -229,7 +236,7 @@ get_collected(FunctionCallInfo fcinfo, int argument)
 	TrainGroup *group = get_group(fcinfo, argument);
 
 	if (group->kind != GROUP_COLLECTED)
-		elog(ERROR, "the group of argument %d is not being collected", argument);
+		fail_group("It comes from another process, and was not combined.");
 	return group;
 }
 
@@ -632,19 +639,20 @@ describe(const LpgTraining *t, Jsonb *options, LepModelHead *head)
 
 /* The model as a value, in the memory context `result`; the current one is the training's. */
 static bytea *
-encode_model(const LpgTraining *t, Jsonb *options, MemoryContext result)
+encode_model(LpgTraining *t, Jsonb *options, MemoryContext result)
 {
 	LepModelHead head;
 	size_t size;
 	bytea *bytes;
 
-	lep_modelbytes_head(&t->result, t->ratings, &head);
+	lpg_check(lep_modelbytes_head(&t->env, &t->result, t->ratings, &head), &t->env.error);
 	describe(t, options, &head);
 	size = lep_modelbytes_size(&head);
 	check_size(size);
 	bytes = MemoryContextAlloc(result, VARHDRSZ + size);
 	SET_VARSIZE(bytes, VARHDRSZ + size);
-	lep_modelbytes_encode(&head, &t->result, t->ratings, (uint8_t *) VARDATA(bytes));
+	lpg_check(lep_modelbytes_encode(&t->env, &head, &t->result, t->ratings, (uint8_t *) VARDATA(bytes)),
+			  &t->env.error);
 	return bytes;
 }
 
@@ -675,10 +683,12 @@ train_group(TrainGroup *group, bool one_by_one, MemoryContext context)
 {
 	LpgTraining *t = palloc0(sizeof(LpgTraining));
 	MemoryContext result = CurrentMemoryContext;
+	LpgProgress progress;
 	bytea *bytes = NULL;
 	LepStatus status;
 
 	lpg_training_begin(t);
+	lpg_progress_begin_nameless(&progress, &t->env, LPG_PHASE_SORT);
 	t->reproducible = true;
 	MemoryContextSwitchTo(t->context);
 	read_options(group->options, &t->options);
@@ -694,6 +704,7 @@ train_group(TrainGroup *group, bool one_by_one, MemoryContext context)
 	}
 	if (bytes == NULL)
 		answer_small(&t->options, &t->env.error);
+	lpg_progress_end(&progress);
 	MemoryContextSwitchTo(result);
 	MemoryContextDelete(t->context);
 	pfree(t);

@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/memutils.h"
 
@@ -77,6 +78,7 @@ compare_weighted(const void *a, const void *b)
 	const Weighted *x = a;
 	const Weighted *y = b;
 
+	CHECK_FOR_INTERRUPTS();
 	if (x->item != y->item)
 		return x->item < y->item ? -1 : 1;
 	return x->weight < y->weight ? -1 : x->weight > y->weight;

@@ -65,11 +65,8 @@ lepton_cache(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	uses = lpg_shared_uses(&n);
 	for (int i = 0; i < n; i++)
-	{
-		if (uses[i].database == MyDatabaseId)
-			put_use(rsinfo, &uses[i].key, uses[i].is_ready ? "shared" : "reading", uses[i].size,
-					uses[i].n_mapped);
-	}
+		put_use(rsinfo, &uses[i].key, uses[i].is_ready ? "shared" : "reading", uses[i].size,
+				uses[i].n_mapped);
 	lpg_cache_each(put_own, rsinfo);
 	return (Datum) 0;
 }

@@ -256,6 +256,13 @@ lpg_error(const LepError *error)
 					 errdetail("Its last step was %g.", error->value),
 					 errhint("Set a smaller learning_rate or a larger regularization.")));
 			break;
+		case LEP_ERR_BYTES_VALUE:
+			/* each number that was read is in range, but not what is computed of them */
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("the model's %s are so large that nothing can be computed of them", error->what),
+					 errhint("Run lepton_check on the model, and train it again.")));
+			break;
 		default:
 			break;
 	}

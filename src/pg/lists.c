@@ -13,6 +13,7 @@
 #include "pg/compat.h"
 #include "pg/keytype.h"
 #include "pg/lists.h"
+#include "pg/pgenv.h"
 
 /* --------------------------------------------------------------------- call sites */
 
@@ -118,6 +119,13 @@ lpg_list_result(FunctionCallInfo fcinfo, LpgList *list)
 }
 
 void
+lpg_list_put_row(const LpgList *list, Tuplestorestate *result, Datum *values, bool *nulls)
+{
+	lpg_env_check_interrupts();
+	tuplestore_putvalues(result, list->desc, values, nulls);
+}
+
+void
 lpg_list_origins(Datum origins[LPG_N_ORIGINS])
 {
 	origins[LEP_ORIGIN_FACTORS] = CStringGetTextDatum("factors");
@@ -160,18 +168,23 @@ lpg_list_read_n(FunctionCallInfo fcinfo, const LpgList *list, int arg)
 	return n;
 }
 
+/* Lists can be long: whoever sorts or looks up looks for interrupts. */
+#define ELEMENTS_PER_CHECK 1024
+
 static int
 compare_numbers(const void *a, const void *b)
 {
 	int32 x = *(const int32 *) a;
 	int32 y = *(const int32 *) b;
 
+	CHECK_FOR_INTERRUPTS();
 	return x < y ? -1 : x > y;
 }
 
 static int
 compare_ids(const void *a, const void *b, void *kind)
 {
+	CHECK_FOR_INTERRUPTS();
 	return lep_id_compare(*(LepIdKind *) kind, a, b);
 }
 
@@ -234,6 +247,8 @@ lpg_list_read_items(const LpgItems *items, ArrayType *array, LpgItemSet *set)
 		LepId id;
 		int32 number;
 
+		if (i % ELEMENTS_PER_CHECK == 0)
+			CHECK_FOR_INTERRUPTS();
 		if (nulls[i])
 			continue;
 		id = lpg_keytype_from_datum(datums[i], ARR_ELEMTYPE(array));
@@ -321,6 +336,8 @@ lpg_list_read_numbers(const LpgItems *items, ArrayType *array, int *n)
 	{
 		LepId id;
 
+		if (i % ELEMENTS_PER_CHECK == 0)
+			CHECK_FOR_INTERRUPTS();
 		numbers[i] = -1;
 		if (nulls[i])
 			continue;

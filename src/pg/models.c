@@ -30,6 +30,8 @@
 
 #include "core/format.h"
 #include "core/kernels.h"
+#include "core/topn.h"
+#include "pg/columns.h"
 #include "pg/compat.h"
 #include "pg/errors.h"
 #include "pg/folding.h"
@@ -126,7 +128,7 @@ typedef struct Check
 	LpgVersion version;
 	LpgSide side;
 	float *factors;		  /* buffer of a row */
-	bool *present;		  /* by row number */
+	uint8 *present;		  /* bits by row number */
 	LpgNeighborRoom room; /* buffers of an item's neighbours */
 	int64 n_neighbors;
 	int64 n_rows;
@@ -143,12 +145,12 @@ check_row(void *arg, TupleTableSlot *slot)
 
 	row.factors = check->factors;
 	lpg_store_read_row(check->table, slot, &check->version, check->side, &row);
-	if (check->present[row.n])
+	if (lep_topn_has_bit(check->present, row.n))
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
 						errmsg("table \"%s\" has number %d of version " INT64_FORMAT " twice",
 							   RelationGetRelationName(check->table), row.n, check->version.version),
 						errhint("Train the model again.")));
-	check->present[row.n] = true;
+	check->present[row.n >> 3] |= (uint8) (1 << (row.n & 7));
 	if (check->side == LPG_USERS)
 	{
 		int32 *seen = lpg_store_read_seen(check->table, slot, &check->version, &n_seen);
@@ -196,7 +198,9 @@ check_side(Check *check, Relation model, LpgSide side)
 
 	check->side = side;
 	check->table = lpg_registry_open_factors(model, &check->version, side, AccessShareLock, &kind);
-	check->present = palloc_extended(Max(n_numbers, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	/* a bit each: the number in the model's row may be any */
+	check->present =
+		palloc_extended(lep_topn_mask_size((int32) n_numbers) + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	check->n_rows = 0;
 	check->n_bytes = 0;
 	lpg_store_scan(check->table, check->version.version, GetActiveSnapshot(), check_row, check);
@@ -308,7 +312,7 @@ collect_table(ModelTables *tables, Relation model, Oid relid, LpgSide side)
 	if (table == NULL)
 		return;
 	if (goes_with_model(relid, model) && table->rd_rel->relkind == RELKIND_RELATION &&
-		lpg_registry_has_columns(table, side))
+		lpg_columns_find_wrong(table, side) < 0)
 	{
 		MemoryContext old = MemoryContextSwitchTo(tables->context);
 

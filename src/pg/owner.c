@@ -9,6 +9,7 @@
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
+#include "parser/parser.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -110,13 +111,22 @@ set_locally(const char *name, const char *value)
 }
 
 void
+lpg_owner_set_text_rules(const char *search_path)
+{
+	set_locally("search_path", search_path);
+	/* else whoever asks could have a backslash end a string of the owner's query elsewhere */
+	if (!standard_conforming_strings)
+		set_locally("standard_conforming_strings", "on");
+}
+
+void
 lpg_owner_enter(Oid owner, const char *search_path, LpgOwnerSaved *saved)
 {
 	GetUserIdAndSecContext(&saved->user, &saved->sec_context);
 	SetUserIdAndSecContext(owner,
 						   saved->sec_context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 	saved->nestlevel = NewGUCNestLevel();
-	set_locally("search_path", search_path);
+	lpg_owner_set_text_rules(search_path);
 	if (!XactReadOnly)
 		set_locally("transaction_read_only", "on");
 }

@@ -32,6 +32,13 @@ typedef struct LpgOwnerSaved
 /* A search path as a training recorded it, with pg_temp last; in the current context. */
 extern char *lpg_owner_search_path(const char *recorded);
 
+/*
+ * From here to the end of the current level of settings, how the owner's texts are
+ * read: under this search path, of lpg_owner_search_path(), and as the standard has
+ * strings, whatever the caller has set.
+ */
+extern void lpg_owner_set_text_rules(const char *search_path);
+
 /* ERROR if a grant lets anybody but the owner write the model's rows. */
 extern void lpg_owner_check_rows(Relation model);
 

@@ -13,6 +13,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
+#include "commands/tablecmds.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
@@ -25,9 +26,12 @@
 
 #include "core/format.h"
 #include "core/neighbors.h"
+#include "pg/columns.h"
 #include "pg/compat.h"
 #include "pg/keytype.h"
+#include "pg/pgenv.h"
 #include "pg/publish.h"
+#include "pg/replication.h"
 #include "pg/statement.h"
 #include "pg/store.h"
 #include "pg/versions.h"
@@ -238,22 +242,45 @@ create_factor_tables(const LpgPublication *p, Oid owner, LpgVersion *version)
 	version->items = create_factor_table(p, LPG_ITEMS, p->contents.kinds[LPG_ITEMS]);
 	if (owner != GetUserId())
 	{
-		char *name = GetUserNameFromId(owner, false);
-
-		lpg_statement_set_owner(lpg_registry_qualified_name(version->users), name);
-		lpg_statement_set_owner(lpg_registry_qualified_name(version->items), name);
+		/* by OID: whoever owns the schema can have its name mean another one at any moment */
+		ATExecChangeOwner(version->users, owner, false, AccessExclusiveLock);
+		ATExecChangeOwner(version->items, owner, false, AccessExclusiveLock);
 	}
 }
 
-/* The model and its factor tables, made where they are missing. */
+/* Are they as version 1.0.0 of the extension made them?  A version needs more room now. */
+static bool
+lack_variance(Relation model, const LpgVersion *version)
+{
+	bool lack = false;
+
+	for (int side = LPG_USERS; side <= LPG_ITEMS; side++)
+	{
+		LepIdKind kind;
+		Relation table = lpg_registry_open_factors(model, version, (LpgSide) side, AccessShareLock, &kind);
+
+		lack |= lpg_columns_lack_variance(RelationGetDescr(table));
+		table_close(table, NoLock);
+	}
+	return lack;
+}
+
+/*
+ * The model and its factor tables, made where they are missing.  Tables that lack
+ * a column are left to the versions in them: to add it would lock readers out.
+ */
 static void
 ensure_tables(LpgPublication *p, LpgVersion *version)
 {
 	Oid owner = GetUserId();
 	bool have_tables = false;
+	List *made = NIL;
 
 	if (!OidIsValid(p->target.model))
+	{
 		p->target.model = create_model_table(p);
+		made = list_make1_oid(p->target.model);
+	}
 	else
 	{
 		Relation model = lpg_versions_open(p->target.model, p->model_type, RowExclusiveLock);
@@ -261,12 +288,24 @@ ensure_tables(LpgPublication *p, LpgVersion *version)
 
 		owner = model->rd_rel->relowner;
 		have_tables = newest_tables(model, fresh, version);
+		if (have_tables && lack_variance(model, version))
+		{
+			/* a restored model's are not tied to it, and no version will name them one day */
+			depend_on_model(version->users, p->target.model);
+			depend_on_model(version->items, p->target.model);
+			have_tables = false;
+		}
 		UnregisterSnapshot(fresh);
 		table_close(model, NoLock);
 	}
 	if (!have_tables)
+	{
 		create_factor_tables(p, owner, version);
+		made = lappend_oid(lappend_oid(made, version->users), version->items);
+	}
 	CommandCounterIncrement();
+	if (made != NIL)
+		lpg_replication_notice(p->target.relname, p->target.namespace_, made);
 }
 
 /* ------------------------------------------------------------------- factor rows */
@@ -392,6 +431,9 @@ write_side(Relation table, int64 version, const SideRows *rows)
 	lpg_store_writer_end(writer);
 }
 
+/* Ratings counted between two looks for interrupts. */
+#define COUNT_INTERVAL (1024 * 1024)
+
 /* How often each item is rated. */
 static int32 *
 count_item_ratings(const LepRatings *ratings)
@@ -400,7 +442,11 @@ count_item_ratings(const LepRatings *ratings)
 		palloc_extended(Max(ratings->n_items, 1) * sizeof(int32), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 
 	for (int64 j = 0; j < ratings->n_ratings; j++)
+	{
+		if (j % COUNT_INTERVAL == 0)
+			lpg_env_check_interrupts();
 		counts[ratings->item[j]]++;
+	}
 	return counts;
 }
 

@@ -36,6 +36,7 @@
 
 #include "core/format.h"
 #include "core/model.h"
+#include "pg/columns.h"
 #include "pg/compat.h"
 #include "pg/jsonread.h"
 #include "pg/keytype.h"
@@ -246,60 +247,16 @@ fail_factors(Relation model, Relation table, const char *reason)
 					errhint("Train the model again under another name, and drop this one.")));
 }
 
-/* The name of a factor table's column; the last depends on the side. */
-static const char *
-column_name(int i, LpgSide side)
-{
-	static const char *const names[] = { "version", "id", "n", "n_ratings", "bias", "variance", "factors" };
-
-	if (i < LPG_FACTORS_EXTRA - 1)
-		return names[i];
-	return side == LPG_USERS ? "seen" : "neighbors";
-}
-
-/* The first column that is not as it must be, or -1. */
-static int
-find_wrong_column(Relation table, LpgSide side)
-{
-	static const Oid types[LPG_FACTORS_NATTS] = { INT8OID,	 InvalidOid, INT4OID,  INT4OID,
-												  FLOAT4OID, FLOAT4OID,	 BYTEAOID, BYTEAOID };
-	TupleDesc desc = RelationGetDescr(table);
-	LepIdKind kind;
-
-	for (int i = 0; i < LPG_FACTORS_NATTS; i++)
-	{
-		Form_pg_attribute att;
-
-		if (i >= desc->natts)
-			return i;
-		att = TupleDescAttr(desc, i);
-		if (att->attisdropped || strcmp(NameStr(att->attname), column_name(i, side)) != 0)
-			return i;
-		if (OidIsValid(types[i])
-				? att->atttypid != types[i]
-				: !lpg_keytype_kind(att->atttypid, &kind) || lpg_keytype_stored_type(kind) != att->atttypid ||
-					  lpg_keytype_collation(kind) != att->attcollation)
-			return i;
-	}
-	return -1;
-}
-
-bool
-lpg_registry_has_columns(Relation table, LpgSide side)
-{
-	return find_wrong_column(table, side) < 0;
-}
-
 /* Names and types of the columns that a factor table must have. */
 static void
 check_columns(Relation model, Relation table, LpgSide side, LepIdKind *kind)
 {
-	int wrong = find_wrong_column(table, side);
+	int wrong = lpg_columns_find_wrong(table, side);
 
 	if (wrong >= 0)
 		fail_factors(model, table,
 					 psprintf("Its column %d is not \"%s\" of the expected type.", wrong + 1,
-							  column_name(wrong, side)));
+							  lpg_columns_name(wrong, side)));
 	(void) lpg_keytype_kind(TupleDescAttr(RelationGetDescr(table), LPG_FACTORS_ID - 1)->atttypid, kind);
 }
 
@@ -434,7 +391,8 @@ lpg_registry_check_factors(Relation model, Relation table, LpgSide side, LepIdKi
 {
 	if (table->rd_rel->relkind != RELKIND_RELATION || table->rd_rel->relam != HEAP_TABLE_AM_OID ||
 		table->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
-		fail_factors(model, table, "It is not a plain table.");
+		fail_factors(model, table,
+					 "It is not a plain table. A binary subscription brings OIDs of other tables.");
 	if (table->rd_rel->relowner != model->rd_rel->relowner)
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("table \"%s\" has another owner than model \"%s\"",
@@ -456,10 +414,15 @@ lpg_registry_open_factors(Relation model, const LpgVersion *version, LpgSide sid
 	Relation table = try_relation_open(relid, lockmode);
 
 	if (table == NULL)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-						errmsg("the %s table of model \"%s\" does not exist",
-							   side == LPG_USERS ? "users" : "items", RelationGetRelationName(model)),
-						errhint("Drop the model with lepton_drop and train it again.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("the %s table of model \"%s\" does not exist", side == LPG_USERS ? "users" : "items",
+						RelationGetRelationName(model)),
+				 errdetail("The version's row says that it has OID %u. A binary subscription brings the "
+						   "publisher's OIDs.",
+						   relid),
+				 errhint("Drop the model with lepton_drop and train it again; after a binary "
+						 "subscription, write the tables' names into the row.")));
 	lpg_registry_check_factors(model, table, side, kind);
 	return table;
 }
@@ -789,5 +752,6 @@ lpg_registry_unlock_session(const LpgTarget *target)
 	LOCKTAG tag;
 
 	set_lock_tag(&tag, target);
-	(void) LockRelease(&tag, ExclusiveLock, true);
+	if (lpg_holds_lock(&tag, ExclusiveLock))
+		(void) LockRelease(&tag, ExclusiveLock, true);
 }

@@ -52,7 +52,7 @@ enum
 	LPG_MODEL_NATTS = LPG_MODEL_GENERATION
 };
 
-/* Columns of the two factor tables; the last differs in name only. */
+/* Columns of the two factor tables; the last differs in name only.  See columns.h. */
 enum
 {
 	LPG_FACTORS_VERSION = 1,
@@ -150,9 +150,6 @@ extern void lpg_registry_check_owner(Oid model);
  */
 extern void lpg_registry_check_factors(Relation model, Relation table, LpgSide side, LepIdKind *kind);
 
-/* Does the table look like this side's, whoever owns it? */
-extern bool lpg_registry_has_columns(Relation table, LpgSide side);
-
 /* ERROR if something on the model's own table runs code when it is written to. */
 extern void lpg_registry_check_model_code(Relation model);
 
@@ -198,8 +195,9 @@ extern void lpg_registry_lock_training(const LpgTarget *target, bool wait);
 
 /*
  * The same until lpg_registry_unlock_session(), across transactions.  False: somebody
- * trains it, and the caller does not want to wait.  To be released on every error;
- * the end of the session releases it, too.
+ * trains it, and the caller does not want to wait.  To be released on every error,
+ * those of this function included, which may come when the lock is held; releasing
+ * what is not held does nothing.  The end of the session releases it, too.
  */
 extern bool lpg_registry_lock_session(const LpgTarget *target, bool wait);
 extern void lpg_registry_unlock_session(const LpgTarget *target);

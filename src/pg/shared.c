@@ -12,11 +12,16 @@
  * change: a transaction that has written publishes nothing, since what it sees may
  * not come to be.  Access to the model was checked before anybody asks here.
  *
+ * A database is known by its OID and by the transaction that made its row: CREATE
+ * DATABASE can be told the OID of one that was dropped, and a copy of a database has
+ * the models of the other, with all their numbers.
+ *
  * The directory's lock is held for mapping too, so that an entry cannot go, and a
  * count cannot be wrong, in between; mapping takes microseconds.
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "storage/condition_variable.h"
@@ -25,14 +30,16 @@
 #include "storage/shmem.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
+#include "pg/pgenv.h"
 #include "pg/settings.h"
 #include "pg/shared.h"
 
 /* The directory is of the layout of this library: another version's is another one. */
-#define DIRECTORY_NAME "lepton shared items 1"
+#define DIRECTORY_NAME "lepton shared items 2"
 
 #define N_ENTRIES 64
 
@@ -53,6 +60,7 @@ typedef struct SharedEntry
 {
 	SharedState state;
 	Oid database;
+	TransactionId born; /* the database's row */
 	LpgItemsKey key;
 	Size size; /* of the segment; while reading, an estimate */
 	Size id_offset;
@@ -71,8 +79,9 @@ typedef struct SharedDirectory
 } SharedDirectory;
 
 static SharedDirectory *directory = NULL;
-static bool no_directory = false; /* it was tried */
-static bool told = false;		  /* that segments cannot be had */
+static TransactionId born = InvalidTransactionId; /* of this session's database */
+static bool no_directory = false;				  /* it was tried */
+static bool told = false;						  /* that segments cannot be had */
 
 /* ---------------------------------------------------------------- the directory */
 
@@ -99,6 +108,19 @@ log_failure(MemoryContext context, const char *hint)
 	FreeErrorData(error);
 }
 
+static TransactionId
+read_birth(void)
+{
+	HeapTuple tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(MyDatabaseId));
+	TransactionId xmin;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for database %u", MyDatabaseId);
+	xmin = HeapTupleHeaderGetRawXmin(tuple->t_data);
+	ReleaseSysCache(tuple);
+	return xmin;
+}
+
 static void
 attach_directory(void)
 {
@@ -107,6 +129,7 @@ attach_directory(void)
 
 	if (directory != NULL || no_directory)
 		return;
+	born = read_birth();
 	no_directory = true;
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
 	PG_TRY();
@@ -135,6 +158,12 @@ shared_limit(void)
 	return (Size) lpg_shared_cache_size * 1024;
 }
 
+static bool
+is_of_database(const SharedEntry *entry)
+{
+	return entry->database == MyDatabaseId && entry->born == born;
+}
+
 static SharedEntry *
 find_entry(const LpgItemsKey *key)
 {
@@ -142,8 +171,7 @@ find_entry(const LpgItemsKey *key)
 	{
 		SharedEntry *entry = &directory->entries[i];
 
-		if (entry->state != SHARED_FREE && entry->database == MyDatabaseId &&
-			lpg_items_key_equal(&entry->key, key))
+		if (entry->state != SHARED_FREE && is_of_database(entry) && lpg_items_key_equal(&entry->key, key))
 			return entry;
 	}
 	return NULL;
@@ -170,7 +198,7 @@ drop_former(const LpgItemsKey *key)
 	{
 		SharedEntry *entry = &directory->entries[i];
 
-		if (can_go(entry) && entry->database == MyDatabaseId && entry->key.model == key->model &&
+		if (can_go(entry) && is_of_database(entry) && entry->key.model == key->model &&
 			entry->key.version == key->version && entry->key.generation != key->generation)
 			drop_entry(entry);
 	}
@@ -227,6 +255,7 @@ reserve(const LpgItemsKey *key, Size needed)
 	}
 	entry->state = SHARED_READING;
 	entry->database = MyDatabaseId;
+	entry->born = born;
 	memcpy(&entry->key, key, sizeof(*key));
 	entry->size = needed;
 	return entry;
@@ -258,14 +287,19 @@ unmapped(dsm_segment *segment, Datum number)
 	LWLockRelease(&directory->lock);
 }
 
-/* This backend maps the segment until it frees the items; the lock is held. */
+/* Have the mapping's end counted.  That takes memory: count_mapping(), which does not, must follow at once. */
 static void
-count_mapping(SharedEntry *entry, dsm_segment *segment)
+watch_mapping(const SharedEntry *entry, dsm_segment *segment)
 {
 	on_dsm_detach(segment, unmapped, Int32GetDatum((int32) (entry - directory->entries)));
+}
+
+/* This backend maps the segment until it frees the items; the lock is held. */
+static void
+count_mapping(SharedEntry *entry)
+{
 	entry->n_mapped++;
 	entry->last_used = ++directory->clock;
-	dsm_pin_mapping(segment);
 }
 
 /* The items of a ready entry; the lock is held.  NULL: the segment is not to be had. */
@@ -283,14 +317,17 @@ map_entry(SharedEntry *entry)
 		lpg_items_free(items);
 		return NULL;
 	}
-	count_mapping(entry, segment);
-	lpg_items_map(items, segment, entry->id_offset);
+	dsm_pin_mapping(segment);
+	lpg_items_own(items, segment);
+	lpg_items_open(items, entry->id_offset);
+	watch_mapping(entry, segment);
+	count_mapping(entry);
 	return items;
 }
 
 /*
- * A segment that belongs to the current resource owner, or NULL: /dev/shm may be
- * small, as it is in containers.
+ * A segment that belongs to nobody yet, or NULL: /dev/shm may be small, as it is in
+ * containers.
  */
 static dsm_segment *
 create_segment(Size size)
@@ -306,10 +343,7 @@ create_segment(Size size)
 		segment = dsm_create(size, DSM_CREATE_NULL_IF_MAXSEGMENTS);
 		CurrentResourceOwner = outer;
 		if (segment != NULL)
-		{
 			dsm_pin_mapping(segment);
-			dsm_unpin_mapping(segment);
-		}
 	}
 	PG_CATCH();
 	{
@@ -339,12 +373,16 @@ copy_block(char *to, const char *from, Size size)
 {
 	for (Size at = 0; at < size; at += COPY_BYTES)
 	{
-		CHECK_FOR_INTERRUPTS();
+		lpg_env_check_interrupts();
 		memcpy(to + at, from + at, Min(COPY_BYTES, size - at));
 	}
 }
 
-/* Private items, copied to a segment and the entry, and mapped; NULL: there is no segment to be had. */
+/*
+ * Private items, copied to a segment and the entry, and mapped; NULL: there is no
+ * segment to be had.  All that may fail is done before the lock is taken: after an
+ * error give_up() takes it, and would wait for ourselves.
+ */
 static LpgItems *
 publish(SharedEntry *entry, const LpgItems *items)
 {
@@ -358,11 +396,13 @@ publish(SharedEntry *entry, const LpgItems *items)
 		lpg_items_free(mapped);
 		return NULL;
 	}
+	lpg_items_own(mapped, segment);
 	copy_block(dsm_segment_address(segment), items->image_block, items->image_size);
 	copy_block((char *) dsm_segment_address(segment) + id_offset, items->id_block, items->id_size);
+	lpg_items_open(mapped, id_offset);
+	watch_mapping(entry, segment);
 	LWLockAcquire(&directory->lock, LW_EXCLUSIVE);
-	count_mapping(entry, segment);
-	lpg_items_map(mapped, segment, id_offset);
+	count_mapping(entry);
 	dsm_pin_segment(segment);
 	entry->handle = dsm_segment_handle(segment);
 	entry->size = size;
@@ -478,9 +518,8 @@ lpg_shared_uses(int *n)
 	{
 		const SharedEntry *entry = &directory->entries[i];
 
-		if (entry->state != SHARED_FREE)
-			uses[(*n)++] = (LpgSharedUse){ .database = entry->database,
-										   .key = entry->key,
+		if (entry->state != SHARED_FREE && is_of_database(entry))
+			uses[(*n)++] = (LpgSharedUse){ .key = entry->key,
 										   .size = entry->size,
 										   .n_mapped = entry->n_mapped,
 										   .is_ready = entry->state == SHARED_READY };

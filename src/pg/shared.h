@@ -22,14 +22,13 @@ extern LpgItems *lpg_shared_get(const LpgItemsKey *key, LpgItemsReader reader, v
 /* What is shared, for people to look at. */
 typedef struct LpgSharedUse
 {
-	Oid database;
 	LpgItemsKey key;
 	Size size;
 	int n_mapped; /* sessions that have mapped it */
 	bool is_ready;
 } LpgSharedUse;
 
-/* All of it, palloc'd. */
+/* Those of this database, palloc'd. */
 extern LpgSharedUse *lpg_shared_uses(int *n);
 
 #endif /* LPG_SHARED_H */

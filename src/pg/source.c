@@ -34,6 +34,7 @@
 #include "pg/errors.h"
 #include "pg/keytype.h"
 #include "pg/optjson.h"
+#include "pg/pgenv.h"
 #include "pg/source.h"
 
 /* Rows between two calls of the check. */
@@ -188,6 +189,18 @@ time_unit_of(Oid type)
 	}
 }
 
+/*
+ * The name of the column of ratings or times; "", which no column has, where no
+ * option says it and the column is that of ids: those are no ratings.
+ */
+static const char *
+column_beside_ids(const LepOptions *options, const char *option, const char *column)
+{
+	bool is_id = strcmp(column, options->user_column) == 0 || strcmp(column, options->item_column) == 0;
+
+	return is_id && !lpg_option_given(options, option) ? "" : column;
+}
+
 static void
 resolve_columns(SourceReceiver *r, TupleDesc desc)
 {
@@ -196,8 +209,8 @@ resolve_columns(SourceReceiver *r, TupleDesc desc)
 
 	find_column(&r->user, desc, o->user_column);
 	find_column(&r->item, desc, o->item_column);
-	find_column(&r->rating, desc, o->rating_column);
-	find_column(&r->time, desc, o->time_column);
+	find_column(&r->rating, desc, column_beside_ids(o, "rating_column", o->rating_column));
+	find_column(&r->time, desc, column_beside_ids(o, "time_column", o->time_column));
 	require_column(&r->user, desc, "user_column", true);
 	require_column(&r->item, desc, "item_column", true);
 	require_column(&r->rating, desc, "rating_column", lpg_option_given(o, "rating_column"));
@@ -327,9 +340,11 @@ add_batch(SourceReceiver *r)
 	const LepSourceShape *shape = &r->source->shape;
 	int64 before = lep_ratings_rows(r->source->builder);
 	LepError *error = &r->arena->env->error;
-	LepStatus status =
-		lep_ratings_add(r->source->builder, r->users, r->items, shape->has_rating ? r->ratings : NULL,
-						shape->has_time ? r->times : NULL, r->n);
+	LepStatus status;
+
+	lpg_env_check_interrupts();
+	status = lep_ratings_add(r->source->builder, r->users, r->items, shape->has_rating ? r->ratings : NULL,
+							 shape->has_time ? r->times : NULL, r->n);
 
 	/* the engine counts the rows that it was given; the user those of the source */
 	if (status != LEP_OK && error->row > before && error->row <= before + r->n)
@@ -597,12 +612,13 @@ select_from_relation(const char *name, const LepOptions *options)
 {
 	Relation relation = open_relation(name);
 	TupleDesc desc = RelationGetDescr(relation);
-	const char *columns[] = { options->user_column, options->item_column, options->rating_column,
-							  options->time_column };
+	const char *columns[] = { options->user_column, options->item_column,
+							  column_beside_ids(options, "rating_column", options->rating_column),
+							  column_beside_ids(options, "time_column", options->time_column) };
 	static const char *const option_names[] = { "user_column", "item_column", "rating_column",
 												"time_column" };
 	StringInfoData query;
-	int n = 0;
+	List *listed = NIL; /* attribute numbers */
 
 	initStringInfo(&query);
 	for (int i = 0; i < (int) lengthof(columns); i++)
@@ -611,8 +627,10 @@ select_from_relation(const char *name, const LepOptions *options)
 
 		find_column(&column, desc, columns[i]);
 		require_column(&column, desc, option_names[i], i < 2 || lpg_option_given(options, option_names[i]));
-		if (column.attno != 0)
-			appendStringInfo(&query, "%s %s", n++ == 0 ? "SELECT" : ",", quote_identifier(columns[i]));
+		if (column.attno == 0 || list_member_int(listed, column.attno))
+			continue;
+		appendStringInfo(&query, "%s %s", listed == NIL ? "SELECT" : ",", quote_identifier(columns[i]));
+		listed = lappend_int(listed, column.attno);
 	}
 	appendStringInfo(&query, " FROM %s", quoted_name(relation));
 	relation_close(relation, NoLock);

@@ -7,7 +7,6 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "tcop/utility.h"
-#include "utils/builtins.h"
 
 #include "pg/statement.h"
 
@@ -19,15 +18,6 @@ lpg_statement_run(const char *statement)
 	if (SPI_execute(statement, false, 0) != SPI_OK_UTILITY)
 		elog(ERROR, "could not run: %s", statement);
 	SPI_finish();
-}
-
-void
-lpg_statement_set_owner(const char *table, const char *owner)
-{
-	char *statement = psprintf("ALTER TABLE %s OWNER TO %s", table, quote_identifier(owner));
-
-	lpg_statement_run(statement);
-	pfree(statement);
 }
 
 void

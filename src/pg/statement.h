@@ -13,9 +13,6 @@
 /* Run one utility statement. */
 extern void lpg_statement_run(const char *statement);
 
-/* ALTER TABLE ... OWNER TO, of a qualified and quoted name. */
-extern void lpg_statement_set_owner(const char *table, const char *owner);
-
 /*
  * ERROR in a read only transaction (as a source of ratings is read in), in a
  * parallel worker and on a standby: what utility commands check, for functions

@@ -10,8 +10,8 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/pg_type.h"
 #include "executor/executor.h"
-#include "miscadmin.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
@@ -20,10 +20,54 @@
 #include "core/format.h"
 #include "core/kernels.h"
 #include "core/model.h"
+#include "pg/columns.h"
 #include "pg/compat.h"
 #include "pg/errors.h"
 #include "pg/keytype.h"
+#include "pg/pgenv.h"
 #include "pg/store.h"
+
+/* ------------------------------------------------------------ rows of 1.0.0 */
+
+/* A slot for rows of the table with the columns of now; NULL where it has them. */
+static TupleTableSlot *
+make_wide_slot(Relation table)
+{
+	TupleDesc narrow = RelationGetDescr(table);
+	TupleDesc wide;
+
+	if (!lpg_columns_lack_variance(narrow))
+		return NULL;
+	wide = CreateTemplateTupleDesc(LPG_FACTORS_NATTS);
+	for (AttrNumber i = 1; i < LPG_FACTORS_VARIANCE; i++)
+		TupleDescCopyEntry(wide, i, narrow, i);
+	TupleDescInitEntry(wide, LPG_FACTORS_VARIANCE, "variance", FLOAT4OID, -1, 0);
+	for (AttrNumber i = LPG_FACTORS_FACTORS; i <= LPG_FACTORS_NATTS; i++)
+		TupleDescCopyEntry(wide, i, narrow, i - 1);
+	return MakeSingleTupleTableSlot(wide, &TTSOpsVirtual);
+}
+
+/* The row, through wide unless that is NULL; valid as long as the slot holds it. */
+static TupleTableSlot *
+widen(TupleTableSlot *wide, TupleTableSlot *slot)
+{
+	if (wide == NULL)
+		return slot;
+	slot_getallattrs(slot);
+	ExecClearTuple(wide);
+	for (int i = 0; i < LPG_FACTORS_NATTS; i++)
+	{
+		int from = i < LPG_FACTORS_VARIANCE - 1 ? i : i - 1;
+
+		wide->tts_values[i] = slot->tts_values[from];
+		wide->tts_isnull[i] = slot->tts_isnull[from];
+	}
+	wide->tts_values[LPG_FACTORS_VARIANCE - 1] = (Datum) 0;
+	wide->tts_isnull[LPG_FACTORS_VARIANCE - 1] = true;
+	ExecStoreVirtualTuple(wide);
+	wide->tts_tid = slot->tts_tid;
+	return wide;
+}
 
 /* ------------------------------------------------------------------ lookups */
 
@@ -32,6 +76,7 @@ struct LpgLookup
 	Oid index;
 	LepIdKind kind;
 	TupleTableSlot *slot;
+	TupleTableSlot *wide;
 	ScanKeyData keys[2]; /* version, id; in index columns */
 };
 
@@ -75,6 +120,7 @@ lpg_store_lookup_create(Relation table, LepIdKind kind, int64 version)
 	/* a copied descriptor: a relation's own is counted by the resource owner, which a lookup outlives */
 	lookup->slot =
 		MakeSingleTupleTableSlot(CreateTupleDescCopy(RelationGetDescr(table)), table_slot_callbacks(table));
+	lookup->wide = make_wide_slot(table);
 	lpg_keytype_scankey(&lookup->keys[0], 1, LEP_ID_INT64, Int64GetDatum(version));
 	lpg_keytype_scankey(&lookup->keys[1], 2, kind, (Datum) 0);
 	return lookup;
@@ -92,7 +138,7 @@ lpg_store_lookup(LpgLookup *lookup, Relation table, Snapshot snapshot, const Lep
 	found = index_getnext_slot(scan, ForwardScanDirection, lookup->slot);
 	index_endscan(scan);
 	index_close(index, NoLock);
-	return found ? lookup->slot : NULL;
+	return found ? widen(lookup->wide, lookup->slot) : NULL;
 }
 
 void
@@ -259,6 +305,7 @@ struct LpgScan
 {
 	TableScanDesc scan;
 	TupleTableSlot *slot;
+	TupleTableSlot *wide;
 	ScanKeyData key;
 };
 
@@ -268,6 +315,7 @@ lpg_store_scan_begin(Relation table, int64 version, Snapshot snapshot)
 	LpgScan *scan = palloc(sizeof(LpgScan));
 
 	scan->slot = table_slot_create(table, NULL);
+	scan->wide = make_wide_slot(table);
 	lpg_keytype_scankey(&scan->key, LPG_FACTORS_VERSION, LEP_ID_INT64, Int64GetDatum(version));
 	scan->scan = table_beginscan(table, snapshot, 1, &scan->key);
 	return scan;
@@ -276,14 +324,18 @@ lpg_store_scan_begin(Relation table, int64 version, Snapshot snapshot)
 TupleTableSlot *
 lpg_store_scan_next(LpgScan *scan)
 {
-	CHECK_FOR_INTERRUPTS();
-	return table_scan_getnextslot(scan->scan, ForwardScanDirection, scan->slot) ? scan->slot : NULL;
+	lpg_env_check_interrupts();
+	if (!table_scan_getnextslot(scan->scan, ForwardScanDirection, scan->slot))
+		return NULL;
+	return widen(scan->wide, scan->slot);
 }
 
 void
 lpg_store_scan_end(LpgScan *scan)
 {
 	table_endscan(scan->scan);
+	if (scan->wide != NULL)
+		ExecDropSingleTupleTableSlot(scan->wide);
 	ExecDropSingleTupleTableSlot(scan->slot);
 	pfree(scan);
 }
@@ -305,16 +357,19 @@ lpg_store_scan_by_id(Relation table, int64 version, Snapshot snapshot, LpgRowVis
 	Relation index = index_open(find_primary_key(table), AccessShareLock);
 	IndexScanDesc scan = lpg_index_beginscan(table, index, snapshot, 1);
 	TupleTableSlot *slot = table_slot_create(table, NULL);
+	TupleTableSlot *wide = make_wide_slot(table);
 	ScanKeyData key;
 
 	lpg_keytype_scankey(&key, 1, LEP_ID_INT64, Int64GetDatum(version));
 	index_rescan(scan, &key, 1, NULL, 0);
 	while (index_getnext_slot(scan, ForwardScanDirection, slot))
 	{
-		CHECK_FOR_INTERRUPTS();
-		visit(arg, slot);
+		lpg_env_check_interrupts();
+		visit(arg, widen(wide, slot));
 	}
 	index_endscan(scan);
+	if (wide != NULL)
+		ExecDropSingleTupleTableSlot(wide);
 	ExecDropSingleTupleTableSlot(slot);
 	index_close(index, NoLock);
 }
@@ -386,7 +441,7 @@ flush_batch(LpgWriter *writer)
 {
 	MemoryContext old = MemoryContextSwitchTo(writer->batch_context);
 
-	CHECK_FOR_INTERRUPTS();
+	lpg_env_check_interrupts();
 	table_multi_insert(writer->rri->ri_RelationDesc, writer->slots, writer->n, writer->cid, 0,
 					   writer->bistate);
 	for (int i = 0; i < writer->n; i++)

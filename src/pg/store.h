@@ -5,7 +5,8 @@
  * Writing goes in batches past the executor (table_multi_insert), with index
  * entries after each batch; callers have checked the table with
  * lpg_registry_check_factors(), so that no code of the owner's runs.  Reading is
- * one index lookup by (version, id), or one scan of a version.
+ * one index lookup by (version, id), or one scan of a version; the slots that it
+ * gives have the columns of now, whichever version of the extension made the table.
  */
 #ifndef LPG_STORE_H
 #define LPG_STORE_H

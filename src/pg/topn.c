@@ -225,7 +225,7 @@ put_row(TopnCall *call, const LepId *id, float score, Datum origin)
 	values[1] = lpg_list_id(call->list, id);
 	values[2] = Float4GetDatum(lep_point(&version->levels, score, version->min_score, version->max_score));
 	values[3] = origin;
-	tuplestore_putvalues(call->result, call->list->desc, values, nulls);
+	lpg_list_put_row(call->list, call->result, values, nulls);
 }
 
 /* By score, or as the call asks. */
@@ -426,6 +426,19 @@ topn(FunctionCallInfo fcinfo, TopnArguments arguments)
 	return (Datum) 0;
 }
 
+/* The arguments that there are: versions before 1.2.0 declare none that rerank. */
+static TopnArguments
+with_declared(FunctionCallInfo fcinfo, TopnArguments arguments)
+{
+	if (PG_NARGS() <= arguments.rerank)
+	{
+		arguments.rerank = -1;
+		arguments.groups = -1;
+		arguments.diversity = -1;
+	}
+	return arguments;
+}
+
 PG_FUNCTION_INFO_V1(lepton_topn);
 
 /*
@@ -439,7 +452,7 @@ lepton_topn(PG_FUNCTION_ARGS)
 {
 	TopnArguments arguments = { -1, 2, -1, 3, 4, false, -1, 5, 6, 8 };
 
-	return topn(fcinfo, arguments);
+	return topn(fcinfo, with_declared(fcinfo, arguments));
 }
 
 PG_FUNCTION_INFO_V1(lepton_topn_candidates);
@@ -455,7 +468,7 @@ lepton_topn_candidates(PG_FUNCTION_ARGS)
 {
 	TopnArguments arguments = { -1, 2, 3, 4, 5, false, -1, 6, 7, 9 };
 
-	return topn(fcinfo, arguments);
+	return topn(fcinfo, with_declared(fcinfo, arguments));
 }
 
 PG_FUNCTION_INFO_V1(lepton_topn_value);

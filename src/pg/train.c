@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -21,10 +22,12 @@
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 
 #include "pg/compat.h"
 #include "pg/errors.h"
 #include "pg/jsonbuild.h"
+#include "pg/jsonread.h"
 #include "pg/optjson.h"
 #include "pg/pgenv.h"
 #include "pg/progress.h"
@@ -32,6 +35,7 @@
 #include "pg/source.h"
 #include "pg/statement.h"
 #include "pg/train.h"
+#include "pg/versions.h"
 
 static double
 wall_seconds(void)
@@ -96,6 +100,37 @@ notice_assumptions(const LpgNamedTraining *t)
 		lpg_env_notice_cost("training", lep_plan_cost(t->work.ratings, &t->work.options));
 }
 
+/* Does the current version of the model list eligible items only? */
+static bool
+is_eligible_now(const LpgNamedTraining *t)
+{
+	Relation model =
+		lpg_registry_open_model(t->publication.target.model, t->publication.model_type, AccessShareLock);
+	Snapshot fresh = RegisterSnapshot(GetLatestSnapshot());
+	LpgVersionList list = lpg_versions_list(model, fresh);
+	const LpgVersionEntry *current = lpg_versions_current(&list);
+	Jsonb *details = current == NULL ? NULL : lpg_registry_details(model, fresh, current->version);
+	JsonbValue value;
+	bool is_eligible = details != NULL && lpg_jsonread_member(details, "eligible", &value);
+
+	UnregisterSnapshot(fresh);
+	table_close(model, NoLock);
+	return is_eligible;
+}
+
+/* Options are those of this training, not the last one's: what is sold out would be listed again. */
+static void
+notice_all_eligible(const LpgNamedTraining *t)
+{
+	if (t->work.eligible.query == NULL && OidIsValid(t->publication.target.model) && is_eligible_now(t))
+		ereport(
+			NOTICE,
+			(errmsg("the new version of model \"%s\" may list every item", t->name),
+			 errdetail("The current one lists eligible items only, but this training has no option "
+					   "\"eligible\"."),
+			 errhint("Give the option again to keep to it, or use lepton_retrain, which keeps options.")));
+}
+
 /* ------------------------------------------------------------------------ log */
 
 /* The model as it would be typed. */
@@ -150,6 +185,7 @@ lpg_train_read(LpgNamedTraining *t)
 	log_begin(t, t->publication.options);
 	read_source(t);
 	lpg_eligible_choose(&t->work.options, t->work.ratings, t->name, &t->work.eligible);
+	notice_all_eligible(t);
 	notice_assumptions(t);
 }
 
@@ -232,12 +268,16 @@ check_arguments(FunctionCallInfo fcinfo)
 static void
 check_no_group(const LepOptions *options)
 {
-	if (lpg_option_given(options, "on_small"))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("option \"on_small\" is of the aggregate lepton_train(user_id, item_id, rating)"),
-				 errdetail("A source that is too small to train on is an ERROR for a named model."),
-				 errhint("Leave it out.")));
+	for (int i = 0; lep_option(i) != NULL; i++)
+	{
+		if (lep_option_use(i) == LEP_USE_GROUP && lep_option_given(options, i))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("option \"%s\" is of the aggregate lepton_train(user_id, item_id, rating)",
+							lep_option(i)->name),
+					 errdetail("A source that is too small to train on is an ERROR for a named model."),
+					 errhint("Leave it out.")));
+	}
 }
 
 static Datum

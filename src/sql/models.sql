@@ -5,13 +5,15 @@ AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 100 ROWS 
 COMMENT ON FUNCTION @extschema@.lepton_versions(regclass) IS
 	'the versions of a model; none for a relation that is no model or may not be read';
 
+-- cast to the argument's very type: a function of this name for oid, which somebody has made in this schema
+-- before, would else be called
 CREATE VIEW @extschema@.lepton_models AS
 SELECT c.oid::pg_catalog.regclass AS model,
 	pg_catalog.pg_get_userbyid(c.relowner) AS owner,
 	v.version, v.created_at, v.algorithm, v.source, v.n_users, v.n_items, v.n_ratings, v.metrics,
-	(SELECT pg_catalog.count(*) FROM @extschema@.lepton_versions(c.oid)) AS n_versions
+	(SELECT pg_catalog.count(*) FROM @extschema@.lepton_versions(c.oid::pg_catalog.regclass)) AS n_versions
 FROM pg_catalog.pg_class c
-	LEFT JOIN LATERAL (SELECT * FROM @extschema@.lepton_versions(c.oid) w WHERE w.is_current) v ON true
+	LEFT JOIN LATERAL (SELECT * FROM @extschema@.lepton_versions(c.oid::pg_catalog.regclass) w WHERE w.is_current) v ON true
 WHERE c.reloftype OPERATOR(pg_catalog.=) '@extschema@.lepton_model'::pg_catalog.regtype
 	AND c.relkind OPERATOR(pg_catalog.=) 'r'
 	AND c.relpersistence OPERATOR(pg_catalog.<>) 't'

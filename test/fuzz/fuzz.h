@@ -1,7 +1,8 @@
 /*
  * fuzz.h
  *		What every fuzz target has: the entry that libFuzzer and replay.c call, memory
- *		that is there, and a claim that ends the process where it does not hold.
+ *		that is there, a claim that ends the process where it does not hold, and
+ *		an input as a row of values.
  */
 #ifndef LEPTON_FUZZ_H
 #define LEPTON_FUZZ_H
@@ -9,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -27,6 +29,36 @@ allocate(size_t size)
 
 	require(ptr != NULL);
 	return ptr;
+}
+
+/* An input that is read from its beginning. */
+typedef struct FuzzInput
+{
+	const uint8_t *data;
+	size_t left;
+} FuzzInput;
+
+static inline uint8_t
+fuzz_byte(FuzzInput *input)
+{
+	if (input->left == 0)
+		return 0;
+	input->left--;
+	return *input->data++;
+}
+
+/* The next bytes as a value; what is not there is zero. */
+static inline void
+fuzz_take(FuzzInput *input, void *value, size_t size)
+{
+	size_t n = size < input->left ? size : input->left;
+
+	memset(value, 0, size);
+	if (n == 0)
+		return;
+	memcpy(value, input->data, n);
+	input->data += n;
+	input->left -= n;
 }
 
 #endif /* LEPTON_FUZZ_H */

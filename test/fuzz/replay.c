@@ -10,7 +10,7 @@
  * breaks a promise.  Prints a TAP line for each file.  The damage is the same
  * in each run: a fixed generator, seeded by the file's position.
  *
- * With libFuzzer: clang -fsanitize=fuzzer,address, without this file.
+ * tools/fuzz has the targets with libFuzzer, without this file.
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -20,7 +20,10 @@ declare -A extra=([gcc]='' [clang]='-Wno-unknown-warning-option -Wno-ignored-opt
 compile() {
   local compiler=$1 file=$2 flags=$core_flags
   shift 2
-  case $file in src/pg/* | *header_pg.c) flags=$pg_flags ;; esac
+  case $file in
+    src/pg/* | *header_pg.c) flags=$pg_flags ;;
+    test/fuzz/server/*) flags="$pg_flags -Itest/fuzz" ;;
+  esac
   # shellcheck disable=SC2086  # flags are words
   $compiler $flags ${extra[$compiler]} -Werror "$@" -c "$file" -o "$out/${file//\//_}.$compiler.o"
 }
@@ -45,7 +48,7 @@ for compiler in gcc clang; do
   for file in src/core/*.c src/pg/*.c; do
     check_ok "$compiler $file" compile $compiler "$file"
   done
-  for file in test/unit/*.c test/fuzz/*.c bench/*.c; do
+  for file in test/unit/*.c test/fuzz/*.c test/fuzz/server/*.c bench/*.c; do
     check_ok "$compiler $file" compile $compiler "$file"
   done
 done

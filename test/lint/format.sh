@@ -27,7 +27,7 @@ short_file() {
 }
 
 shopt -s nullglob
-for file in src/*/*.[ch] test/unit/*.[ch] test/fuzz/*.[ch] bench/*.[ch]; do
+for file in src/*/*.[ch] test/unit/*.[ch] test/fuzz/*.[ch] test/fuzz/server/*.[ch] bench/*.[ch]; do
   check_ok "clang-format $file" clang-format --dry-run -Werror "$file"
 done
 for file in src/*/*.[ch]; do

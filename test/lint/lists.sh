@@ -24,6 +24,22 @@ versions() {
     exit(@other > 0)' META.json
 }
 
+# One update leads on from each version, from the first one to lepton.control's.
+update_chain() {
+  local version at=1.0.0 next n=1
+  local -a scripts=(src/sql/upgrade/lepton--*)
+  version=$(sed -n "s/^default_version *= *'\(.*\)'/\1/p" lepton.control)
+  [ -d src/sql/upgrade/lepton--$at ] || { echo "# there is no src/sql/upgrade/lepton--$at"; return 1; }
+  while [ "$at" != "$version" ]; do
+    next=(src/sql/upgrade/lepton--"$at"--*)
+    [ ${#next[@]} = 1 ] || { echo "# ${#next[@]} updates from $at, not 1"; return 1; }
+    at=${next[0]##*--}
+    n=$((n + 1))
+  done
+  [ ${#scripts[@]} = $n ] || { echo "# ${#scripts[@]} scripts in src/sql/upgrade, $n of them in the chain"; return 1; }
+  grep -q "^## $version " CHANGELOG.md || { echo "# CHANGELOG.md has no $version"; return 1; }
+}
+
 check_ok "Makefile: OBJS are the files of src/core and src/pg, sorted" \
   same <(make -s print-objs) <(printf '%s\n' src/core/*.c src/pg/*.c | sed 's/c$/o/' | LC_ALL=C sort)
 check_ok "Makefile: SQL_PARTS are the files of src/sql" \
@@ -33,4 +49,5 @@ check_ok "every sql/*.sql has expected/*.out, and the reverse" \
 check_ok "every isolation spec has its expected output, and the reverse" \
   same <(stems .spec test/isolation/specs/*.spec) <(stems .out test/isolation/expected/*.out)
 check_ok "META.json has lepton.control's version" versions
+check_ok "src/sql/upgrade leads from 1.0.0 to lepton.control's version, which is in CHANGELOG.md" update_chain
 all_ok
