@@ -224,7 +224,7 @@ static Oid reading[MAX_DEPTH];
 static int n_reading = 0;
 
 static void
-begin_reading(const LpgHandle *handle)
+check_recursion(const LpgHandle *handle)
 {
 	bool again = n_reading == MAX_DEPTH;
 
@@ -234,7 +234,6 @@ begin_reading(const LpgHandle *handle)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_RECURSION),
 						errmsg("option \"eligible\" of model \"%s\" asks the model itself", handle->name),
 						errhint("Train it again with a query that does not.")));
-	reading[n_reading++] = handle->model;
 }
 
 static void
@@ -274,9 +273,11 @@ read_marks(LpgHandle *handle, Marking *marking)
 	char *search_path;
 	Oid owner = read_details(handle, &query, &search_path);
 
-	begin_reading(handle);
+	check_recursion(handle);
 	error_context_stack = &callback;
 	lpg_owner_enter(owner, search_path, &saved);
+	/* from here on errors are caught: what is noted before would be noted for ever */
+	reading[n_reading++] = handle->model;
 	PG_TRY();
 	{
 		read_ids(query, kind, mark_id, marking);
