@@ -91,5 +91,8 @@ SELECT lepton_predict(:'latin1'::bytea, 'user 1', 'x');
 SELECT lepton_import('refusals_import', :'latin1'::bytea);
 SELECT to_regclass('refusals_import');
 
+-- a value that no dump could carry
+SELECT lepton_info(convert_to(repeat('x', 268435457), 'UTF8'));
+
 SELECT lepton_drop('refusals');
 DROP TABLE refusals_ratings;
