@@ -62,6 +62,7 @@ $long->query_safe('COMMIT');
 cmp_ok($primary->safe_psql('postgres', 'SELECT count(*) FROM recs WHERE version = 1'), '==', 0, 'which the primary no longer has');
 $long->quit;
 my $now = $standby->background_psql('postgres');
+$now->set_query_timer_restart;
 $now->query_safe('SELECT verify()');
 my ($verified, $errors) = stop_verifying($bench);
 is($errors, '', 'no query of the standby fails, and none has a wrong answer');
@@ -88,6 +89,7 @@ figure('that differ', $different);
 # sessions share what they read
 my $held = q{SELECT place || ' ' || (sessions >= 2) FROM lepton_cache() WHERE model = 'recs'::regclass AND version = (SELECT version FROM lepton_models WHERE model = 'recs'::regclass)};
 my $reader = $standby->background_psql('postgres');
+$reader->set_query_timer_restart;
 $_->query_safe("SELECT count(*) FROM lepton_topn('recs', 2, 5)") foreach $now, $reader;
 is($now->query_safe($held), 'shared true', 'sessions of a standby share items');
 
