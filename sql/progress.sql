@@ -61,6 +61,19 @@ SET client_min_messages = log;
 SELECT version FROM lepton_train('progress_m', 'progress_ratings', '{"algorithm": "baseline"}');
 RESET client_min_messages;
 
+-- trainings of models without a name: of folds, of trials, of groups
+SELECT count(*) > 0 AS judged FROM lepton_cross_validate('SELECT user_id, item_id, rating FROM progress_ratings CROSS JOIN (SELECT progress_show(''folds'')) x', '{"algorithm": "baseline"}', 2);
+SELECT count(*) > 0 AS judged FROM lepton_tune('SELECT user_id, item_id, rating FROM progress_ratings CROSS JOIN (SELECT progress_show(''trials'')) x', '{"factors": [2]}', '{"algorithm": "als", "epochs": 2}', 1);
+SELECT count(*) FROM lepton_progress;
+SET lepton.log_progress = on;
+SELECT count(*) > 0 AS judged FROM lepton_cross_validate('progress_ratings', '{"algorithm": "als", "epochs": 1, "factors": 2}', 2);
+SELECT user_id % 2 AS part, length(lepton_train(user_id, item_id, rating, '{"algorithm": "als", "epochs": 1, "factors": 2}')) > 0 AS trained FROM progress_ratings GROUP BY 1 ORDER BY 1;
+RESET lepton.log_progress;
+SELECT count(*) FROM lepton_progress;
+-- a group that is trained while a source is read does not end what is told of the model
+SELECT version FROM lepton_train('progress_m', 'WITH g AS MATERIALIZED (SELECT lepton_train(user_id, item_id, rating, ''{"algorithm": "baseline"}'') AS model FROM progress_ratings)
+  SELECT user_id, item_id, rating FROM progress_ratings, g WHERE model IS NOT NULL', '{"algorithm": "baseline"}');
+
 SELECT lepton_drop('"Progress ''m"'), lepton_drop('progress_m');
 DROP FUNCTION progress_show, progress_columns;
 DROP TABLE progress_ratings;

@@ -90,15 +90,18 @@ extern size_t lep_modelbytes_least(int32_t n_users, int32_t n_items, int64_t n_r
 /*
  * The head of what was trained, sizes included; left for the caller are created_at
  * (LEP_NO_INSTANT), encoding (0) and the documents (empty).  One look at all ids and ratings.
+ * LEP_OK or LEP_ERR_STOPPED.
  */
-extern void lep_modelbytes_head(const LepTrainResult *result, const LepRatings *ratings, LepModelHead *head);
+extern LepStatus
+lep_modelbytes_head(LepEnv *env, const LepTrainResult *result, const LepRatings *ratings, LepModelHead *head);
 
 /*
  * Write what was trained: result and ratings as they gave the head, into
- * lep_modelbytes_size(head) bytes.  The same model gives the same bytes.
+ * lep_modelbytes_size(head) bytes.  The same model gives the same bytes.  LEP_OK or
+ * LEP_ERR_STOPPED.
  */
-extern void lep_modelbytes_encode(const LepModelHead *head, const LepTrainResult *result,
-								  const LepRatings *ratings, uint8_t *bytes);
+extern LepStatus lep_modelbytes_encode(LepEnv *env, const LepModelHead *head, const LepTrainResult *result,
+									   const LepRatings *ratings, uint8_t *bytes);
 
 /* A row as it is written and read. */
 typedef struct LepModelRow

@@ -11,6 +11,10 @@
 #include "core/modelbytes_layout.h"
 #include "core/neighbors.h"
 
+/* Rows, and ratings, between two looks for a stop: some ms where a row has thousands. */
+#define STOP_ROWS	 256
+#define STOP_RATINGS 65536
+
 /* -------------------------------------------------------------------- layout */
 
 /* A part of n pieces; where it begins.  *end: SIZE_MAX once it is too much. */
@@ -262,50 +266,59 @@ lep_modelbytes_end(LepModelWriter *writer)
 
 /* ---------------------------------------------------------- what was trained */
 
-static size_t
-text_bytes(const LepIdMap *ids)
+static bool
+rows_stop(LepEnv *env, int32_t n)
 {
-	size_t sum = 0;
-
-	if (lep_idmap_kind(ids) != LEP_ID_TEXT)
-		return 0;
-	for (int32_t n = 0; n < lep_idmap_count(ids); n++)
-		sum += (size_t) lep_idmap_id(ids, n).v.text.len;
-	return sum;
+	return n % STOP_ROWS == 0 && lep_env_stopped(env);
 }
 
-static size_t
-seen_bytes(const LepRatings *ratings)
+static LepStatus
+text_bytes(LepEnv *env, const LepIdMap *ids, size_t *sum)
 {
-	size_t sum = 0;
+	if (lep_idmap_kind(ids) != LEP_ID_TEXT)
+		return LEP_OK;
+	for (int32_t n = 0; n < lep_idmap_count(ids); n++)
+	{
+		if (rows_stop(env, n))
+			return LEP_ERR_STOPPED;
+		*sum += (size_t) lep_idmap_id(ids, n).v.text.len;
+	}
+	return LEP_OK;
+}
 
+static LepStatus
+seen_bytes(LepEnv *env, const LepRatings *ratings, size_t *sum)
+{
 	for (int32_t u = 0; u < ratings->n_users; u++)
 	{
 		int64_t first = ratings->user_start[u];
 
-		sum += lep_seen_size(ratings->item + first, ratings->user_start[u + 1] - first);
+		if (rows_stop(env, u))
+			return LEP_ERR_STOPPED;
+		*sum += lep_seen_size(ratings->item + first, ratings->user_start[u + 1] - first);
 	}
-	return sum;
+	return LEP_OK;
 }
 
-static size_t
-neighbors_bytes(const LepNeighbors *neighbors, LepPrecision precision)
+static LepStatus
+neighbors_bytes(LepEnv *env, const LepNeighbors *neighbors, LepPrecision precision, size_t *sum)
 {
-	size_t sum = 0;
-
 	for (int32_t i = 0; i < neighbors->n_rows; i++)
 	{
 		int64_t first = neighbors->start[i];
 
-		sum += lep_neighbors_size_as(precision, neighbors->target + first, neighbors->start[i + 1] - first);
+		if (rows_stop(env, i))
+			return LEP_ERR_STOPPED;
+		*sum += lep_neighbors_size_as(precision, neighbors->target + first, neighbors->start[i + 1] - first);
 	}
-	return sum;
+	return LEP_OK;
 }
 
-void
-lep_modelbytes_head(const LepTrainResult *result, const LepRatings *ratings, LepModelHead *head)
+LepStatus
+lep_modelbytes_head(LepEnv *env, const LepTrainResult *result, const LepRatings *ratings, LepModelHead *head)
 {
 	const LepModel *m = &result->model;
+	LepStatus status;
 
 	memset(head, 0, sizeof(*head));
 	head->kind[LEP_SIDE_USERS] = lep_idmap_kind(ratings->users);
@@ -326,18 +339,21 @@ lep_modelbytes_head(const LepTrainResult *result, const LepRatings *ratings, Lep
 	head->created_at = LEP_NO_INSTANT;
 	head->n_rows[LEP_SIDE_USERS] = m->n_users;
 	head->n_rows[LEP_SIDE_ITEMS] = m->n_items;
-	head->text_bytes[LEP_SIDE_USERS] = text_bytes(ratings->users);
-	head->text_bytes[LEP_SIDE_ITEMS] = text_bytes(ratings->items);
-	head->extra_bytes[LEP_SIDE_USERS] = seen_bytes(ratings);
-	if (m->neighbors != NULL)
+	status = text_bytes(env, ratings->users, &head->text_bytes[LEP_SIDE_USERS]);
+	if (status == LEP_OK)
+		status = text_bytes(env, ratings->items, &head->text_bytes[LEP_SIDE_ITEMS]);
+	if (status == LEP_OK)
+		status = seen_bytes(env, ratings, &head->extra_bytes[LEP_SIDE_USERS]);
+	if (status == LEP_OK && m->neighbors != NULL)
 	{
 		head->n_neighbors = m->neighbors->start[m->neighbors->n_rows];
-		head->extra_bytes[LEP_SIDE_ITEMS] = neighbors_bytes(m->neighbors, head->precision);
+		status = neighbors_bytes(env, m->neighbors, head->precision, &head->extra_bytes[LEP_SIDE_ITEMS]);
 	}
+	return status;
 }
 
-static void
-put_users(LepModelWriter *writer, const LepModel *m, const LepRatings *ratings)
+static LepStatus
+put_users(LepEnv *env, LepModelWriter *writer, const LepModel *m, const LepRatings *ratings)
 {
 	for (int32_t u = 0; u < m->n_users; u++)
 	{
@@ -349,6 +365,8 @@ put_users(LepModelWriter *writer, const LepModel *m, const LepRatings *ratings)
 							.variance = m->user_variance != NULL ? m->user_variance[u] : 0 };
 		size_t size = lep_seen_size(ratings->item + first, n);
 
+		if (rows_stop(env, u))
+			return LEP_ERR_STOPPED;
 		(void) put_numbers(writer, LEP_SIDE_USERS, &row);
 		if (m->n_factors > 0)
 			lep_factors_encode_as(writer->head->precision, m->user_factors + (size_t) u * (size_t) m->stride,
@@ -356,6 +374,7 @@ put_users(LepModelWriter *writer, const LepModel *m, const LepRatings *ratings)
 		(void) lep_seen_encode(ratings->item + first, n, extra_place(writer, LEP_SIDE_USERS, size));
 		writer->n_put[LEP_SIDE_USERS]++;
 	}
+	return LEP_OK;
 }
 
 static void
@@ -370,8 +389,8 @@ put_neighbors(LepModelWriter *writer, const LepNeighbors *neighbors, int32_t ite
 								   extra_place(writer, LEP_SIDE_ITEMS, size));
 }
 
-static void
-put_items(LepModelWriter *writer, const LepModel *m, const LepRatings *ratings)
+static LepStatus
+put_items(LepEnv *env, LepModelWriter *writer, const LepModel *m, const LepRatings *ratings)
 {
 	for (int32_t i = 0; i < m->n_items; i++)
 	{
@@ -379,6 +398,8 @@ put_items(LepModelWriter *writer, const LepModel *m, const LepRatings *ratings)
 							.bias = m->item_bias[i],
 							.variance = m->item_variance != NULL ? m->item_variance[i] : 0 };
 
+		if (rows_stop(env, i))
+			return LEP_ERR_STOPPED;
 		(void) put_numbers(writer, LEP_SIDE_ITEMS, &row);
 		if (m->n_factors > 0)
 			lep_factors_encode_as(writer->head->precision, m->item_factors + (size_t) i * (size_t) m->stride,
@@ -387,11 +408,12 @@ put_items(LepModelWriter *writer, const LepModel *m, const LepRatings *ratings)
 			put_neighbors(writer, m->neighbors, i);
 		writer->n_put[LEP_SIDE_ITEMS]++;
 	}
+	return LEP_OK;
 }
 
 /* How often each item is rated, counted where it stands: no memory is needed. */
-static void
-count_ratings(const LepModelWriter *writer, const LepRatings *ratings)
+static LepStatus
+count_ratings(LepEnv *env, const LepModelWriter *writer, const LepRatings *ratings)
 {
 	uint8_t *counts = writer->bytes + writer->layout.side[LEP_SIDE_ITEMS].n_ratings;
 
@@ -399,19 +421,27 @@ count_ratings(const LepModelWriter *writer, const LepRatings *ratings)
 	{
 		uint8_t *count = counts + 4 * (size_t) ratings->item[j];
 
+		if (j % STOP_RATINGS == 0 && lep_env_stopped(env))
+			return LEP_ERR_STOPPED;
 		lep_put_u32(count, lep_get_u32(count) + 1);
 	}
+	return LEP_OK;
 }
 
-void
-lep_modelbytes_encode(const LepModelHead *head, const LepTrainResult *result, const LepRatings *ratings,
-					  uint8_t *bytes)
+LepStatus
+lep_modelbytes_encode(LepEnv *env, const LepModelHead *head, const LepTrainResult *result,
+					  const LepRatings *ratings, uint8_t *bytes)
 {
 	LepModelWriter writer;
+	LepStatus status;
 
 	lep_modelbytes_begin(&writer, head, bytes);
-	put_users(&writer, &result->model, ratings);
-	put_items(&writer, &result->model, ratings);
-	count_ratings(&writer, ratings);
-	(void) lep_modelbytes_end(&writer);
+	status = put_users(env, &writer, &result->model, ratings);
+	if (status == LEP_OK)
+		status = put_items(env, &writer, &result->model, ratings);
+	if (status == LEP_OK)
+		status = count_ratings(env, &writer, ratings);
+	if (status == LEP_OK)
+		(void) lep_modelbytes_end(&writer);
+	return status;
 }

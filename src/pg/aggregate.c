@@ -40,6 +40,7 @@
 #include "pg/errors.h"
 #include "pg/keytype.h"
 #include "pg/optjson.h"
+#include "pg/progress.h"
 #include "pg/pgenv.h"
 #include "pg/settings.h"
 #include "pg/training.h"
@@ -638,19 +639,20 @@ describe(const LpgTraining *t, Jsonb *options, LepModelHead *head)
 
 /* The model as a value, in the memory context `result`; the current one is the training's. */
 static bytea *
-encode_model(const LpgTraining *t, Jsonb *options, MemoryContext result)
+encode_model(LpgTraining *t, Jsonb *options, MemoryContext result)
 {
 	LepModelHead head;
 	size_t size;
 	bytea *bytes;
 
-	lep_modelbytes_head(&t->result, t->ratings, &head);
+	lpg_check(lep_modelbytes_head(&t->env, &t->result, t->ratings, &head), &t->env.error);
 	describe(t, options, &head);
 	size = lep_modelbytes_size(&head);
 	check_size(size);
 	bytes = MemoryContextAlloc(result, VARHDRSZ + size);
 	SET_VARSIZE(bytes, VARHDRSZ + size);
-	lep_modelbytes_encode(&head, &t->result, t->ratings, (uint8_t *) VARDATA(bytes));
+	lpg_check(lep_modelbytes_encode(&t->env, &head, &t->result, t->ratings, (uint8_t *) VARDATA(bytes)),
+			  &t->env.error);
 	return bytes;
 }
 
@@ -681,10 +683,12 @@ train_group(TrainGroup *group, bool one_by_one, MemoryContext context)
 {
 	LpgTraining *t = palloc0(sizeof(LpgTraining));
 	MemoryContext result = CurrentMemoryContext;
+	LpgProgress progress;
 	bytea *bytes = NULL;
 	LepStatus status;
 
 	lpg_training_begin(t);
+	lpg_progress_begin_nameless(&progress, &t->env, LPG_PHASE_SORT);
 	t->reproducible = true;
 	MemoryContextSwitchTo(t->context);
 	read_options(group->options, &t->options);
@@ -700,6 +704,7 @@ train_group(TrainGroup *group, bool one_by_one, MemoryContext context)
 	}
 	if (bytes == NULL)
 		answer_small(&t->options, &t->env.error);
+	lpg_progress_end(&progress);
 	MemoryContextSwitchTo(result);
 	MemoryContextDelete(t->context);
 	pfree(t);

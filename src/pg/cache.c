@@ -246,14 +246,20 @@ lpg_cache_keep_folding(LpgItems *items, LpgFolding *folding, MemoryContext conte
 LepServeScratch *
 lpg_cache_scratch(LpgItems *items)
 {
+	LepArena *arena = &items->scratch_arena;
 	LepServeScratch *scratch;
+	LepStatus status;
 
 	if (items->scratch != NULL)
 		return items->scratch;
-	scratch = lep_arena_alloc(&items->arena, 1, sizeof(LepServeScratch));
-	if (scratch == NULL)
+	scratch = lep_arena_alloc(arena, 1, sizeof(LepServeScratch));
+	status = scratch == NULL ? LEP_ERR_MEMORY : lep_serve_scratch(arena, &items->served, scratch);
+	if (status != LEP_OK)
+	{
+		/* the items live on: each call that fails would leave a part */
+		lep_arena_drop(arena);
 		lpg_error(&items->env.error);
-	lpg_check(lep_serve_scratch(&items->arena, &items->served, scratch), &items->env.error);
+	}
 	items->scratch = scratch;
 	return scratch;
 }

@@ -8,7 +8,6 @@
  */
 #include "postgres.h"
 
-#include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
@@ -106,7 +105,7 @@ place_rows(ItemLoader *loader, void *values, Size size)
 	for (int32 i = 0; i < loader->n_loaded; i++)
 	{
 		if (i % PLACE_INTERVAL == 0)
-			CHECK_FOR_INTERRUPTS();
+			lpg_env_check_interrupts();
 		memcpy((char *) values + loader->room.start[i] * size, copy + loader->first[i] * size,
 			   loader->n_of_item[i] * size);
 	}

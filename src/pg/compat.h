@@ -88,4 +88,11 @@ typedef bool LpgUpdateIndexes;
 #define lpg_local_beentry(index) pgstat_fetch_stat_local_beentry(index)
 #endif
 
+/* PostgreSQL 17 lets stronger locks count, too. */
+#if PG_VERSION_NUM >= 170000
+#define lpg_holds_lock(tag, mode) LockHeldByMe(tag, mode, false)
+#else
+#define lpg_holds_lock(tag, mode) LockHeldByMe(tag, mode)
+#endif
+
 #endif /* LPG_COMPAT_H */

@@ -7,6 +7,7 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/tupdesc.h"
+#include "miscadmin.h"
 #include "tcop/dest.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -348,6 +349,7 @@ lpg_eligible_apply(const LpgEligible *eligible, LpgItemSet *candidates)
 		return;
 	for (int64 i = 0; i < candidates->n_new; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (lep_idmap_find(eligible->news, &candidates->new_ids[i]) >= 0)
 			candidates->new_ids[kept++] = candidates->new_ids[i];
 	}

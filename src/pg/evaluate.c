@@ -659,6 +659,7 @@ lepton_cross_validate(PG_FUNCTION_ARGS)
 
 	from.text = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	lpg_experiment_begin(&c->x, "cross-validation");
+	lpg_experiment_show(&c->x);
 	lpg_experiment_read(&c->x, &from);
 	c->rules.wanted = lep_contest_metrics(c->x.ratings->feedback);
 	c->results = palloc0(c->n_folds * sizeof(LepFoldResult));

@@ -29,30 +29,48 @@ lpg_experiment_check(LpgExperiment *x, LepStatus status)
 	lpg_check(status, &x->env.error);
 }
 
+void
+lpg_experiment_show(LpgExperiment *x)
+{
+	x->is_shown = true;
+	lpg_progress_begin_nameless(&x->progress, &x->env, LPG_PHASE_READ);
+}
+
+/* A source being read. */
+typedef struct Reading
+{
+	LpgExperiment *x;
+	const LpgExperimentSource *from;
+} Reading;
+
 static void
 check_source(void *arg, const LpgSource *source)
 {
-	const LpgExperimentSource *from = arg;
+	const Reading *reading = arg;
 
-	if (source->n_rows == 0 && from->check != NULL)
-		from->check(from->check_arg, &source->shape);
+	if (reading->x->is_shown)
+		lpg_progress_rows(&reading->x->progress, source->n_rows);
+	if (source->n_rows == 0 && reading->from->check != NULL)
+		reading->from->check(reading->from->check_arg, &source->shape);
 }
 
 static bool
 accept_row(void *arg, const LpgSource *source, int64 time)
 {
-	const LpgExperimentSource *from = arg;
+	const Reading *reading = arg;
 
-	return from->accepts(from->accepts_arg, source, time);
+	return reading->from->accepts(reading->from->accepts_arg, source, time);
 }
 
 void
 lpg_experiment_read(LpgExperiment *x, const LpgExperimentSource *from)
 {
-	LpgSourceFilter filter = { from->accepts != NULL ? accept_row : NULL, check_source,
-							   unconstify(LpgExperimentSource *, from) };
+	Reading reading = { x, from };
+	LpgSourceFilter filter = { from->accepts != NULL ? accept_row : NULL, check_source, &reading };
 
 	lpg_source_read_some(from->text, from->options, &x->arena, &filter, &x->source);
+	if (x->is_shown)
+		lpg_progress_rows(&x->progress, x->source.n_rows);
 	if (from->allow_few)
 		lep_ratings_allow_few(x->source.builder);
 	lpg_experiment_check(x, lep_ratings_finish(x->source.builder, from->options, &x->ratings));
@@ -74,6 +92,8 @@ lpg_experiment_run(LpgExperiment *x, LpgEnvWork work, void *arg)
 void
 lpg_experiment_end(LpgExperiment *x)
 {
+	if (x->is_shown)
+		lpg_progress_end(&x->progress);
 	MemoryContextDelete(x->context);
 }
 

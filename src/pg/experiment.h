@@ -18,6 +18,7 @@
 #include "core/options.h"
 #include "core/ratings.h"
 #include "pg/pgenv.h"
+#include "pg/progress.h"
 #include "pg/source.h"
 
 typedef struct LpgExperiment
@@ -27,10 +28,15 @@ typedef struct LpgExperiment
 	LepArena arena;
 	LpgSource source;
 	LepRatings *ratings;
+	bool is_shown;
+	LpgProgress progress;
 } LpgExperiment;
 
 /* what: "evaluation", for errors. */
 extern void lpg_experiment_begin(LpgExperiment *x, const char *what);
+
+/* It trains models: let lepton_progress show them, and the reading before. */
+extern void lpg_experiment_show(LpgExperiment *x);
 
 /* Check the columns, before the first row; may be NULL. */
 typedef void (*LpgExperimentCheck)(void *arg, const LepSourceShape *shape);

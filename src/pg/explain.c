@@ -69,7 +69,7 @@ put_row(Explanation *e, const char *reason, int32 item, const double *contributi
 	}
 	if (similarity != NULL)
 		values[4] = Float4GetDatum(*similarity);
-	tuplestore_putvalues(e->result, e->list->desc, values, nulls);
+	lpg_list_put_row(e->list, e->result, values, nulls);
 }
 
 static void

@@ -6,6 +6,7 @@
 
 #include "access/tupdesc.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "tcop/dest.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -159,6 +160,7 @@ number_items(LpgGroups *groups, const LpgItems *items)
 	{
 		LepId id = lep_idtable_id(items->ids, i);
 
+		CHECK_FOR_INTERRUPTS();
 		groups->group[i] = lpg_groups_find(groups, &id);
 	}
 }

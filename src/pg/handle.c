@@ -235,6 +235,7 @@ static bool
 refresh_value(LpgHandle *handle, FunctionCallInfo fcinfo)
 {
 	bool is_new = !ActiveSnapshotSet() || !is_valid(&handle->validity);
+	LpgValue *value;
 
 	if (handle->value != NULL && lpg_value_is(handle->value, fcinfo, is_new))
 	{
@@ -243,11 +244,13 @@ refresh_value(LpgHandle *handle, FunctionCallInfo fcinfo)
 		return false;
 	}
 	forget(handle);
-	handle->value = lpg_value_open(fcinfo, 0, handle->context);
-	lpg_value_version(handle->value, &handle->version);
+	value = lpg_value_open(fcinfo, 0, handle->context);
+	lpg_value_version(value, &handle->version);
 	for (int side = 0; side < LEP_N_SIDES; side++)
-		handle->sides[side].kind = lpg_value_bytes(handle->value)->head.kind[side];
+		handle->sides[side].kind = lpg_value_bytes(value)->head.kind[side];
 	handle->name = MemoryContextStrdup(handle->context, "bytea");
+	/* complete: after an error before this the next call begins anew, and says so */
+	handle->value = value;
 	if (ActiveSnapshotSet())
 		get_validity(&handle->validity);
 	return true;

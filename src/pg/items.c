@@ -71,6 +71,7 @@ lpg_items_create(const LpgItemsKey *key)
 	items->has_neighbors = key->shape.has_neighbors;
 	lpg_env_init(&items->env, context);
 	lep_arena_init(&items->arena, &items->env);
+	lep_arena_init(&items->scratch_arena, &items->env);
 	return items;
 }
 
@@ -130,18 +131,23 @@ unmap(void *arg)
 }
 
 void
-lpg_items_map(LpgItems *items, dsm_segment *segment, Size id_offset)
+lpg_items_own(LpgItems *items, dsm_segment *segment)
 {
-	char *start = dsm_segment_address(segment);
-
 	items->segment = segment;
 	items->on_free.func = unmap;
 	items->on_free.arg = items;
 	MemoryContextRegisterResetCallback(items->context, &items->on_free);
+}
+
+void
+lpg_items_open(LpgItems *items, Size id_offset)
+{
+	char *start = dsm_segment_address(items->segment);
+
 	items->image_block = start;
 	items->image_size = id_offset;
 	items->id_block = start + id_offset;
-	items->id_size = dsm_segment_map_length(segment) - id_offset;
+	items->id_size = dsm_segment_map_length(items->segment) - id_offset;
 	open_blocks(items);
 }
 

@@ -65,6 +65,7 @@ typedef struct LpgItems
 	MemoryContext context;
 	LepEnv env;
 	LepArena arena;
+	LepArena scratch_arena; /* of the scratch */
 } LpgItems;
 
 /* The key of a version's items, whose ids are of this kind. */
@@ -87,11 +88,11 @@ extern LepImageRoom lpg_items_alloc(LpgItems *items);
  */
 extern bool lpg_items_finish(LpgItems *items, const LepId *ids, const float *bias);
 
-/*
- * The items are those of a segment of such items: their image at its start, ids at
- * the offset.  The mapping must be pinned; it ends with the items.
- */
-extern void lpg_items_map(LpgItems *items, dsm_segment *segment, Size id_offset);
+/* A segment's mapping, which is pinned, is the items' from now on, and ends with them. */
+extern void lpg_items_own(LpgItems *items, dsm_segment *segment);
+
+/* Their segment holds such items: their image at its start, ids at the offset. */
+extern void lpg_items_open(LpgItems *items, Size id_offset);
 
 /* Bytes held or mapped. */
 extern Size lpg_items_size(const LpgItems *items);

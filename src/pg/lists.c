@@ -13,6 +13,7 @@
 #include "pg/compat.h"
 #include "pg/keytype.h"
 #include "pg/lists.h"
+#include "pg/pgenv.h"
 
 /* --------------------------------------------------------------------- call sites */
 
@@ -115,6 +116,13 @@ lpg_list_result(FunctionCallInfo fcinfo, LpgList *list)
 	rsinfo->setDesc = list->desc;
 	MemoryContextSwitchTo(old);
 	return rsinfo->setResult;
+}
+
+void
+lpg_list_put_row(const LpgList *list, Tuplestorestate *result, Datum *values, bool *nulls)
+{
+	lpg_env_check_interrupts();
+	tuplestore_putvalues(result, list->desc, values, nulls);
 }
 
 void

@@ -54,8 +54,11 @@ typedef struct LpgList
  */
 extern LpgList *lpg_list_begin(FunctionCallInfo fcinfo, const LpgListFunction *function, MemoryContext *old);
 
-/* The call's rows, for tuplestore_putvalues with list->desc. */
+/* The call's rows. */
 extern Tuplestorestate *lpg_list_result(FunctionCallInfo fcinfo, LpgList *list);
+
+/* One more of them; there may be as many as a model has items, so that it may throw. */
+extern void lpg_list_put_row(const LpgList *list, Tuplestorestate *result, Datum *values, bool *nulls);
 
 /* Names of origins, by LepOrigin and the one that the engine has no use for; in the current context. */
 #define LPG_ORIGIN_NEW (LEP_ORIGIN_POPULAR + 1)

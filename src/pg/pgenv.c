@@ -189,20 +189,33 @@ counted_free(void *host, void *ptr)
 	pfree(ptr);
 }
 
-static bool
-should_stop(void *host)
+/* Without its postmaster a backend is to end as if it were terminated. */
+static void
+look_for_postmaster(void)
 {
-	(void) host;
-	if (QueryCancelPending || ProcDiePending)
-		return true;
 	if (unlikely(!PostmasterIsAlive()))
 	{
 		ProcDiePending = true;
 		InterruptPending = true;
-		return true;
 	}
+}
+
+static bool
+should_stop(void *host)
+{
+	(void) host;
+	look_for_postmaster();
+	if (QueryCancelPending || ProcDiePending)
+		return true;
 	CHECK_FOR_INTERRUPTS();
 	return false;
+}
+
+void
+lpg_env_check_interrupts(void)
+{
+	look_for_postmaster();
+	CHECK_FOR_INTERRUPTS();
 }
 
 void

@@ -28,7 +28,14 @@ typedef LepStatus (*LpgEnvWork)(void *arg);
 extern LepStatus lpg_env_run(LepEnv *env, LpgEnvWork work, void *arg);
 
 /*
- * The same, but all memory is the context's own, so that whoever asks how much that
+ * CHECK_FOR_INTERRUPTS, and FATAL where the postmaster is gone: a server does not start
+ * again before the last backend of the old one has ended.  For loops over rows; it must not
+ * be called while threads run.
+ */
+extern void lpg_env_check_interrupts(void);
+
+/*
+ * lpg_env_init, but all memory is the context's own, so that whoever asks how much that
  * has (MemoryContextMemAllocated) hears of it.
  */
 extern void lpg_env_init_counted(LepEnv *env, MemoryContext context);

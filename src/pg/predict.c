@@ -108,15 +108,15 @@ alloc_row(MemoryContext context, int n_factors)
 	return (float *) TYPEALIGN(LEP_ALIGNMENT, MemoryContextAllocZero(context, size));
 }
 
-/* Forget what belonged to another version. */
+/* Forget what belonged to another version; without item_factors, which come last, it is not done. */
 static void
 reset_state(PredictState *state)
 {
 	int n_factors = state->handle->version.n_factors;
 
+	state->item_factors = NULL;
 	MemoryContextReset(state->context);
 	lpg_users_forget(state->users, state->handle);
-	state->item_factors = alloc_row(state->context, n_factors);
 	state->moved_factors = alloc_row(state->context, n_factors);
 	state->n_item_lookups = 0;
 	memset(&state->scan, 0, sizeof(state->scan));
@@ -124,6 +124,7 @@ reset_state(PredictState *state)
 	state->scan_is_dirty = false;
 	lpg_env_init(&state->env, state->context);
 	lep_arena_init(&state->arena, &state->env);
+	state->item_factors = alloc_row(state->context, n_factors);
 }
 
 /* Would loading all items by now have cost no more than the lookups did? */

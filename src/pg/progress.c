@@ -95,23 +95,39 @@ write_entry(LpgProgress *p)
 	pgstat_progress_update_multi_param(PGSTAT_NUM_PROGRESS_PARAM, index, p->values);
 }
 
+static void
+init(LpgProgress *p, const LepEnv *env)
+{
+	memset(p, 0, sizeof(*p));
+	p->env = env;
+	p->values[VALUE_BEGIN] = GetCurrentTimestamp();
+	p->values[VALUE_LOSS] = double_bits(NAN);
+	p->values[VALUE_VALIDATION_LOSS] = double_bits(NAN);
+}
+
 void
 lpg_progress_begin(LpgProgress *p, const LepEnv *env, const LpgTarget *target)
 {
 	char name[N_NAME_VALUES * sizeof(int64)];
 
 	StaticAssertStmt(NAMEDATALEN <= N_NAME_VALUES * sizeof(int64), "names do not fit");
-	memset(p, 0, sizeof(*p));
+	init(p, env);
 	memset(name, 0, sizeof(name));
 	strlcpy(name, target->relname, NAMEDATALEN);
 	memcpy(&p->values[VALUE_NAME], name, sizeof(name));
-	p->env = env;
 	p->relid = target->model;
+	p->has_end = true;
 	p->values[VALUE_NAMESPACE] = target->namespace_;
-	p->values[VALUE_BEGIN] = GetCurrentTimestamp();
-	p->values[VALUE_LOSS] = double_bits(NAN);
-	p->values[VALUE_VALIDATION_LOSS] = double_bits(NAN);
 	lpg_progress_phase(p, LPG_PHASE_WAIT);
+}
+
+void
+lpg_progress_begin_nameless(LpgProgress *p, LepEnv *env, LpgPhase phase)
+{
+	init(p, env);
+	env->progress = lpg_progress_engine;
+	env->progress_host = p;
+	lpg_progress_phase(p, phase);
 }
 
 void
@@ -180,7 +196,7 @@ estimate_end(LpgProgress *p, double share)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
-	if (share >= LEAST_SHARE)
+	if (p->has_end && share >= LEAST_SHARE)
 		p->values[VALUE_END] = now + (int64) ((double) (now - p->fit_begin) * (1 - share) / share);
 }
 
@@ -274,9 +290,9 @@ put_entry(const PgBackendStatus *entry, Datum *values, bool *nulls)
 	name[sizeof(name) - 1] = '\0';
 	put(values, nulls, COLUMN_RELID, OidIsValid(entry->st_progress_command_target),
 		ObjectIdGetDatum(entry->st_progress_command_target));
-	put(values, nulls, COLUMN_NAMESPACE, true, ObjectIdGetDatum((Oid) v[VALUE_NAMESPACE]));
+	put(values, nulls, COLUMN_NAMESPACE, v[VALUE_NAMESPACE] != 0, ObjectIdGetDatum((Oid) v[VALUE_NAMESPACE]));
 	/* of a database in another encoding it may be no text here */
-	put(values, nulls, COLUMN_NAME, pg_verifymbstr(name, (int) strlen(name), true),
+	put(values, nulls, COLUMN_NAME, name[0] != '\0' && pg_verifymbstr(name, (int) strlen(name), true),
 		CStringGetTextDatum(name));
 	put(values, nulls, COLUMN_PHASE, true, CStringGetTextDatum(phase_names[v[VALUE_PHASE] - 1]));
 	if (has_epoch)

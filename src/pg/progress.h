@@ -33,13 +33,20 @@ typedef enum LpgPhase
 typedef struct LpgProgress
 {
 	const LepEnv *env; /* whose memory is reported */
-	Oid relid;		   /* the model; InvalidOid until it is made */
+	Oid relid;		   /* the model; InvalidOid until it is made, or for none */
+	bool has_end;	   /* its end can be estimated: it is no one of many */
 	TimestampTz fit_begin;
 	int64 values[PGSTAT_NUM_PROGRESS_PARAM];
 } LpgProgress;
 
 /* Begin to report a training in phase WAIT.  target: may change until the next phase. */
 extern void lpg_progress_begin(LpgProgress *progress, const LepEnv *env, const LpgTarget *target);
+
+/*
+ * Begin to report trainings of models that have no name, one after the other, in this
+ * phase.  Until lpg_progress_end() the engine reports to it: env->progress.
+ */
+extern void lpg_progress_begin_nameless(LpgProgress *progress, LepEnv *env, LpgPhase phase);
 
 /* A phase begins. */
 extern void lpg_progress_phase(LpgProgress *progress, LpgPhase phase);

@@ -29,6 +29,7 @@
 #include "pg/columns.h"
 #include "pg/compat.h"
 #include "pg/keytype.h"
+#include "pg/pgenv.h"
 #include "pg/publish.h"
 #include "pg/replication.h"
 #include "pg/statement.h"
@@ -430,6 +431,9 @@ write_side(Relation table, int64 version, const SideRows *rows)
 	lpg_store_writer_end(writer);
 }
 
+/* Ratings counted between two looks for interrupts. */
+#define COUNT_INTERVAL (1024 * 1024)
+
 /* How often each item is rated. */
 static int32 *
 count_item_ratings(const LepRatings *ratings)
@@ -438,7 +442,11 @@ count_item_ratings(const LepRatings *ratings)
 		palloc_extended(Max(ratings->n_items, 1) * sizeof(int32), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 
 	for (int64 j = 0; j < ratings->n_ratings; j++)
+	{
+		if (j % COUNT_INTERVAL == 0)
+			lpg_env_check_interrupts();
 		counts[ratings->item[j]]++;
+	}
 	return counts;
 }
 

@@ -752,5 +752,6 @@ lpg_registry_unlock_session(const LpgTarget *target)
 	LOCKTAG tag;
 
 	set_lock_tag(&tag, target);
-	(void) LockRelease(&tag, ExclusiveLock, true);
+	if (lpg_holds_lock(&tag, ExclusiveLock))
+		(void) LockRelease(&tag, ExclusiveLock, true);
 }

@@ -195,8 +195,9 @@ extern void lpg_registry_lock_training(const LpgTarget *target, bool wait);
 
 /*
  * The same until lpg_registry_unlock_session(), across transactions.  False: somebody
- * trains it, and the caller does not want to wait.  To be released on every error;
- * the end of the session releases it, too.
+ * trains it, and the caller does not want to wait.  To be released on every error,
+ * those of this function included, which may come when the lock is held; releasing
+ * what is not held does nothing.  The end of the session releases it, too.
  */
 extern bool lpg_registry_lock_session(const LpgTarget *target, bool wait);
 extern void lpg_registry_unlock_session(const LpgTarget *target);

@@ -63,9 +63,8 @@ typedef struct Base
 typedef struct Retraining
 {
 	LpgNamedTraining training;
-	Datum given;	 /* options of this call */
-	bool may_commit; /* between its steps */
-	bool has_session_lock;
+	Datum given;	   /* options of this call */
+	bool may_commit;   /* between its steps */
 	Oid owner;		   /* of the model */
 	char *search_path; /* as recorded, pg_temp last */
 	Base base;
@@ -309,6 +308,7 @@ lock(Retraining *r)
 {
 	LpgTarget *target = &r->training.publication.target;
 	LepOptions options;
+	bool has_lock;
 
 	lpg_options_from_jsonb(DatumGetJsonbP(r->given), &options);
 	lpg_progress_begin(&r->training.progress, &r->training.work.env, target);
@@ -317,24 +317,24 @@ lock(Retraining *r)
 		lpg_registry_lock_training(target, options.wait);
 		return;
 	}
-	r->has_session_lock = lpg_registry_lock_session(target, false);
-	if (!r->has_session_lock && !options.wait)
+	has_lock = lpg_registry_lock_session(target, false);
+	if (!has_lock && !options.wait)
 		lpg_registry_fail_training(target);
-	if (!r->has_session_lock)
+	if (!has_lock)
 	{
 		commit(r);
 		InvalidateCatalogSnapshot();
-		r->has_session_lock = lpg_registry_lock_session(target, true);
+		(void) lpg_registry_lock_session(target, true);
 		EnsurePortalSnapshotExists();
 	}
 }
 
+/* Whatever the lock is: an error may have come when it was just taken. */
 static void
 unlock(Retraining *r)
 {
-	if (r->has_session_lock)
+	if (r->may_commit && OidIsValid(r->training.publication.target.model))
 		lpg_registry_unlock_session(&r->training.publication.target);
-	r->has_session_lock = false;
 }
 
 /* -------------------------------------------------------------------------- steps */

@@ -5,11 +5,11 @@
 #include "postgres.h"
 
 #include "access/table.h"
-#include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "pg/compat.h"
+#include "pg/pgenv.h"
 #include "pg/scan.h"
 
 typedef struct SideScan
@@ -56,7 +56,7 @@ scan_value(SideScan *scan)
 
 	for (scan->row.number = 0; scan->row.number < n; scan->row.number++)
 	{
-		CHECK_FOR_INTERRUPTS();
+		lpg_env_check_interrupts();
 		visit_row(scan);
 	}
 }

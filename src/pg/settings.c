@@ -78,28 +78,54 @@ assign_kernel(int newval, void *extra)
 		(void) lep_kernels_select((LepKernelLevel) newval);
 }
 
-void
-lpg_settings_init(void)
+static void
+define_int_setting(const IntSetting *s)
 {
-	lep_kernels_choose();
+	DefineCustomIntVariable(s->name, s->description, s->detail, s->variable, s->standard, s->min, s->max,
+							s->context, s->flags, NULL, NULL, NULL);
+}
 
-	for (int i = 0; i < (int) lengthof(int_settings); i++)
-	{
-		const IntSetting *s = &int_settings[i];
-
-		DefineCustomIntVariable(s->name, s->description, s->detail, s->variable, s->standard, s->min, s->max,
-								s->context, s->flags, NULL, NULL, NULL);
-	}
+static void
+define_log_progress(void)
+{
 	DefineCustomBoolVariable("lepton.log_progress",
 							 "Sends a NOTICE when a phase of a training begins and after each epoch.", NULL,
 							 &lpg_log_progress, false, PGC_USERSET, 0, NULL, NULL, NULL);
+}
+
+static void
+define_live(void)
+{
 	DefineCustomBoolVariable("lepton.live", "Lets models with option \"live\" look at a user's present rows.",
 							 "Off, they answer as they were trained, and their source need not be there.",
 							 &lpg_live, true, PGC_USERSET, 0, NULL, NULL, NULL);
+}
+
+static void
+define_kernel(void)
+{
 	DefineCustomEnumVariable("lepton.kernel", "Sets the instruction set of the numeric kernels.",
 							 "All give the same results; this is for tests and measurements.", &kernel_level,
 							 LEP_N_KERNEL_LEVELS, kernel_entries, PGC_USERSET, 0, check_kernel, assign_kernel,
 							 NULL);
+}
+
+/*
+ * A setting cannot be defined twice, and the server loads a library again that
+ * failed to load, as for want of memory: it goes on where it was.
+ */
+void
+lpg_settings_init(void)
+{
+	static void (*const others[])(void) = { define_log_progress, define_live, define_kernel };
+	static int n_defined = 0;
+	int n_ints = lengthof(int_settings);
+
+	lep_kernels_choose();
+	for (; n_defined < n_ints; n_defined++)
+		define_int_setting(&int_settings[n_defined]);
+	for (; n_defined < n_ints + (int) lengthof(others); n_defined++)
+		others[n_defined - n_ints]();
 	MarkGUCPrefixReserved("lepton");
 }
 

@@ -34,6 +34,7 @@
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
+#include "pg/pgenv.h"
 #include "pg/settings.h"
 #include "pg/shared.h"
 
@@ -286,14 +287,19 @@ unmapped(dsm_segment *segment, Datum number)
 	LWLockRelease(&directory->lock);
 }
 
-/* This backend maps the segment until it frees the items; the lock is held. */
+/* Have the mapping's end counted.  That takes memory: count_mapping(), which does not, must follow at once. */
 static void
-count_mapping(SharedEntry *entry, dsm_segment *segment)
+watch_mapping(const SharedEntry *entry, dsm_segment *segment)
 {
 	on_dsm_detach(segment, unmapped, Int32GetDatum((int32) (entry - directory->entries)));
+}
+
+/* This backend maps the segment until it frees the items; the lock is held. */
+static void
+count_mapping(SharedEntry *entry)
+{
 	entry->n_mapped++;
 	entry->last_used = ++directory->clock;
-	dsm_pin_mapping(segment);
 }
 
 /* The items of a ready entry; the lock is held.  NULL: the segment is not to be had. */
@@ -311,14 +317,17 @@ map_entry(SharedEntry *entry)
 		lpg_items_free(items);
 		return NULL;
 	}
-	count_mapping(entry, segment);
-	lpg_items_map(items, segment, entry->id_offset);
+	dsm_pin_mapping(segment);
+	lpg_items_own(items, segment);
+	lpg_items_open(items, entry->id_offset);
+	watch_mapping(entry, segment);
+	count_mapping(entry);
 	return items;
 }
 
 /*
- * A segment that belongs to the current resource owner, or NULL: /dev/shm may be
- * small, as it is in containers.
+ * A segment that belongs to nobody yet, or NULL: /dev/shm may be small, as it is in
+ * containers.
  */
 static dsm_segment *
 create_segment(Size size)
@@ -334,10 +343,7 @@ create_segment(Size size)
 		segment = dsm_create(size, DSM_CREATE_NULL_IF_MAXSEGMENTS);
 		CurrentResourceOwner = outer;
 		if (segment != NULL)
-		{
 			dsm_pin_mapping(segment);
-			dsm_unpin_mapping(segment);
-		}
 	}
 	PG_CATCH();
 	{
@@ -367,12 +373,16 @@ copy_block(char *to, const char *from, Size size)
 {
 	for (Size at = 0; at < size; at += COPY_BYTES)
 	{
-		CHECK_FOR_INTERRUPTS();
+		lpg_env_check_interrupts();
 		memcpy(to + at, from + at, Min(COPY_BYTES, size - at));
 	}
 }
 
-/* Private items, copied to a segment and the entry, and mapped; NULL: there is no segment to be had. */
+/*
+ * Private items, copied to a segment and the entry, and mapped; NULL: there is no
+ * segment to be had.  All that may fail is done before the lock is taken: after an
+ * error give_up() takes it, and would wait for ourselves.
+ */
 static LpgItems *
 publish(SharedEntry *entry, const LpgItems *items)
 {
@@ -386,11 +396,13 @@ publish(SharedEntry *entry, const LpgItems *items)
 		lpg_items_free(mapped);
 		return NULL;
 	}
+	lpg_items_own(mapped, segment);
 	copy_block(dsm_segment_address(segment), items->image_block, items->image_size);
 	copy_block((char *) dsm_segment_address(segment) + id_offset, items->id_block, items->id_size);
+	lpg_items_open(mapped, id_offset);
+	watch_mapping(entry, segment);
 	LWLockAcquire(&directory->lock, LW_EXCLUSIVE);
-	count_mapping(entry, segment);
-	lpg_items_map(mapped, segment, id_offset);
+	count_mapping(entry);
 	dsm_pin_segment(segment);
 	entry->handle = dsm_segment_handle(segment);
 	entry->size = size;

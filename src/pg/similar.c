@@ -54,7 +54,7 @@ put_items(const LpgList *list, Tuplestorestate *result, const LepTopnEntry *entr
 		values[0] = Int32GetDatum((int32) (i + 1));
 		values[1] = lpg_list_id(list, &id);
 		values[2] = Float4GetDatum(entries[i].score);
-		tuplestore_putvalues(result, list->desc, values, nulls);
+		lpg_list_put_row(list, result, values, nulls);
 	}
 }
 
@@ -180,7 +180,7 @@ put_users(const LpgList *list, Tuplestorestate *result, LpgUserList *best)
 		values[0] = Int32GetDatum(rank);
 		values[1] = user.id;
 		values[2] = Float4GetDatum(user.score);
-		tuplestore_putvalues(result, list->desc, values, nulls);
+		lpg_list_put_row(list, result, values, nulls);
 	}
 	lpg_userlist_end(best);
 }

@@ -34,6 +34,7 @@
 #include "pg/errors.h"
 #include "pg/keytype.h"
 #include "pg/optjson.h"
+#include "pg/pgenv.h"
 #include "pg/source.h"
 
 /* Rows between two calls of the check. */
@@ -339,9 +340,11 @@ add_batch(SourceReceiver *r)
 	const LepSourceShape *shape = &r->source->shape;
 	int64 before = lep_ratings_rows(r->source->builder);
 	LepError *error = &r->arena->env->error;
-	LepStatus status =
-		lep_ratings_add(r->source->builder, r->users, r->items, shape->has_rating ? r->ratings : NULL,
-						shape->has_time ? r->times : NULL, r->n);
+	LepStatus status;
+
+	lpg_env_check_interrupts();
+	status = lep_ratings_add(r->source->builder, r->users, r->items, shape->has_rating ? r->ratings : NULL,
+							 shape->has_time ? r->times : NULL, r->n);
 
 	/* the engine counts the rows that it was given; the user those of the source */
 	if (status != LEP_OK && error->row > before && error->row <= before + r->n)

@@ -12,7 +12,6 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
-#include "miscadmin.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
@@ -25,6 +24,7 @@
 #include "pg/compat.h"
 #include "pg/errors.h"
 #include "pg/keytype.h"
+#include "pg/pgenv.h"
 #include "pg/store.h"
 
 /* ------------------------------------------------------------ rows of 1.0.0 */
@@ -324,7 +324,7 @@ lpg_store_scan_begin(Relation table, int64 version, Snapshot snapshot)
 TupleTableSlot *
 lpg_store_scan_next(LpgScan *scan)
 {
-	CHECK_FOR_INTERRUPTS();
+	lpg_env_check_interrupts();
 	if (!table_scan_getnextslot(scan->scan, ForwardScanDirection, scan->slot))
 		return NULL;
 	return widen(scan->wide, scan->slot);
@@ -364,7 +364,7 @@ lpg_store_scan_by_id(Relation table, int64 version, Snapshot snapshot, LpgRowVis
 	index_rescan(scan, &key, 1, NULL, 0);
 	while (index_getnext_slot(scan, ForwardScanDirection, slot))
 	{
-		CHECK_FOR_INTERRUPTS();
+		lpg_env_check_interrupts();
 		visit(arg, widen(wide, slot));
 	}
 	index_endscan(scan);
@@ -441,7 +441,7 @@ flush_batch(LpgWriter *writer)
 {
 	MemoryContext old = MemoryContextSwitchTo(writer->batch_context);
 
-	CHECK_FOR_INTERRUPTS();
+	lpg_env_check_interrupts();
 	table_multi_insert(writer->rri->ri_RelationDesc, writer->slots, writer->n, writer->cid, 0,
 					   writer->bistate);
 	for (int i = 0; i < writer->n; i++)

@@ -225,7 +225,7 @@ put_row(TopnCall *call, const LepId *id, float score, Datum origin)
 	values[1] = lpg_list_id(call->list, id);
 	values[2] = Float4GetDatum(lep_point(&version->levels, score, version->min_score, version->max_score));
 	values[3] = origin;
-	tuplestore_putvalues(call->result, call->list->desc, values, nulls);
+	lpg_list_put_row(call->list, call->result, values, nulls);
 }
 
 /* By score, or as the call asks. */

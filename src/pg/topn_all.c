@@ -174,7 +174,7 @@ put_row(TopnAll *all, UserRows *rows, const LepId *item, float score, Datum orig
 	rows->values[3] =
 		Float4GetDatum(lep_point(&version->levels, score, version->min_score, version->max_score));
 	rows->values[4] = origin;
-	tuplestore_putvalues(all->result, all->list->desc, rows->values, nulls);
+	lpg_list_put_row(all->list, all->result, rows->values, nulls);
 }
 
 /* Candidates that the model does not know, after all others. */

@@ -102,7 +102,7 @@ put_users(const LpgList *list, Tuplestorestate *result, LpgUserList *best)
 		values[2] =
 			Float4GetDatum(lep_point(&version->levels, user.score, version->min_score, version->max_score));
 		values[3] = origins[user.origin];
-		tuplestore_putvalues(result, list->desc, values, nulls);
+		lpg_list_put_row(list, result, values, nulls);
 	}
 	lpg_userlist_end(best);
 }

@@ -348,6 +348,7 @@ lepton_tune(PG_FUNCTION_ARGS)
 
 	from.text = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	lpg_experiment_begin(&t->x, "tuning");
+	lpg_experiment_show(&t->x);
 	lpg_experiment_read(&t->x, &from);
 	t->work.ratings = t->x.ratings;
 	t->work.metric = choose_metric(fcinfo, t->x.ratings->feedback);

@@ -7,6 +7,7 @@
 #include "access/detoast.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "nodes/primnodes.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -299,7 +300,10 @@ lpg_value_check_texts(const LpgValue *value)
 		if (value->model.head.kind[side] != LEP_ID_TEXT)
 			continue;
 		for (int32 n = 0; n < value->model.side[side].n; n++)
+		{
+			CHECK_FOR_INTERRUPTS();
 			(void) lpg_value_id(value, (LpgSide) side, n);
+		}
 	}
 }
 
@@ -348,7 +352,10 @@ read_items(const LpgValue *value, LpgItems *items)
 
 	check_loaded(lep_modelbytes_load(&items->env, &value->model, &room, ids, bias), &items->env.error);
 	for (int32 i = 0; i < n && items->key.kind == LEP_ID_TEXT; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		check_text(&ids[i]);
+	}
 	if (!lpg_items_finish(items, ids, bias))
 		elog(ERROR, "ids that were checked do not ascend");
 }

@@ -3,9 +3,9 @@
 # back; the model serves as before, and the same question gets the same answer.
 use strict;
 use warnings;
-use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Session;
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -23,45 +23,7 @@ $node->safe_psql('postgres', q{
 		'{"algorithm": "als", "factors": 16, "epochs": 2}');
 });
 
-# psql by hand: its answers are told apart by echoed marks
-my ($in, $out, $err) = ('', '', '');
-my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') ], '<', \$in, '>', \$out, '2>', \$err,
-	IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
-my $n_marks = 0;
-
-sub ask
-{
-	my ($query) = @_;
-	my $mark = 'mark ' . ++$n_marks;
-
-	$out = '';
-	$in .= "$query;\n\\echo $mark\n";
-	$session->pump until $out =~ /^\Q$mark\E$/m;
-	$out =~ s/^\Q$mark\E\n//m;
-	chomp $out;
-	return $out;
-}
-
-# Ask with a timeout of so many ms: how many ms too late it ended, undef if it did not take that long.
-sub cut
-{
-	my ($query, $timeout) = @_;
-	my $begin;
-
-	$err = '';
-	ask("SET statement_timeout = $timeout");
-	$begin = time;
-	ask($query);
-	my $late = 1000 * (time - $begin) - $timeout;
-	ask('RESET statement_timeout');
-	return $err =~ /canceling statement due to statement timeout/ ? $late : undef;
-}
-
-my $pid = ask('SELECT pg_backend_pid()');
-
-sub threads { return scalar(my @tasks = glob("/proc/$pid/task/*")); }
-
-sub memory { return ask('SELECT sum(total_bytes) FROM pg_backend_memory_contexts'); }
+my $session = Session->new($node);
 
 # the versions, by model row and by factor rows; all relations; and what the model answers
 my $state = q{
@@ -72,8 +34,8 @@ my $state = q{
 	UNION ALL SELECT md5(string_agg(float4send(lepton_predict('recs', u, i))::text, ',' ORDER BY u, i))
 		FROM generate_series(1, 50) u, generate_series(1, 50) i
 };
-my $before = ask($state);
-my $n_threads = threads();
+my $before = $session->ask($state);
+my $n_threads = $session->threads;
 
 my $rows = q{SELECT md5(string_agg(r::text, ',')) FROM };
 my $quick = q{"algorithm": "als", "epochs": 3, "patience": 3};
@@ -89,43 +51,41 @@ my @questions = (
 foreach my $question (@questions)
 {
 	my ($name, $query, $long_query) = @$question;
-	my $whole = ask($query);
+	my $whole = $session->ask($query);
 	# once more, with what it reads in the cache
 	my $begin = time;
-	is(ask($query), $whole, "$name: the same answer twice");
+	is($session->ask($query), $whole, "$name: the same answer twice");
 	my $seconds = time - $begin;
-	my ($n_cut, $latest, $bytes) = (0, 0);
+	my (@cuts, $bytes);
 
 	like($whole, qr/^[0-9a-f]{32}$/, "$name: left alone it ends");
 	foreach my $part (1 .. 12)
 	{
-		my $late = cut($query, int(1000 * $seconds * $part / 13) || 1);
-
-		$bytes //= memory();
-		next if !defined $late;
-		$n_cut++;
-		$latest = $late if $late > $latest;
+		push @cuts, $session->cut($query, $seconds * $part / 13);
+		$bytes //= $session->memory;
 	}
-	diag(sprintf('%s: %.2f s whole; cut off %d times, at most %.0f ms late', $name, $seconds, $n_cut, $latest));
-	cmp_ok($n_cut, '>=', 6, "$name: timeouts cut it off all along");
-	cmp_ok($latest, '<', 500, "$name: and at once");
+	diag(sprintf('%s: %.2f s whole; ', $name, $seconds) . Session::percentiles(@cuts));
+	@cuts = grep { $_->{was_cut} } @cuts;
+	cmp_ok(scalar(@cuts), '>=', 6, "$name: timeouts cut it off all along");
 	if (defined $long_query)
 	{
-		my $late = cut($long_query, 3000);
+		my $cut = $session->cut($long_query, 3);
 
 		# the NOTICE comes when the source is read and planned for, and before anything is learned
-		like($err, qr/NOTICE:  $name will take about \d+ seconds of one core\n/, "$name: it is said how long it would take");
-		ok(defined $late, "$name: cut off while it learns");
-		cmp_ok($late // 0, '<', 500, "$name: at once there too");
+		like($session->err, qr/NOTICE:  $name will take about \d+ seconds of one core\n/, "$name: it is said how long it would take");
+		is($cut->{was_cut}, 1, "$name: cut off while it learns");
+		push @cuts, $cut;
 	}
-	is(threads(), $n_threads, "$name: no thread is left");
-	cmp_ok(memory(), '<=', $bytes + 65536, "$name: no memory is left");	# the work takes megabytes
-	is(ask($query), $whole, "$name: the same answer afterwards");
+	# of CPU time: a busy machine makes it no longer
+	is(scalar(grep { $_->{cpu} > 500 } @cuts), 0, "$name: and at once");
+	is($session->threads, $n_threads, "$name: no thread is left");
+	cmp_ok($session->memory, '<=', $bytes + 65536, "$name: no memory is left");	# the work takes megabytes
+	is($session->ask($query), $whole, "$name: the same answer afterwards");
 }
-is(ask($state), $before, 'nothing was written, and the same backend still serves the model');
+is($session->ask($state), $before, 'nothing was written, and the same backend still serves the model');
 
 # in a handler: the transaction goes on
-is(ask(q{
+is($session->ask(q{
 	DO $$ BEGIN
 		PERFORM lepton_tune('SELECT *, 1 / (user_id - item_id) FROM ratings', '{"factors": [4]}', '{"algorithm": "als"}');
 	EXCEPTION WHEN division_by_zero THEN
@@ -134,17 +94,15 @@ is(ask(q{
 	SELECT 'went on'}), 'went on', 'after a failed tuning the same transaction can evaluate');
 
 # cancelled from elsewhere
-$err = '';
-$in .= "$questions[2][2];\n";
-$session->pump_nb;
+$session->send($questions[2][2]);
 $node->poll_query_until('postgres', qq{
 	SELECT state = 'active' AND query LIKE 'SELECT lepton_tune%' AND clock_timestamp() - query_start > '2 s'
-	FROM pg_stat_activity WHERE pid = $pid}) or die 'the tuning did not run';
-$node->safe_psql('postgres', "SELECT pg_cancel_backend($pid)");
-is(ask($state), $before, 'a cancelled tuning writes nothing');
-like($err, qr/canceling statement due to user request/, 'and says that it was cancelled');
+	FROM pg_stat_activity WHERE pid = } . $session->pid) or die 'the tuning did not run';
+$node->safe_psql('postgres', 'SELECT pg_cancel_backend(' . $session->pid . ')');
+$session->answer;
+like($session->err, qr/canceling statement due to user request/, 'a cancelled tuning says so');
+is($session->ask($state), $before, 'and writes nothing');
 
-$in .= "\\q\n";
-$session->finish;
+$session->quit;
 $node->stop;
 done_testing();

@@ -5,6 +5,7 @@ use warnings;
 use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Session;
 use Test::More;
 
 my $node = PostgreSQL::Test::Cluster->new('main');
@@ -23,50 +24,21 @@ $node->safe_psql('postgres', q{
 	GRANT SELECT ON recs TO reader;
 });
 
-# A session that stays: started by hand, asked one thing at a time.
-sub start_session
-{
-	my %s = (in => '', out => '', err => '', mark => 0);
-	$s{run} = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') ], '<', \$s{in}, '>', \$s{out}, '2>',
-		\$s{err}, IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
-	return \%s;
-}
-
-sub ask
-{
-	my ($s, $query) = @_;
-	my $mark = 'done ' . ++$s->{mark};
-
-	$s->{out} = '';
-	$s->{in} .= "$query;\n\\echo $mark\n";
-	$s->{run}->pump until $s->{out} =~ /^\Q$mark\E$/m;
-	$s->{out} =~ s/\n?\Q$mark\E\n//;
-	return $s->{out};
-}
-
-sub end_session
-{
-	my $s = shift;
-
-	$s->{in} .= "\\q\n";
-	$s->{run}->finish;
-}
-
 my $list = "SELECT md5(string_agg(u || ':' || rank || ':' || item_id || ':' || float4send(score)::text, ',' ORDER BY u, rank))"
   . " FROM generate_series(1, 50) u, lepton_topn('recs', u, 10)";
 my $words = "SELECT string_agg(item_id, ',' ORDER BY rank) FROM lepton_topn_text('walks', 'u7', 10)";
 my $held = "SELECT model || ' ' || place || ' ' || sessions FROM lepton_cache() ORDER BY 1";
 
-my $first = start_session();
-my $answer = ask($first, $list);
-is(ask($first, $held), 'recs shared 1', 'what a session reads is there for others');
-my $second = start_session();
-is(ask($second, $list), $answer, 'another session maps it, with the same answers');
-is(ask($first, $held), 'recs shared 2', 'it is there once, and known by two');
-my $text = ask($first, $words);
-is(ask($second, $words), $text, 'ids of text and neighbours are shared, too');
-is(ask($second, $held), "recs shared 2\nwalks shared 2", 'both models');
-end_session($second);
+my $first = Session->new($node);
+my $answer = $first->ask($list);
+is($first->ask($held), 'recs shared 1', 'what a session reads is there for others');
+my $second = Session->new($node);
+is($second->ask($list), $answer, 'another session maps it, with the same answers');
+is($first->ask($held), 'recs shared 2', 'it is there once, and known by two');
+my $text = $first->ask($words);
+is($second->ask($words), $text, 'ids of text and neighbours are shared, too');
+is($second->ask($held), "recs shared 2\nwalks shared 2", 'both models');
+$second->quit;
 $node->poll_query_until('postgres', "SELECT sessions = 1 FROM lepton_cache() WHERE model = 'recs'::regclass")
   or die 'the session that ended is still counted';
 pass('a session that ends is counted no more');
@@ -82,10 +54,10 @@ is($node->safe_psql('postgres', 'SET ROLE reader; SELECT count(*) FROM lepton_ca
 
 # a transaction that has written keeps what it reads to itself
 my $version = q{SELECT version FROM lepton_train('mine', 'ratings', '{"algorithm": "sgd", "factors": 8, "epochs": 1}')};
-like(ask($first, "BEGIN; $version; SELECT count(*) FROM lepton_topn('mine', 1, 3); $held"),
+like($first->ask("BEGIN; $version; SELECT count(*) FROM lepton_topn('mine', 1, 3); $held"),
 	qr/^mine session 1$/m, 'a version that is not committed is held by its session alone');
 unlike($node->safe_psql('postgres', $held), qr/mine/, 'and known to no other');
-ask($first, 'ROLLBACK');
+$first->ask('ROLLBACK');
 
 # many at once on a cold cache, some of them cancelled in the middle
 for my $round (1 .. 8)
@@ -111,7 +83,7 @@ for my $round (1 .. 8)
 is($node->safe_psql('postgres', "SELECT count(*) FROM lepton_cache() WHERE place = 'reading'"), '0',
 	'no cancelled reader has left anything half done');
 
-end_session($first);
+$first->quit;
 
 # what is bounded stays so
 $node->append_conf('postgresql.conf', "lepton.shared_cache_size = '6MB'\n");
@@ -132,11 +104,10 @@ is($node->safe_psql('postgres', "SELECT count(*) FROM lepton_topn('small3', 1, 5
 # a backend that is killed takes the shared memory with it, and nothing else
 $node->append_conf('postgresql.conf', "lepton.shared_cache_size = '64MB'\n");
 $node->reload;
-my $killed = start_session();
-$answer = ask($killed, $list);
-my $pid = ask($killed, 'SELECT pg_backend_pid()');
-kill 'KILL', $pid;
-eval { $killed->{in} .= "SELECT 1;\n"; $killed->{run}->finish };
+my $killed = Session->new($node);
+$answer = $killed->ask($list);
+kill 'KILL', $killed->pid;
+$killed->quit;
 $node->poll_query_until('postgres', 'SELECT true') or die 'the server does not come back';
 is($node->safe_psql('postgres', 'SELECT count(*) FROM lepton_cache()'), '0', 'after a crash nothing is held');
 is($node->safe_psql('postgres', $list), $answer, 'and the answers are the same');

@@ -279,10 +279,10 @@ run_bytes(LepEnv *env, const void *input, FaultDigest *digest)
 	LepImageRoom room;
 	LepStatus status;
 
-	lep_modelbytes_head(&trained->result, trained->ratings, &head);
+	CHECK_OK(lep_modelbytes_head(env, &trained->result, trained->ratings, &head));
 	len = lep_modelbytes_size(&head);
 	bytes = malloc(len);
-	lep_modelbytes_encode(&head, &trained->result, trained->ratings, bytes);
+	CHECK_OK(lep_modelbytes_encode(env, &head, &trained->result, trained->ratings, bytes));
 	digest_add(digest, bytes, len);
 	CHECK_OK(lep_modelbytes_open(bytes, len, &model, &env->error));
 	shape = lep_modelbytes_shape(&model);

@@ -400,6 +400,43 @@ check_items(LepEnv *env, const LepModelBytes *model, const LepTrainResult *resul
 	free(counts);
 }
 
+/* A host that says stop once it has been asked n_to_go times more. */
+static int n_to_go;
+
+static bool
+stop_when_due(void *host)
+{
+	(void) host;
+	return n_to_go-- <= 0;
+}
+
+/* Each part asks, and ends where it is told to. */
+static void
+check_stops(LepEnv *env, const LepTrainResult *result, const LepRatings *ratings, size_t len)
+{
+	bool (*never)(void *) = env->should_stop;
+	uint8_t *bytes = malloc(len);
+	int n_head = 1; /* parts that ask once, as small as they are */
+	int n_parts = 3;
+	LepModelHead head;
+
+	n_head += result->model.neighbors != NULL;
+	env->should_stop = stop_when_due;
+	for (int n = 0; n <= n_head; n++)
+	{
+		n_to_go = n;
+		CHECK_INT_EQ(lep_modelbytes_head(env, result, ratings, &head), n < n_head ? LEP_ERR_STOPPED : LEP_OK);
+	}
+	for (int n = 0; n <= n_parts; n++)
+	{
+		n_to_go = n;
+		CHECK_INT_EQ(lep_modelbytes_encode(env, &head, result, ratings, bytes),
+					 n < n_parts ? LEP_ERR_STOPPED : LEP_OK);
+	}
+	env->should_stop = never;
+	free(bytes);
+}
+
 static void
 check_trained(const char *algorithm, const char *storage, LepFeedback feedback)
 {
@@ -423,13 +460,14 @@ check_trained(const char *algorithm, const char *storage, LepFeedback feedback)
 	CHECK_OK(lep_options_set_text(&options, "storage", storage, &env.error));
 	CHECK_OK(lep_train(&arena, ratings, &options, &result));
 
-	lep_modelbytes_head(&result, ratings, &head);
+	CHECK_OK(lep_modelbytes_head(&env, &result, ratings, &head));
 	len = lep_modelbytes_size(&head);
 	CHECK(lep_modelbytes_least(ratings->n_users, ratings->n_items, ratings->n_ratings, head.n_factors,
 							   head.precision) <= len);
 	bytes = malloc(len);
-	lep_modelbytes_encode(&head, &result, ratings, bytes);
+	CHECK_OK(lep_modelbytes_encode(&env, &head, &result, ratings, bytes));
 	CHECK_OK(read_all(bytes, len));
+	check_stops(&env, &result, ratings, len);
 	if (CHECK_OK(lep_modelbytes_open(bytes, len, &model, &env.error)))
 	{
 		CHECK(model.head.mean == result.model.mean && model.head.n_ratings == ratings->n_ratings);
