@@ -247,7 +247,7 @@ static Oid reading[MAX_DEPTH];
 static int n_reading = 0;
 
 static void
-begin_reading(const LpgHandle *handle)
+check_recursion(const LpgHandle *handle)
 {
 	bool again = n_reading == MAX_DEPTH;
 
@@ -257,7 +257,6 @@ begin_reading(const LpgHandle *handle)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_RECURSION),
 						errmsg("option \"eligible\" of model \"%s\" asks the model itself", handle->name),
 						errhint("Train it again with a query that does not.")));
-	reading[n_reading++] = handle->model;
 }
 
 static void
@@ -290,9 +289,11 @@ work_as_owner(LpgHandle *handle, Oid owner, const char *search_path, OwnersWork 
 	int depth = n_reading;
 	LpgOwnerSaved saved;
 
-	begin_reading(handle);
+	check_recursion(handle);
 	error_context_stack = &callback;
 	lpg_owner_enter(owner, search_path, &saved);
+	/* from here on errors are caught: what is noted before would be noted for ever */
+	reading[n_reading++] = handle->model;
 	PG_TRY();
 	{
 		work(handle, arg);
