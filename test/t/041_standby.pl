@@ -10,7 +10,7 @@ use Test::More;
 use Models;
 
 my $retrains = size(6, 100);
-my $pairs = size(30, 100);
+my $pairs = size(10, 100);
 
 my $primary = PostgreSQL::Test::Cluster->new('primary');
 $primary->init(allows_streaming => 1);
@@ -53,7 +53,7 @@ my $saw = $long->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT * FRO
 for my $i (1 .. $retrains)
 {
 	change_models($primary, 'postgres', $i);
-	$primary->safe_psql('postgres', "VACUUM $_") foreach map({ ($_, "${_}_users", "${_}_items") } 'recs', 'lively', 'lively_walk'), 'ratings', 'noted';
+	$primary->safe_psql('postgres', join ' ', map { "VACUUM $_;" } map({ ($_, "${_}_users", "${_}_items") } 'recs', 'lively', 'lively_walk'), 'ratings', 'noted');
 }
 catch_up();
 is($primary->safe_psql('postgres', 'SELECT max(version) FROM recs'), $retrains + 1, 'the primary has trained');
