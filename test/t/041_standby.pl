@@ -87,11 +87,12 @@ figure('predictions and lists of which standby and primary were compared', scala
 figure('that differ', $different);
 
 # sessions share what they read
-my $held = q{SELECT place || ' ' || (sessions >= 2) FROM lepton_cache() WHERE model = 'recs'::regclass AND version = (SELECT version FROM lepton_models WHERE model = 'recs'::regclass)};
+# a former generation of the version may be there, too
+my $held = q{SELECT bool_or(place = 'shared' AND sessions >= 2) FROM lepton_cache() WHERE model = 'recs'::regclass AND version = (SELECT version FROM lepton_models WHERE model = 'recs'::regclass)};
 my $reader = $standby->background_psql('postgres');
 $reader->set_query_timer_restart;
 $_->query_safe("SELECT count(*) FROM lepton_topn('recs', 2, 5)") foreach $now, $reader;
-is($now->query_safe($held), 'shared true', 'sessions of a standby share items');
+is($now->query_safe($held), 't', 'sessions of a standby share items');
 
 # ---- what writes
 
