@@ -107,6 +107,7 @@ OBJS = \
 	src/pg/cache_load.o \
 	src/pg/changes.o \
 	src/pg/clock.o \
+	src/pg/column.o \
 	src/pg/columns.o \
 	src/pg/drift.o \
 	src/pg/eligible.o \

@@ -30,6 +30,7 @@
 #include "utils/timestamp.h"
 #include "utils/varlena.h"
 
+#include "pg/column.h"
 #include "pg/compat.h"
 #include "pg/errors.h"
 #include "pg/keytype.h"
@@ -39,14 +40,6 @@
 
 /* Rows between two calls of the check. */
 #define ROWS_PER_CHECK 65536
-
-/* A column of the source that is read. */
-typedef struct SourceColumn
-{
-	const char *name;
-	AttrNumber attno; /* 0: not there */
-	Oid type;		  /* base type */
-} SourceColumn;
 
 /* A DestReceiver that fills batches for the builder. */
 typedef struct SourceReceiver
@@ -60,10 +53,10 @@ typedef struct SourceReceiver
 	const LpgSourceFilter *filter; /* NULL: all rows */
 	bool survey;				   /* count rows with impossible values, rather than fail */
 
-	SourceColumn user;
-	SourceColumn item;
-	SourceColumn rating;
-	SourceColumn time;
+	LpgColumn user;
+	LpgColumn item;
+	LpgColumn rating;
+	LpgColumn time;
 	int last_attno; /* of the columns read */
 
 	int n; /* rows in the batch */
@@ -76,118 +69,6 @@ typedef struct SourceReceiver
 } SourceReceiver;
 
 /* ------------------------------------------------------------------ columns */
-
-/* "a, b, c": what the source has. */
-static char *
-list_columns(TupleDesc desc)
-{
-	StringInfoData list;
-
-	initStringInfo(&list);
-	for (int i = 0; i < desc->natts; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(desc, i);
-
-		if (!att->attisdropped)
-			appendStringInfo(&list, "%s\"%s\"", list.len == 0 ? "" : ", ", NameStr(att->attname));
-	}
-	return list.data;
-}
-
-static void
-find_column(SourceColumn *column, TupleDesc desc, const char *name)
-{
-	column->name = name;
-	column->attno = 0;
-	for (int i = 0; i < desc->natts; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(desc, i);
-
-		if (att->attisdropped || strcmp(NameStr(att->attname), name) != 0)
-			continue;
-		if (column->attno != 0)
-			ereport(ERROR, (errcode(ERRCODE_AMBIGUOUS_COLUMN),
-							errmsg("the source has more than one column \"%s\"", name)));
-		column->attno = (AttrNumber) (i + 1);
-		column->type = getBaseType(att->atttypid);
-	}
-}
-
-/* Must the source have this column?  The option names which one it is. */
-static void
-require_column(const SourceColumn *column, TupleDesc desc, const char *option, bool required)
-{
-	if (column->attno != 0 || !required)
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("the source has no column \"%s\"", column->name),
-			 errdetail("Its columns are %s.", list_columns(desc)),
-			 errhint("Name the right one with option \"%s\".", option)));
-}
-
-static void
-require_id(const SourceColumn *column, LepIdKind *kind)
-{
-	if (!lpg_keytype_kind(column->type, kind))
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_DATATYPE_MISMATCH),
-			 errmsg("column \"%s\" of type %s cannot be an id", column->name, format_type_be(column->type)),
-			 errhint("Ids are smallint, integer, bigint, text, varchar or uuid; cast it in the source.")));
-}
-
-static bool
-is_number(Oid type)
-{
-	return type == INT2OID || type == INT4OID || type == INT8OID || type == FLOAT4OID || type == FLOAT8OID ||
-		   type == NUMERICOID;
-}
-
-static void
-require_number(const SourceColumn *column)
-{
-	if (column->attno != 0 && !is_number(column->type))
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_DATATYPE_MISMATCH),
-			 errmsg("column \"%s\" of type %s cannot be a rating", column->name,
-					format_type_be(column->type)),
-			 errhint("Ratings are smallint to numeric, real or double precision; cast it in the source.")));
-}
-
-static void
-require_time(const SourceColumn *column)
-{
-	if (column->attno != 0 && !is_number(column->type) && column->type != TIMESTAMPTZOID &&
-		column->type != TIMESTAMPOID && column->type != DATEOID)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_DATATYPE_MISMATCH),
-			 errmsg("column \"%s\" of type %s cannot be a time", column->name, format_type_be(column->type)),
-			 errhint("Times are timestamp with or without time zone, date, or a number that grows; name "
-					 "another column with option \"time_column\", or leave it out of the source.")));
-}
-
-/* What get_time() counts. */
-static LpgTimeUnit
-time_unit_of(Oid type)
-{
-	switch (type)
-	{
-		case TIMESTAMPTZOID:
-			return LPG_TIME_TIMESTAMPTZ;
-		case TIMESTAMPOID:
-			return LPG_TIME_TIMESTAMP;
-		case DATEOID:
-			return LPG_TIME_DATE;
-		case INT2OID:
-		case INT4OID:
-		case INT8OID:
-			return LPG_TIME_INTEGER;
-		default:
-			return LPG_TIME_SECONDS;
-	}
-}
 
 /*
  * The name of the column of ratings or times; "", which no column has, where no
@@ -207,21 +88,21 @@ resolve_columns(SourceReceiver *r, TupleDesc desc)
 	const LepOptions *o = r->options;
 	LepSourceShape *shape = &r->source->shape;
 
-	find_column(&r->user, desc, o->user_column);
-	find_column(&r->item, desc, o->item_column);
-	find_column(&r->rating, desc, column_beside_ids(o, "rating_column", o->rating_column));
-	find_column(&r->time, desc, column_beside_ids(o, "time_column", o->time_column));
-	require_column(&r->user, desc, "user_column", true);
-	require_column(&r->item, desc, "item_column", true);
-	require_column(&r->rating, desc, "rating_column", lpg_option_given(o, "rating_column"));
-	require_column(&r->time, desc, "time_column", lpg_option_given(o, "time_column"));
-	require_id(&r->user, &shape->user_kind);
-	require_id(&r->item, &shape->item_kind);
-	require_number(&r->rating);
-	require_time(&r->time);
+	lpg_column_find(&r->user, desc, o->user_column);
+	lpg_column_find(&r->item, desc, o->item_column);
+	lpg_column_find(&r->rating, desc, column_beside_ids(o, "rating_column", o->rating_column));
+	lpg_column_find(&r->time, desc, column_beside_ids(o, "time_column", o->time_column));
+	lpg_column_require(&r->user, desc, "user_column", true);
+	lpg_column_require(&r->item, desc, "item_column", true);
+	lpg_column_require(&r->rating, desc, "rating_column", lpg_option_given(o, "rating_column"));
+	lpg_column_require(&r->time, desc, "time_column", lpg_option_given(o, "time_column"));
+	lpg_column_require_id(&r->user, &shape->user_kind);
+	lpg_column_require_id(&r->item, &shape->item_kind);
+	lpg_column_require_number(&r->rating);
+	lpg_column_require_time(&r->time);
 	shape->has_rating = r->rating.attno != 0;
 	shape->has_time = r->time.attno != 0;
-	r->source->time_unit = time_unit_of(r->time.type);
+	r->source->time_unit = lpg_column_time_unit(r->time.type);
 	r->last_attno = Max(Max(r->user.attno, r->item.attno), Max(r->rating.attno, r->time.attno));
 }
 
@@ -263,7 +144,7 @@ find_infinity(bool is_begin, bool is_end, double *refused)
  * in time, and as the newest of all it would empty windows and splits.
  */
 static int64
-get_time(const SourceColumn *column, Datum datum, double *refused)
+get_time(const LpgColumn *column, Datum datum, double *refused)
 {
 	double value;
 
@@ -322,7 +203,7 @@ require_finite_time(const SourceReceiver *r, Datum datum)
 
 /* The id of a column; text is copied, since the slot's memory goes with its row. */
 static LepId
-get_id(const SourceReceiver *r, const SourceColumn *column, Datum datum)
+get_id(const SourceReceiver *r, const LpgColumn *column, Datum datum)
 {
 	LepId id = lpg_keytype_from_datum(datum, column->type);
 
@@ -373,7 +254,7 @@ has_null(const SourceReceiver *r, const TupleTableSlot *slot)
 {
 	const struct
 	{
-		const SourceColumn *column;
+		const LpgColumn *column;
 		int64 *count;
 	} columns[] = {
 		{ &r->user, &r->source->n_null_user },
@@ -396,14 +277,14 @@ has_null(const SourceReceiver *r, const TupleTableSlot *slot)
 }
 
 static bool
-is_long_id(const SourceColumn *column, Datum datum)
+is_long_id(const LpgColumn *column, Datum datum)
 {
 	return (column->type == TEXTOID || column->type == VARCHAROID) &&
 		   toast_raw_datum_size(datum) - VARHDRSZ > LEP_MAX_TEXT_ID;
 }
 
 static bool
-is_bad_time(const SourceColumn *column, Datum datum)
+is_bad_time(const LpgColumn *column, Datum datum)
 {
 	double refused;
 
@@ -623,10 +504,11 @@ select_from_relation(const char *name, const LepOptions *options)
 	initStringInfo(&query);
 	for (int i = 0; i < (int) lengthof(columns); i++)
 	{
-		SourceColumn column;
+		LpgColumn column;
 
-		find_column(&column, desc, columns[i]);
-		require_column(&column, desc, option_names[i], i < 2 || lpg_option_given(options, option_names[i]));
+		lpg_column_find(&column, desc, columns[i]);
+		lpg_column_require(&column, desc, option_names[i],
+						   i < 2 || lpg_option_given(options, option_names[i]));
 		if (column.attno == 0 || list_member_int(listed, column.attno))
 			continue;
 		appendStringInfo(&query, "%s %s", listed == NIL ? "SELECT" : ",", quote_identifier(columns[i]));
