@@ -133,6 +133,7 @@ OBJS = \
 	src/pg/models.o \
 	src/pg/optjson.o \
 	src/pg/owner.o \
+	src/pg/ownerplan.o \
 	src/pg/pgenv.o \
 	src/pg/planner.o \
 	src/pg/plot.o \

@@ -79,5 +79,6 @@ SELECT injection_marks(page) AS surplus FROM injection_page EXCEPT SELECT inject
 SELECT count(*) > 20 AS marks FROM (SELECT injection_marks(page) FROM injection_page) m;
 SELECT count(*) > 0 AS explained FROM lepton_explain_text('injection_m', '\! false', '\q');
 SELECT DISTINCT item_id ~ '[<\\&:]|''|\]|;' AS is_text FROM lepton_topn_text('injection_m', '`id`', 5, false) WHERE item_id !~ '^\d';
+SELECT lepton_drop('information_schema.m');
 DROP TABLE injection_m, injection_plain, injection_page, injection_columns, injection_ratings, injection_victim;
 DROP FUNCTION injection_state, injection_marks;

@@ -59,6 +59,35 @@ SELECT item_id, origin FROM lepton_topn('eligible_als', 1, 5, ARRAY[91, 92, 101]
 -- predictions do not ask
 SELECT lepton_predict('eligible_als', 1, 12) = lepton_predict('eligible_not_als', 1, 12) AS same;
 
+-- a list or two ask for the items that they would list, not for all that there are
+INSERT INTO eligible_products SELECT i, 'product ' || i, true FROM generate_series(1001, 10000) i;
+UPDATE eligible_products SET in_stock = item_id % 3 <> 0 WHERE item_id <= 100;
+VACUUM ANALYZE eligible_products;
+SET random_page_cost = 1.1;
+CREATE FUNCTION eligible_rows(list text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE before bigint; after bigint;
+BEGIN
+  SELECT seq_tup_read + idx_tup_fetch INTO before FROM pg_stat_xact_user_tables WHERE relname = 'eligible_products';
+  EXECUTE 'SELECT count(*) FROM ' || list;
+  SELECT seq_tup_read + idx_tup_fetch INTO after FROM pg_stat_xact_user_tables WHERE relname = 'eligible_products';
+  RETURN after - before;
+END$$;
+SELECT algorithm, eligible_rows(format('lepton_topn(''eligible_%s'', 1, 5)', algorithm)) BETWEEN 5 AND 500 AS list,
+       eligible_rows(format('lepton_topn(''eligible_%s'', 1, 5, ARRAY(SELECT generate_series(1, 2000, 50)))', algorithm)) BETWEEN 5 AND 500 AS candidates,
+       eligible_rows(format('lepton_topn_for(''eligible_%s'', ARRAY[1, 2], ARRAY[4, 5], 5)', algorithm)) BETWEEN 5 AND 500 AS basket,
+       eligible_rows(format('generate_series(1, 2000) u, lepton_topn(''eligible_%s'', u %% 40, 5)', algorithm)) BETWEEN 9000 AND 20000 AS many
+  FROM eligible_kinds;
+SELECT function, algorithm, count(*) FROM eligible_wrong GROUP BY 1, 2;
+-- few of those that would be listed, or none
+UPDATE eligible_products SET in_stock = item_id > 1000 OR item_id % 30 = 1;
+SELECT function, algorithm, count(*) FROM eligible_wrong GROUP BY 1, 2;
+SELECT item_id, origin FROM lepton_topn('eligible_als', 1, 5, ARRAY[1001, 91, 92, 2]);
+UPDATE eligible_products SET in_stock = item_id > 1000;
+SELECT algorithm, count(*) FROM eligible_kinds, lepton_topn('eligible_' || algorithm, 1, 5) GROUP BY 1 ORDER BY 1;
+RESET random_page_cost;
+DELETE FROM eligible_products WHERE item_id > 100;
+UPDATE eligible_products SET in_stock = item_id % 10 = 1 AND item_id % 3 <> 0;
+
 -- a table: its column of item ids, or its only one; a version keeps what it was trained with
 CREATE TABLE eligible_ids (id int);
 INSERT INTO eligible_ids VALUES (5), (NULL), (7), (5), (1000);
@@ -114,6 +143,6 @@ SELECT lepton_drop('eligible_' || algorithm), lepton_drop('eligible_not_' || alg
 SELECT lepton_drop('eligible_own');
 DROP VIEW eligible_wrong;
 DROP TABLE eligible_ratings, eligible_products, eligible_kinds, eligible_ids, eligible_owned;
-DROP FUNCTION eligible_train, eligible_asks;
+DROP FUNCTION eligible_train, eligible_asks, eligible_rows;
 REVOKE CREATE ON SCHEMA public FROM eligible_owner;
 DROP ROLE eligible_owner, eligible_caller;

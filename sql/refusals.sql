@@ -22,6 +22,7 @@ CREATE AGGREGATE refusals_window ("any", "any", float8) (
 	SFUNC = lepton_train_add, STYPE = internal, FINALFUNC = lepton_train_serialize);
 SELECT refusals_window(user_id, item_id, rating::float8) OVER (ORDER BY user_id) FROM refusals_ratings;
 DROP AGGREGATE refusals_window("any", "any", float8);
+SELECT lepton_train(user_id, item_id, rating::float8, NULL::jsonb) FROM refusals_ratings;
 
 -- a search path that somebody has written into the model's row
 BEGIN;
@@ -31,6 +32,10 @@ ROLLBACK;
 
 -- tables that a model needs, and that were changed beside it
 BEGIN;
+DELETE FROM refusals_items WHERE id = 3;
+SELECT lepton_export('refusals');
+ROLLBACK;
+BEGIN;
 ALTER TABLE refusals_users DROP CONSTRAINT refusals_users_pkey;
 SELECT lepton_predict('refusals', 3, 4);
 ROLLBACK;
@@ -38,6 +43,8 @@ BEGIN;
 ALTER TABLE refusals_items DROP CONSTRAINT refusals_items_pkey;
 SELECT lepton_predict('refusals', 3, 4);
 ROLLBACK;
+-- the detail has a number that differs from run to run
+\set VERBOSITY terse
 BEGIN;
 DROP TABLE refusals_users;
 SELECT lepton_predict('refusals', 3, 4);
@@ -46,6 +53,7 @@ BEGIN;
 DROP TABLE refusals_items;
 SELECT * FROM lepton_topn('refusals', 3, 4);
 ROLLBACK;
+\set VERBOSITY default
 SELECT lepton_predict('refusals', 3, 4) IS NOT NULL AS answers;
 
 -- live models whose sources ask other live models, one after the other: up to a depth
@@ -90,6 +98,14 @@ DROP DATABASE regress_refusals;
 SELECT lepton_predict(:'latin1'::bytea, 'user 1', 'x');
 SELECT lepton_import('refusals_import', :'latin1'::bytea);
 SELECT to_regclass('refusals_import');
+
+-- values that are too large for a session's memory of items, and for a dump
+SELECT lepton_train(u, i, 1 + (u * 7 + i) % 5, '{"algorithm": "sgd", "factors": 1024, "epochs": 1}') AS large
+FROM generate_series(1, 5) u, generate_series(1, 500) i \gset
+SET lepton.cache_size = '1MB';
+SELECT * FROM lepton_topn(:'large'::bytea, 3, 5);
+RESET lepton.cache_size;
+SELECT lepton_info(convert_to(repeat('x', 268435457), 'UTF8'));
 
 SELECT lepton_drop('refusals');
 DROP TABLE refusals_ratings;

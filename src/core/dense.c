@@ -15,6 +15,9 @@
 #include <math.h>
 #include <stddef.h>
 
+/* Sums that run side by side, so that one addition need not wait for the other. */
+#define LANES 8
+
 /* QL sweeps for one eigenvalue, at most: 2 are usual. */
 #define MAX_SWEEPS 60
 
@@ -23,6 +26,25 @@ static bool
 is_stopped(LepEnv *env)
 {
 	return env != NULL && lep_env_stopped(env);
+}
+
+/* The last products come last: in a triangular solve they wait for what was found just before. */
+static inline double
+dot(const double *a, const double *b, int n)
+{
+	double lane[LANES] = { 0 };
+	double sum;
+	int c = 0;
+
+	for (; c + LANES <= n; c += LANES)
+	{
+		for (int l = 0; l < LANES; l++)
+			lane[l] += a[c + l] * b[c + l];
+	}
+	sum = ((lane[0] + lane[4]) + (lane[1] + lane[5])) + ((lane[2] + lane[6]) + (lane[3] + lane[7]));
+	for (; c < n; c++)
+		sum += a[c] * b[c];
+	return sum;
 }
 
 LepStatus
@@ -37,10 +59,8 @@ lep_dense_cholesky_stoppable(LepEnv *env, double *a, int n)
 		for (int j = 0; j <= i; j++)
 		{
 			const double *other = a + (size_t) j * (size_t) n;
-			double sum = row[j];
+			double sum = row[j] - dot(row, other, j);
 
-			for (int c = 0; c < j; c++)
-				sum -= row[c] * other[c];
 			if (j < i)
 				row[j] = sum / other[j];
 			else if (sum > 0 && sum <= DBL_MAX)
@@ -65,9 +85,7 @@ lep_dense_solve_lower(const double *l, int n, double *b)
 	{
 		const double *row = l + (size_t) i * (size_t) n;
 
-		for (int c = 0; c < i; c++)
-			b[i] -= row[c] * b[c];
-		b[i] /= row[i];
+		b[i] = (b[i] - dot(row, b, i)) / row[i];
 	}
 }
 

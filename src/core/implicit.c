@@ -264,10 +264,51 @@ weight_of(const LepImplicitInput *input, int64_t j)
 	return input->weight == NULL ? 1 : (double) input->weight[j];
 }
 
-/* A, lower triangle, and sum of c q. */
+/* Items that are added at once: what A is read and written for. */
+#define TOGETHER 4
+
+/*
+ * Add up to TOGETHER items, from the one at `first` on: c q q' to A and c q to the
+ * right-hand side.  wide: [TOGETHER * n_factors] of scratch memory.
+ */
+static void
+add_items(LepImplicitUser *user, const LepImplicitInput *input, int64_t first, double *wide)
+{
+	int k = user->n_factors;
+	int64_t n = input->n - first < TOGETHER ? input->n - first : TOGETHER;
+	double c[TOGETHER] = { 0 };
+
+	memset(wide, 0, (size_t) (TOGETHER * k) * sizeof(double));
+	for (int64_t t = 0; t < n; t++)
+	{
+		const float *q = lep_items_row(input->items, input->item[first + t]);
+
+		c[t] = weight_of(input, first + t);
+		for (int f = 0; f < k; f++)
+			wide[t * k + f] = (double) q[f];
+	}
+	for (int a = 0; a < k; a++)
+	{
+		const double *q0 = wide;
+		const double *q1 = wide + k;
+		const double *q2 = wide + 2 * k;
+		const double *q3 = wide + 3 * k;
+		double s0 = c[0] * q0[a];
+		double s1 = c[1] * q1[a];
+		double s2 = c[2] * q2[a];
+		double s3 = c[3] * q3[a];
+		double *row = user->root + (size_t) a * (size_t) k;
+
+		user->p[a] += (s0 + s1) + (s2 + s3);
+		for (int b = 0; b <= a; b++)
+			row[b] += (s0 * q0[b] + s1 * q1[b]) + (s2 * q2[b] + s3 * q3[b]);
+	}
+}
+
+/* A, lower triangle, and sum of c q.  wide: as above. */
 static LepStatus
 set_up(LepEnv *env, const LepGram *gram, const LepImplicitRule *rule, const LepImplicitInput *input,
-	   LepImplicitUser *user)
+	   LepImplicitUser *user, double *wide)
 {
 	int k = gram->n_factors;
 	double total = 0;
@@ -285,21 +326,11 @@ set_up(LepEnv *env, const LepGram *gram, const LepImplicitRule *rule, const LepI
 	for (int f = 0; f < k; f++)
 		user->root[f * k + f] += ridge > 0 ? ridge : 1; /* a model of zeros */
 	memset(user->p, 0, (size_t) k * sizeof(double));
-	for (int64_t j = 0; j < input->n; j++)
+	for (int64_t j = 0; j < input->n; j += TOGETHER)
 	{
-		const float *q = lep_items_row(input->items, input->item[j]);
-		double c = weight_of(input, j);
-
 		if (j % STOP_INTERVAL == 0 && lep_env_stopped(env))
 			return LEP_ERR_STOPPED;
-		for (int a = 0; a < k; a++)
-		{
-			double scaled = c * (double) q[a];
-
-			user->p[a] += scaled;
-			for (int b = 0; b <= a; b++)
-				user->root[a * k + b] += scaled * (double) q[b];
-		}
+		add_items(user, input, j, wide);
 	}
 	return LEP_OK;
 }
@@ -319,14 +350,15 @@ lep_implicit_solve(LepArena *arena, const LepGram *gram, const LepImplicitRule *
 	LepEnv *env = arena->env;
 	int k = gram->n_factors;
 	LepStatus status;
+	double *wide = lep_arena_alloc(arena, (int64_t) TOGETHER * k, sizeof(double));
 
 	user->n_factors = k;
 	user->root = lep_arena_alloc(arena, (int64_t) k * k, sizeof(double));
 	user->p = lep_arena_alloc(arena, k, sizeof(double));
 	user->work = lep_arena_alloc(arena, k, sizeof(double));
-	if (user->root == NULL || user->p == NULL || user->work == NULL)
+	if (wide == NULL || user->root == NULL || user->p == NULL || user->work == NULL)
 		return env->error.status;
-	status = set_up(env, gram, rule, input, user);
+	status = set_up(env, gram, rule, input, user, wide);
 	if (status != LEP_OK)
 		return status;
 	status = lep_dense_cholesky_stoppable(env, user->root, k);

@@ -129,6 +129,13 @@ check_range(int i, double value, LepError *error)
 	return LEP_OK;
 }
 
+/* A number as it is kept: a negative one that is too small for a double has become -0, which nobody wrote. */
+static double
+without_sign_of_zero(double value)
+{
+	return value == 0 ? 0 : value;
+}
+
 LepStatus
 lep_options_fail_type(const char *name, LepError *error)
 {
@@ -172,7 +179,7 @@ lep_options_set_real(LepOptions *options, const char *name, double value, LepErr
 	status = check_range(i, value, error);
 	if (status != LEP_OK)
 		return status;
-	store_number(options, i, value);
+	store_number(options, i, without_sign_of_zero(value));
 	mark_given(options, i);
 	return LEP_OK;
 }
@@ -259,8 +266,8 @@ lep_options_set_range(LepOptions *options, const char *name, double low, double 
 	if (!(low < high))
 		return lep_fail(error, LEP_ERR_OPTION_RANGE, lep_option(i)->name, high, low, lep_option(i)->max);
 	range = value_of(options, i);
-	range[0] = low;
-	range[1] = high;
+	range[0] = without_sign_of_zero(low);
+	range[1] = without_sign_of_zero(high);
 	mark_given(options, i);
 	return LEP_OK;
 }
@@ -282,8 +289,8 @@ lep_options_set_pair(LepOptions *options, const char *name, double first, double
 	if (status != LEP_OK)
 		return status;
 	pair = value_of(options, i);
-	pair[0] = first;
-	pair[1] = second;
+	pair[0] = without_sign_of_zero(first);
+	pair[1] = without_sign_of_zero(second);
 	mark_given(options, i);
 	return LEP_OK;
 }

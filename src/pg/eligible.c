@@ -1,6 +1,7 @@
 /*
  * eligible.c
- *		From a query of item ids to a bit for each item.
+ *		From a query of item ids to a bit for each item: of all that it has, or of
+ *		some that are asked for.
  */
 #include "postgres.h"
 
@@ -9,6 +10,7 @@
 #include "access/tupdesc.h"
 #include "miscadmin.h"
 #include "tcop/dest.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
@@ -22,6 +24,7 @@
 #include "pg/jsonread.h"
 #include "pg/keytype.h"
 #include "pg/owner.h"
+#include "pg/ownerplan.h"
 #include "pg/pgenv.h"
 #include "pg/registry.h"
 #include "pg/source.h"
@@ -73,24 +76,34 @@ typedef struct IdReceiver
 	MemoryContext row_context;
 } IdReceiver;
 
-static void
-receiver_startup(DestReceiver *self, int operation, TupleDesc desc)
+/* One column, of ids of that kind: its type. */
+static Oid
+check_columns(TupleDesc desc, LepIdKind wanted)
 {
-	IdReceiver *r = (IdReceiver *) self;
 	LepIdKind kind;
+	Oid type;
 
 	if (desc->natts != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("option \"eligible\" has %d columns, but must have one: item ids", desc->natts),
 				 errhint("Give a query such as '%s'.", words.select)));
-	r->type = getBaseType(TupleDescAttr(desc, 0)->atttypid);
-	if (!lpg_keytype_kind(r->type, &kind) || kind != r->kind)
+	type = getBaseType(TupleDescAttr(desc, 0)->atttypid);
+	if (!lpg_keytype_kind(type, &kind) || kind != wanted)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("option \"eligible\" gives ids of type %s, but the model's item ids are of type %s",
-						format_type_be(r->type), lpg_keytype_name(r->kind)),
+						format_type_be(type), lpg_keytype_name(wanted)),
 				 errhint("Cast them in the query.")));
+	return type;
+}
+
+static void
+receiver_startup(DestReceiver *self, int operation, TupleDesc desc)
+{
+	IdReceiver *r = (IdReceiver *) self;
+
+	r->type = check_columns(desc, r->kind);
 }
 
 static bool
@@ -120,16 +133,26 @@ receiver_done(DestReceiver *self)
 }
 
 static void
+init_receiver(IdReceiver *r, LepIdKind kind, VisitId visit, void *arg)
+{
+	memset(r, 0, sizeof(*r));
+	r->kind = kind;
+	r->visit = visit;
+	r->arg = arg;
+	r->pub.rStartup = receiver_startup;
+	r->pub.receiveSlot = receive_row;
+	r->pub.rShutdown = receiver_done;
+	r->pub.rDestroy = receiver_done;
+	r->pub.mydest = DestNone;
+	r->row_context = AllocSetContextCreate(CurrentMemoryContext, "lepton eligible row", ALLOCSET_SMALL_SIZES);
+}
+
+static void
 read_ids(const char *query, LepIdKind kind, VisitId visit, void *arg)
 {
-	IdReceiver r = { .kind = kind, .visit = visit, .arg = arg };
+	IdReceiver r;
 
-	r.pub.rStartup = receiver_startup;
-	r.pub.receiveSlot = receive_row;
-	r.pub.rShutdown = receiver_done;
-	r.pub.rDestroy = receiver_done;
-	r.pub.mydest = DestNone;
-	r.row_context = AllocSetContextCreate(CurrentMemoryContext, "lepton eligible row", ALLOCSET_SMALL_SIZES);
+	init_receiver(&r, kind, visit, arg);
 	lpg_source_query(query, &words, &r.pub);
 	MemoryContextDelete(r.row_context);
 }
@@ -224,7 +247,7 @@ static Oid reading[MAX_DEPTH];
 static int n_reading = 0;
 
 static void
-begin_reading(const LpgHandle *handle)
+check_recursion(const LpgHandle *handle)
 {
 	bool again = n_reading == MAX_DEPTH;
 
@@ -234,7 +257,6 @@ begin_reading(const LpgHandle *handle)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_RECURSION),
 						errmsg("option \"eligible\" of model \"%s\" asks the model itself", handle->name),
 						errhint("Train it again with a query that does not.")));
-	reading[n_reading++] = handle->model;
 }
 
 static void
@@ -243,43 +265,38 @@ eligible_error_callback(void *arg)
 	errcontext("items that model \"%s\" may list, by its option eligible", (const char *) arg);
 }
 
-/* The model's owner, and what her query is; in the current context. */
-static Oid
+/* What the owner's query is; in the current context. */
+static void
 read_details(LpgHandle *handle, char **query, char **search_path)
 {
-	Relation model = table_open(handle->model, NoLock);
-	Oid owner = model->rd_rel->relowner;
 	Jsonb *details = lpg_handle_details(handle);
 	JsonbValue value;
 
-	lpg_owner_check_rows(model);
-	table_close(model, NoLock);
 	*query = lpg_jsonread_member(details, "eligible", &value) ? lpg_jsonread_text(&value, "query") : NULL;
 	if (*query == NULL || !lpg_jsonread_member(details, "search_path", &value) || value.type != jbvString)
 		lpg_registry_fail_row(handle->name, "details -> eligible");
 	*search_path = lpg_owner_search_path(pnstrdup(value.val.string.val, value.val.string.len));
-	return owner;
 }
 
-/* As the owner, under the query's snapshot. */
+/* Something that is done as the owner, under the query's snapshot. */
+typedef void (*OwnersWork)(LpgHandle *handle, void *arg);
+
 static void
-read_marks(LpgHandle *handle, Marking *marking)
+work_as_owner(LpgHandle *handle, Oid owner, const char *search_path, OwnersWork work, void *arg)
 {
 	ErrorContextCallback callback = { error_context_stack, eligible_error_callback, handle->name };
-	LepIdKind kind = handle->sides[LPG_ITEMS].kind;
 	MemoryContext context = CurrentMemoryContext;
 	int depth = n_reading;
 	LpgOwnerSaved saved;
-	char *query;
-	char *search_path;
-	Oid owner = read_details(handle, &query, &search_path);
 
-	begin_reading(handle);
+	check_recursion(handle);
 	error_context_stack = &callback;
 	lpg_owner_enter(owner, search_path, &saved);
+	/* from here on errors are caught: what is noted before would be noted for ever */
+	reading[n_reading++] = handle->model;
 	PG_TRY();
 	{
-		read_ids(query, kind, mark_id, marking);
+		work(handle, arg);
 	}
 	PG_CATCH();
 	{
@@ -291,6 +308,49 @@ read_marks(LpgHandle *handle, Marking *marking)
 	n_reading = depth;
 	lpg_owner_leave(&saved);
 	error_context_stack = callback.previous;
+}
+
+/* ERROR where others than the owner may say what she runs. */
+static Oid
+model_owner(const LpgHandle *handle)
+{
+	Relation model = table_open(handle->model, NoLock);
+	Oid owner = model->rd_rel->relowner;
+
+	lpg_owner_check_rows(model);
+	table_close(model, NoLock);
+	return owner;
+}
+
+static LpgEligible *
+create_marks(LpgHandle *handle, const LpgItems *items)
+{
+	LpgEligible *eligible = palloc0(sizeof(LpgEligible));
+
+	lpg_env_init(&eligible->env, CurrentMemoryContext);
+	lep_arena_init(&eligible->arena, &eligible->env);
+	eligible->bits =
+		palloc_extended(Max(lep_topn_mask_size(items->n_items), 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	eligible->news = lep_idmap_create(&eligible->arena, handle->sides[LPG_ITEMS].kind, "items");
+	if (eligible->news == NULL)
+		lpg_error(&eligible->env.error);
+	return eligible;
+}
+
+/* All of them. */
+typedef struct AllMarks
+{
+	const char *query;
+	Marking marking;
+} AllMarks;
+
+/* OwnersWork */
+static void
+read_marks(LpgHandle *handle, void *arg)
+{
+	AllMarks *all = arg;
+
+	read_ids(all->query, handle->sides[LPG_ITEMS].kind, mark_id, &all->marking);
 }
 
 /* Few are looked at one by one, as candidates are. */
@@ -313,31 +373,156 @@ const LpgEligible *
 lpg_eligible_get(LpgHandle *handle)
 {
 	MemoryContext old;
-	Marking marking;
 	MemoryContext call;
+	AllMarks all;
+	char *query;
+	char *search_path;
 
 	if (!handle->version.is_eligible || handle->eligible != NULL)
 		return handle->eligible;
-	marking.items = lpg_handle_items(handle);
+	all.marking.items = lpg_handle_items(handle);
 	call = AllocSetContextCreate(CurrentMemoryContext, "lepton eligible", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(handle->context);
-	marking.eligible = palloc0(sizeof(LpgEligible));
-	lpg_env_init(&marking.eligible->env, handle->context);
-	lep_arena_init(&marking.eligible->arena, &marking.eligible->env);
-	marking.eligible->bits = palloc_extended(Max(lep_topn_mask_size(marking.items->n_items), 1),
-											 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	marking.eligible->news =
-		lep_idmap_create(&marking.eligible->arena, handle->sides[LPG_ITEMS].kind, "items");
-	if (marking.eligible->news == NULL)
-		lpg_error(&marking.eligible->env.error);
+	all.marking.eligible = create_marks(handle, all.marking.items);
 	MemoryContextSwitchTo(call);
-	read_marks(handle, &marking);
+	read_details(handle, &query, &search_path);
+	all.query = query;
+	work_as_owner(handle, model_owner(handle), search_path, read_marks, &all);
 	MemoryContextSwitchTo(handle->context);
-	list_few(marking.eligible, marking.items->n_items);
+	list_few(all.marking.eligible, all.marking.items->n_items);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(call);
-	handle->eligible = marking.eligible;
+	handle->eligible = all.marking.eligible;
 	return handle->eligible;
+}
+
+/* ------------------------------------------------------------------------- some of them */
+
+/* Ids in an array that the planner does not know: so many are planned for. */
+#define PLANNED_IDS 10
+
+/* What is kept with the plan of asking for some ids. */
+typedef struct Asking
+{
+	char *query;	  /* of all */
+	double cost_each; /* of an id that is asked for, as the planner counts */
+	double cost_all;
+} Asking;
+
+/* One question. */
+typedef struct Question
+{
+	LpgOwnerPlan *plan;
+	const LpgItemSet *some;
+	Marking marking;
+} Question;
+
+/* LpgOwnerPlan's check */
+static void
+check_query(void *arg, TupleDesc desc)
+{
+	const LpgHandle *handle = arg;
+
+	(void) check_columns(desc, handle->sides[LPG_ITEMS].kind);
+}
+
+/* OwnersWork */
+static void
+prepare_asking(LpgHandle *handle, void *arg)
+{
+	LpgOwnerPlan *plan = arg;
+	Asking *asking = plan->data;
+	Oid type = get_array_type(lpg_keytype_stored_type(handle->sides[LPG_ITEMS].kind));
+
+	asking->cost_all = lpg_ownerplan_price(asking->query, check_query, handle);
+	asking->cost_each =
+		lpg_ownerplan_prepare(plan, lpg_source_of_items(asking->query, &words), type) / PLANNED_IDS;
+}
+
+static LpgOwnerPlan *
+find_asking(LpgHandle *handle)
+{
+	LpgOwnerPlan *plan = lpg_ownerplan_find(LPG_PLAN_ELIGIBLE, handle);
+	LpgOwnerPlan made;
+	MemoryContext old;
+
+	if (plan == NULL)
+	{
+		made = lpg_ownerplan_begin(LPG_PLAN_ELIGIBLE, handle);
+		old = MemoryContextSwitchTo(made.context);
+		made.data = palloc0(sizeof(Asking));
+		read_details(handle, &((Asking *) made.data)->query, &made.search_path);
+		MemoryContextSwitchTo(old);
+		plan = lpg_ownerplan_keep(&made);
+	}
+	/* what it costs may have changed, too */
+	if (plan->plan == NULL || !SPI_plan_is_valid(plan->plan))
+		work_as_owner(handle, model_owner(handle), plan->search_path, prepare_asking, plan);
+	return plan;
+}
+
+static Datum
+make_array(const LpgItemSet *some, const LpgItems *items, LepIdKind kind)
+{
+	int64 n = some->n + some->n_new;
+	Datum *ids = palloc_extended(Max(n, 1) * sizeof(Datum), MCXT_ALLOC_HUGE);
+	Oid type = lpg_keytype_stored_type(kind);
+	int16 len;
+	bool by_value;
+	char align;
+
+	for (int64 i = 0; i < n; i++)
+	{
+		LepId id = i < some->n ? lep_idtable_id(items->ids, some->numbers[i]) : some->new_ids[i - some->n];
+
+		ids[i] = lpg_keytype_to_datum(&id, kind);
+	}
+	get_typlenbyvalalign(type, &len, &by_value, &align);
+	return PointerGetDatum(construct_array(ids, (int) n, type, len, by_value, align));
+}
+
+/* OwnersWork */
+static void
+ask(LpgHandle *handle, void *arg)
+{
+	Question *question = arg;
+	LepIdKind kind = handle->sides[LPG_ITEMS].kind;
+	IdReceiver r;
+
+	init_receiver(&r, kind, mark_id, &question->marking);
+	question->plan->is_reading = true;
+	lpg_ownerplan_execute(question->plan, make_array(question->some, question->marking.items, kind),
+						  get_array_type(lpg_keytype_stored_type(kind)), &r.pub);
+	MemoryContextDelete(r.row_context);
+}
+
+const LpgEligible *
+lpg_eligible_ask(LpgHandle *handle, const LpgItemSet *some)
+{
+	Question question = { .some = some };
+	const Asking *asking;
+	double cost;
+
+	if (!handle->version.is_eligible || handle->eligible != NULL)
+		return NULL;
+	question.plan = find_asking(handle);
+	asking = question.plan->data;
+	cost = asking->cost_each * (double) (some->n + some->n_new);
+	if (handle->eligible_cost + cost > asking->cost_all / 2)
+		return NULL;
+	handle->eligible_cost += cost;
+	question.marking.items = lpg_handle_items(handle);
+	question.marking.eligible = create_marks(handle, question.marking.items);
+	PG_TRY();
+	{
+		work_as_owner(handle, model_owner(handle), question.plan->search_path, ask, &question);
+	}
+	PG_FINALLY();
+	{
+		question.plan->is_reading = false;
+	}
+	PG_END_TRY();
+	return question.marking.eligible;
 }
 
 void

@@ -3,9 +3,9 @@
  *		Option eligible: which items may be listed at all, by a table or a query of
  *		their ids as it is at the moment.
  *
- * Read once per query and call site, under the query's snapshot, with the rights of
- * the model's owner (owner.h), into a bit per item.  Lists know nothing else;
- * predictions of an item do not ask.
+ * Read under the query's snapshot, with the rights of the model's owner (owner.h), into
+ * a bit per item: all of it, once per query and call site, or for one list some ids.
+ * Lists know nothing else; predictions of an item do not ask.
  */
 #ifndef LPG_ELIGIBLE_H
 #define LPG_ELIGIBLE_H
@@ -50,6 +50,14 @@ struct LpgEligible
 
 /* Of the handle's version; NULL: all items.  Valid until the handle is refreshed. */
 extern const LpgEligible *lpg_eligible_get(LpgHandle *handle);
+
+/*
+ * Which of some items are, asked for them alone, in the current context: one list of
+ * ten looks at a few dozen items, and need not wait for a hundred thousand rows to be
+ * read.  NULL where there is nothing to ask, all are read already, or by now it would
+ * cost this call site more than reading all, by the planner's costs.
+ */
+extern const LpgEligible *lpg_eligible_ask(LpgHandle *handle, const LpgItemSet *some);
 
 /*
  * Candidates that the model does not know stay if they are eligible; where none are

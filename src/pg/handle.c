@@ -226,6 +226,7 @@ forget(LpgHandle *handle)
 	handle->has_read_times = false;
 	handle->interval = NULL;
 	handle->eligible = NULL;
+	handle->eligible_cost = 0;
 	release_items(handle);
 	handle->value = NULL;
 	MemoryContextReset(handle->context);

@@ -70,6 +70,7 @@ typedef struct LpgHandle
 	bool has_read_times;
 	LpgInterval *interval; /* NULL: not read yet */
 	LpgEligible *eligible; /* NULL: not read yet, or all */
+	double eligible_cost;  /* of asking for some of them so far; as the planner counts */
 } LpgHandle;
 
 /* Register the callbacks that notice changes; called once, by _PG_init. */

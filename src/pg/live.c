@@ -1,9 +1,6 @@
 /*
  * live.c
  *		A user's rows of the moment, and who she is by them.
- *
- * The plan of the query that reads them is kept by the backend, for a few
- * versions of models: to parse and plan it costs more than all the rest.
  */
 #include "postgres.h"
 
@@ -30,6 +27,7 @@
 #include "pg/live.h"
 #include "pg/optjson.h"
 #include "pg/owner.h"
+#include "pg/ownerplan.h"
 #include "pg/pgenv.h"
 #include "pg/registry.h"
 #include "pg/settings.h"
@@ -137,61 +135,12 @@ lpg_live_to_json(const LpgLiveChoice *choice, const LepOptions *options, const L
 
 /* ------------------------------------------------------------------------ source */
 
-/* How the rows of a version's users are read. */
+/* How the rows of a version's users are read; kept with the plan of it. */
 typedef struct LiveSource
 {
-	/* what it is known by; model 0: nothing here */
-	Oid model;
-	int64 version;
-	int64 generation;
-
-	MemoryContext context; /* of all below */
-	char *text;			   /* of the source, as training options have it */
-	char *search_path;
+	char *text;			/* of the source, as training options have it */
 	LepOptions options; /* columns, and how rows are merged */
-	SPIPlanPtr plan;	/* NULL: not made yet */
-	bool is_reading;	/* now, by a caller of ours */
 } LiveSource;
-
-#define N_SOURCES 16
-
-static LiveSource sources[N_SOURCES];
-static int next_source = 0;
-
-static LiveSource *
-find_source(const LpgHandle *handle)
-{
-	for (int i = 0; i < N_SOURCES; i++)
-	{
-		if (sources[i].model == handle->model && sources[i].version == handle->version.version &&
-			sources[i].generation == handle->version.generation)
-			return &sources[i];
-	}
-	return NULL;
-}
-
-/* A free place, or that of the source which was made first. */
-static LiveSource *
-free_place(void)
-{
-	LiveSource *place = &sources[next_source];
-
-	for (int i = 0; i < N_SOURCES && place->is_reading; i++)
-	{
-		next_source = (next_source + 1) % N_SOURCES;
-		place = &sources[next_source];
-	}
-	if (place->is_reading)
-		ereport(ERROR, (errcode(ERRCODE_STATEMENT_TOO_COMPLEX),
-						errmsg("sources of models ask other models more than %d deep", N_SOURCES)));
-	next_source = (next_source + 1) % N_SOURCES;
-	if (place->plan != NULL)
-		(void) SPI_freeplan(place->plan);
-	if (place->context != NULL)
-		MemoryContextDelete(place->context);
-	memset(place, 0, sizeof(*place));
-	return place;
-}
 
 /* An option as the version's details have it; false if they do not. */
 static bool
@@ -208,7 +157,7 @@ read_option(Jsonb *details, const char *object, const char *name, LepOptions *op
 
 /* What the version's details say; a column that was not there is named by no name. */
 static bool
-read_details(Jsonb *details, LiveSource *source)
+read_details(Jsonb *details, LiveSource *source, char **search_path)
 {
 	LepOptions *options = &source->options;
 	JsonbValue live;
@@ -230,34 +179,22 @@ read_details(Jsonb *details, LiveSource *source)
 			   : NULL;
 	if (text == NULL || source->text == NULL)
 		return false;
-	source->search_path = lpg_owner_search_path(text);
+	*search_path = lpg_owner_search_path(text);
 	return true;
 }
 
-/* In the place only when it is complete. */
-static LiveSource *
+static LpgOwnerPlan *
 make_source(LpgHandle *handle)
 {
-	LiveSource *place = free_place();
-	MemoryContext context =
-		AllocSetContextCreate(CurrentMemoryContext, "lepton live source", ALLOCSET_SMALL_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
-	Relation model = table_open(handle->model, NoLock);
-	LiveSource source;
+	LpgOwnerPlan plan = lpg_ownerplan_begin(LPG_PLAN_LIVE, handle);
+	MemoryContext old = MemoryContextSwitchTo(plan.context);
+	LiveSource *source = palloc0(sizeof(LiveSource));
 
-	memset(&source, 0, sizeof(source));
-	lpg_owner_check_rows(model);
-	table_close(model, NoLock);
-	if (!read_details(lpg_handle_details(handle), &source))
+	if (!read_details(lpg_handle_details(handle), source, &plan.search_path))
 		lpg_registry_fail_row(handle->name, "details -> live");
-	source.model = handle->model;
-	source.version = handle->version.version;
-	source.generation = handle->version.generation;
-	source.context = context;
+	plan.data = source;
 	MemoryContextSwitchTo(old);
-	MemoryContextSetParent(context, CacheMemoryContext);
-	*place = source;
-	return place;
+	return lpg_ownerplan_keep(&plan);
 }
 
 static void
@@ -275,7 +212,8 @@ fail_recursion(const LpgHandle *handle)
 typedef struct LiveRead
 {
 	const LpgHandle *handle;
-	LiveSource *source;
+	LpgOwnerPlan *plan;
+	const LiveSource *source; /* of the plan */
 	const LepId *id;
 	LepIdKind kind;
 	Oid owner;
@@ -292,44 +230,17 @@ live_error_callback(void *arg)
 			   read->handle->name);
 }
 
-static void
-prepare(LiveSource *source, LepIdKind kind)
-{
-	Oid type = lpg_keytype_stored_type(kind);
-	char *query = lpg_source_of_user(source->text, &source->options);
-	SPIPlanPtr plan = SPI_prepare_cursor(query, 1, &type, CURSOR_OPT_GENERIC_PLAN);
-
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
-	if (SPI_keepplan(plan) != 0)
-		elog(ERROR, "SPI_keepplan failed");
-	source->plan = plan;
-}
-
 /* As the owner: the user's rows into the builder. */
 static void
 execute(LiveRead *read)
 {
-	Datum value = lpg_keytype_to_datum(read->id, read->kind);
-	ParamListInfo params = makeParamList(1);
-	SPIExecuteOptions options;
+	const LiveSource *source = read->source;
+	Oid type = lpg_keytype_stored_type(read->kind);
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	if (read->source->plan == NULL)
-		prepare(read->source, read->kind);
-	params->params[0].value = value;
-	params->params[0].isnull = false;
-	params->params[0].pflags = PARAM_FLAG_CONST;
-	params->params[0].ptype = lpg_keytype_stored_type(read->kind);
-	memset(&options, 0, sizeof(options));
-	options.params = params;
-	options.must_return_tuples = true;
-	options.read_only = true; /* under the query's own snapshot */
-	options.dest = lpg_source_receiver(&read->source->options, read->arena, &read->rows);
-	if (SPI_execute_plan_extended(read->source->plan, &options) < 0)
-		elog(ERROR, "SPI_execute_plan_extended failed: %s", SPI_result_code_string(SPI_result));
-	SPI_finish();
+	if (read->plan->plan == NULL)
+		lpg_ownerplan_prepare(read->plan, lpg_source_of_user(source->text, &source->options), type);
+	lpg_ownerplan_execute(read->plan, lpg_keytype_to_datum(read->id, read->kind), type,
+						  lpg_source_receiver(&source->options, read->arena, &read->rows));
 }
 
 static void
@@ -339,24 +250,24 @@ read_as_owner(LiveRead *read)
 	MemoryContext context = CurrentMemoryContext;
 	LpgOwnerSaved saved;
 
-	if (read->source->is_reading)
+	if (read->plan->is_reading)
 		fail_recursion(read->handle);
 	error_context_stack = &callback;
-	lpg_owner_enter(read->owner, read->source->search_path, &saved);
-	read->source->is_reading = true;
+	lpg_owner_enter(read->owner, read->plan->search_path, &saved);
+	read->plan->is_reading = true;
 	PG_TRY();
 	{
 		execute(read);
 	}
 	PG_CATCH();
 	{
-		read->source->is_reading = false;
+		read->plan->is_reading = false;
 		lpg_owner_rethrow(
 			context, "The model reads its source when it is asked, as its owner. SET lepton.live = off to "
 					 "have it answer as it was trained, or train it again with option \"live\" false.");
 	}
 	PG_END_TRY();
-	read->source->is_reading = false;
+	read->plan->is_reading = false;
 	lpg_owner_leave(&saved);
 	error_context_stack = callback.previous;
 }
@@ -386,9 +297,10 @@ read_ratings(LpgHandle *handle, const LepId *id, LepArena *arena, int32 *user)
 
 	read.owner = model->rd_rel->relowner;
 	table_close(model, NoLock);
-	read.source = find_source(handle);
-	if (read.source == NULL)
-		read.source = make_source(handle);
+	read.plan = lpg_ownerplan_find(LPG_PLAN_LIVE, handle);
+	if (read.plan == NULL)
+		read.plan = make_source(handle);
+	read.source = read.plan->data;
 	read_as_owner(&read);
 	check_kinds(&read);
 	if (lep_ratings_rows(read.rows.builder) == 0)

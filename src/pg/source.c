@@ -705,6 +705,14 @@ lpg_source_relation(const char *source)
 }
 
 char *
+lpg_source_of_items(const char *source, const LpgSourceWords *words)
+{
+	return psprintf("SELECT lepton_source.* FROM (\n%s\n) AS lepton_source (id) "
+					"WHERE lepton_source.id OPERATOR(pg_catalog.=) ANY ($1)",
+					check_select(source, words));
+}
+
+char *
 lpg_source_of_user(const char *source, const LepOptions *options)
 {
 	/* on lines of their own: a query may end in a comment */

@@ -101,4 +101,7 @@ typedef struct LpgSourceWords
  */
 extern void lpg_source_query(const char *source, const LpgSourceWords *words, DestReceiver *receiver);
 
+/* A query of ids, cut down to those that are in $1, an array. */
+extern char *lpg_source_of_items(const char *source, const LpgSourceWords *words);
+
 #endif /* LPG_SOURCE_H */

@@ -248,36 +248,99 @@ find_known(TopnCall *call, LepEnv *env, const LepServedQuery *query, LepTopnEntr
 	return status;
 }
 
-/* Items that the model knows, best first. */
+/* The best items that the model knows. */
+typedef struct Known
+{
+	LepTopnEntry *entries; /* [n], best first */
+	LepOrigin *origins;
+	int64 n;
+} Known;
+
 static void
-put_known(TopnCall *call)
+list_known(TopnCall *call, int64 n, Known *known)
 {
 	static const int32 no_candidates[1];
-	const LpgVersion *version = &call->list->handle->version;
-	Datum names[LPG_N_ORIGINS];
-	LepServedQuery query = { .n = call->n,
+	LepServedQuery query = { .n = n,
 							 .exclude = call->exclude,
 							 .n_exclude = call->n_exclude,
 							 .n_candidates = call->candidates.n,
 							 .eligible = call->eligible == NULL ? NULL : call->eligible->bits,
 							 .scratch = lpg_cache_scratch(call->items) };
-	int64 limit = call->candidates.is_given ? query.n_candidates : version->n_items;
-	LepTopnEntry *entries =
-		palloc_extended((Min(query.n, limit) + 1) * sizeof(LepTopnEntry), MCXT_ALLOC_HUGE);
-	LepOrigin *origins = palloc_extended((Min(query.n, limit) + 1) * sizeof(LepOrigin), MCXT_ALLOC_HUGE);
-	int64 n_found;
+	int64 limit =
+		Min(n, call->candidates.is_given ? query.n_candidates : call->list->handle->version.n_items);
 	LepEnv env;
 
+	known->entries = palloc_extended((limit + 1) * sizeof(LepTopnEntry), MCXT_ALLOC_HUGE);
+	known->origins = palloc_extended((limit + 1) * sizeof(LepOrigin), MCXT_ALLOC_HUGE);
 	if (call->candidates.is_given)
 		query.candidates = call->candidates.n > 0 ? call->candidates.numbers : no_candidates;
-	lpg_list_origins(names);
 	lpg_env_init(&env, CurrentMemoryContext);
-	lpg_check(find_known(call, &env, &query, entries, origins, &n_found), &env.error);
-	for (int64 i = 0; i < n_found; i++)
-	{
-		LepId id = lep_idtable_id(call->items->ids, entries[i].item);
+	lpg_check(find_known(call, &env, &query, known->entries, known->origins, &known->n), &env.error);
+}
 
-		put_row(call, &id, entries[i].score, names[origins[i]]);
+static void
+put_known(TopnCall *call, const Known *known)
+{
+	Datum names[LPG_N_ORIGINS];
+
+	lpg_list_origins(names);
+	for (int64 i = 0; i < known->n && call->rank < call->n; i++)
+	{
+		LepId id = lep_idtable_id(call->items->ids, known->entries[i].item);
+
+		put_row(call, &id, known->entries[i].score, names[known->origins[i]]);
+	}
+}
+
+/* Only those of a list that are eligible stay.  False: it costs less to read all that are. */
+static bool
+keep_eligible(TopnCall *call, Known *known)
+{
+	LpgItemSet some = { .numbers = palloc(Max(known->n, 1) * sizeof(int32)), .n = known->n };
+	const LpgEligible *eligible;
+	int64 kept = 0;
+
+	for (int64 i = 0; i < known->n; i++)
+		some.numbers[i] = known->entries[i].item;
+	eligible = lpg_eligible_ask(call->list->handle, &some);
+	if (eligible == NULL)
+		return false;
+	for (int64 i = 0; i < known->n; i++)
+	{
+		if (!lep_topn_has_bit(eligible->bits, known->entries[i].item))
+			continue;
+		known->entries[kept] = known->entries[i];
+		known->origins[kept++] = known->origins[i];
+	}
+	known->n = kept;
+	return true;
+}
+
+/* How many more than wanted are looked at first, at least, for those that are not eligible. */
+#define SPARE 16
+
+/*
+ * The list by lists of all items, longer and longer, until enough of one are
+ * eligible.  False: it costs less to read all that are.
+ */
+static bool
+list_by_asking(TopnCall *call, Known *known)
+{
+	int64 n_items = call->list->handle->version.n_items;
+	int64 n = Min(call->n, n_items);
+
+	n += Max(n, SPARE);
+	for (;;)
+	{
+		int64 n_listed;
+
+		list_known(call, n, known);
+		n_listed = known->n;
+		if (!keep_eligible(call, known))
+			return false;
+		if (known->n >= call->n || n_listed < n)
+			return true;
+		n *= 4;
 	}
 }
 
@@ -304,12 +367,30 @@ put_new(TopnCall *call)
 	}
 }
 
+/* Of the items that may be listed at all. */
+static void
+list(TopnCall *call, Known *known)
+{
+	LpgHandle *handle = call->list->handle;
+
+	if (call->candidates.is_given)
+		call->eligible = lpg_eligible_ask(handle, &call->candidates);
+	else if (handle->version.is_eligible && handle->eligible == NULL && !call->is_reranked &&
+			 list_by_asking(call, known))
+		return;
+	if (call->eligible == NULL)
+		call->eligible = lpg_eligible_get(handle);
+	lpg_eligible_apply(call->eligible, &call->candidates);
+	list_known(call, call->n, known);
+}
+
 static void
 answer(FunctionCallInfo fcinfo, TopnCall *call, TopnArguments arguments)
 {
 	LpgHandle *handle = call->list->handle;
 	bool exclude_seen = PG_ARGISNULL(arguments.exclude_seen) ? handle->version.exclude_seen
 															 : PG_GETARG_BOOL(arguments.exclude_seen);
+	Known known;
 
 	call->n = lpg_list_read_n(fcinfo, call->list, arguments.n);
 	if (arguments.is_basket)
@@ -317,13 +398,12 @@ answer(FunctionCallInfo fcinfo, TopnCall *call, TopnArguments arguments)
 	else
 		read_user(fcinfo, call, exclude_seen, arguments);
 	call->items = lpg_handle_items(handle);
-	call->eligible = lpg_eligible_get(handle);
 	read_arrays(fcinfo, call, arguments);
-	lpg_eligible_apply(call->eligible, &call->candidates);
 	read_rerank(fcinfo, call, arguments);
 	if (call->n == 0)
 		return;
-	put_known(call);
+	list(call, &known);
+	put_known(call, &known);
 	put_new(call);
 }
 

@@ -1,7 +1,8 @@
-# mutate.pl DIRECTORY COUNT SEED: faults in src/core, one at a time, against the unit
-# tests; run from the top of the tree by tools/mutate, which has built what is needed.
+# mutate.pl DIRECTORY COUNT SEED [FILE]...: faults in src/core, or those files, one at a
+# time, against the unit tests; run from the top of the tree by tools/mutate, which has
+# built what is needed.
 #
-# Each file of the engine gets its share of faults, on lines that some test runs, by
+# Each file gets its share of faults, on lines that some test runs, by
 # one of these operators, chosen at random (the same ones for the same seed and
 # the same code):
 #
@@ -18,7 +19,7 @@ use JSON::PP;
 use List::Util qw(shuffle sum min max);
 use Time::HiRes qw(time);
 
-my ($dir, $wanted, $seed) = @ARGV;
+my ($dir, $wanted, $seed, @only) = @ARGV;
 my $least = 85;    # percent of the faults
 my %runs;          # file -> line -> [program]
 my %seconds;       # program -> how long it takes without a fault
@@ -144,6 +145,12 @@ sub read_lines
 sub shares
 {
 	my @files = grep { /\.c$/ || /_(?:impl|template)\.h$/ } sort keys %runs;
+
+	if (@only)
+	{
+		my %only = map { $_ => 1 } @only;
+		@files = grep { $only{$_} } @files;
+	}
 	my $all = sum(map { scalar keys %{ $runs{$_} } } @files);
 
 	return map { [ $_, max(1, int(0.5 + $wanted * keys(%{ $runs{$_} }) / $all)) ] } @files;

@@ -159,6 +159,20 @@ my ($ret, $stdout, $stderr) = $node->psql('tables', q{SELECT * FROM lepton_topn(
 like($stderr, qr/relation "shop\.ratings" does not exist.*lepton\.live/s, 'a live model without its ratings says so, and what to do');
 is($node->safe_psql('tables', q{SELECT lepton_drop('shop.als'); SELECT count(*) FROM pg_class WHERE relname ~ '^als' AND relkind = 'r'}), "\n0", 'lepton_drop finds all three');
 
+# ---- under another schema name: only by renaming it afterwards
+my $lists = q{SELECT md5(string_agg(l::text, ',' ORDER BY u, rank)) FROM generate_series(1, 20) u, lepton_topn_text('%s.walk', 'u ' || u, 5) l};
+$node->safe_psql('custom', 'ALTER SCHEMA shop RENAME TO store');
+is($node->safe_psql('custom', sprintf $lists, 'store'), $node->safe_psql('shop', sprintf $lists, 'shop'), 'models of a renamed schema answer as before');
+($ret, $stdout, $stderr) = $node->psql('custom', q{SELECT * FROM lepton_topn('store.lively', 2, 5)});
+like($stderr, qr/relation "shop\.products" does not exist/, 'what they read goes by its former name');
+($ret, $stdout, $stderr) = $node->psql('custom', q{CALL lepton_retrain('store.lively')});
+like($stderr, qr/relation "ratings" does not exist/, 'so does a retraining');
+is($node->safe_psql('custom', q{
+	SET client_min_messages = warning;
+	SELECT is_current FROM lepton_train('store.lively', 'store.ratings', '{"algorithm": "als", "factors": 4, "live": true, "eligible": "SELECT item_id FROM store.products"}');
+	CALL lepton_retrain('store.lively', '{"guard": false}');
+	SELECT count(*) FROM lepton_topn('store.lively', 2, 5)}), "t\n5", 'until they are trained by their new names');
+
 figure('ways of pg_dump and pg_restore, each with the same rows, predictions and lists', $n_restored);
 $node->stop;
 done_testing();

@@ -69,7 +69,7 @@ my $fresh = q{(SELECT hashtext(string_agg(item_id || ':' || score, ',' ORDER BY 
 # the calls that a query makes a million times: every request
 asks('predict', q{lepton_predict('recs', 3, 7)}, most => 20);
 asks('topn', $list, most => 20);
-asks('topn of neighbours', $words, most => 15);
+asks('topn of neighbours, some eligible', $words, most => 60, from => 0.7);
 # PL/pgSQL leaves its subtransaction open where its handler finds no memory: once only
 asks('predict, caught and called again', q{try_predict('recs')}, most => 15, modes => ['once']);
 
@@ -91,13 +91,17 @@ $server->sweep(name => 'retrain', state => $state, op => q{CALL lepton_retrain('
 
 asks('the aggregate', q{(SELECT lepton_predict(m, 3, 7) FROM
 	(SELECT lepton_train(user_id, item_id, rating, '{"algorithm": "als", "factors": 2, "epochs": 1}') AS m FROM ratings OFFSET 0) s)}, long => 800);
+my $parallel = q{SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 100; SET min_parallel_table_scan_size = 0; SET cpu_tuple_cost = 10;};
+my $in_parts = q{SELECT lepton_train(user_id, item_id, rating, '{"algorithm": "als", "factors": 2, "epochs": 1}') AS m FROM ratings OFFSET 0};
+like($node->safe_psql('postgres', "$parallel EXPLAIN $in_parts"), qr/Partial Aggregate/, 'parts of a group come from other processes');
+asks('the aggregate of parts', "(SELECT lepton_predict(m, 3, 7) FROM ($in_parts) s)", before => $parallel, most => 6, long => 400);
 asks('the aggregate by groups', q{(SELECT sum(length(m)) FROM
 	(SELECT lepton_train(user_id, item_id, rating, '{"algorithm": "baseline"}') AS m FROM ratings GROUP BY user_id % 3) s)}, most => 6, long => 400);
 asks('a value', q{(SELECT lepton_predict(model, 3, 7) FROM kept)}, most => 6);
 asks('a list of a value', q{(SELECT count(*) FROM kept, lepton_topn(model, 3, 10))}, most => 6);
 asks('export', q{length(lepton_export('recs'))}, most => 6, long => 800);
 asks('import', q{(SELECT (lepton_import('copy', model)).n_users FROM kept)}, most => 6, long => 800);
-asks('bulk', q{(SELECT hashtext(string_agg(item_id || ':' || score, ',' ORDER BY user_id, rank)) FROM lepton_topn_all('recs', 3))}, most => 6);
+asks('bulk', q{(SELECT hashtext(string_agg(item_id || ':' || score, ',' ORDER BY user_id, rank)) FROM lepton_topn_all('recs', 3))}, most => 6, long => 800);
 asks('a basket', q{(SELECT hashtext(string_agg(item_id::text, ',' ORDER BY rank)) FROM lepton_topn_for('recs', '{1, 2, 3}', weights => '{5, 4, 3}', n => 10))}, most => 6);
 asks('users', q{(SELECT hashtext(string_agg(user_id::text, ',' ORDER BY rank)) FROM lepton_topn_users('recs', 3))}, most => 6);
 asks('similar', q{(SELECT hashtext(string_agg(item_id::text, ',' ORDER BY rank)) FROM lepton_similar('recs', 3))}, most => 6);

@@ -256,6 +256,7 @@ static const Training trainings[] = {
 	{ "slim", true, "algorithm=slim neighbors=5" },
 	{ "blend", true, "algorithm=blend" },
 	{ "auto, explicit", false, "epochs=2" },
+	{ "auto, implicit", true, "epochs=2 time_limit=0.05" },
 };
 
 /* FaultRun: a Training. */

@@ -870,13 +870,11 @@ test_count_of_parts(void)
 
 /* ---- the host ---- */
 
-/* A host that says stop, or has no memory, at the n-th time of asking. */
+/* A host that says stop at the n-th time of asking; without memory: test_faults_train.c. */
 typedef struct Host
 {
 	int stop_at;
 	int n_asked;
-	int fail_at;
-	int n_allocs;
 } Host;
 
 static bool
@@ -885,21 +883,6 @@ host_stop(void *host)
 	Host *h = host;
 
 	return ++h->n_asked == h->stop_at;
-}
-
-static void *
-host_alloc(void *host, size_t size)
-{
-	Host *h = host;
-
-	return ++h->n_allocs == h->fail_at ? NULL : malloc(size);
-}
-
-static void
-host_free(void *host, void *ptr)
-{
-	(void) host;
-	free(ptr);
 }
 
 /* Build with this host; all memory must be given back whatever happens. */
@@ -916,8 +899,6 @@ build_with(Host *host)
 	make_rows(rows, N_HOST_ROWS, 3);
 	unit_env_init(&env);
 	env.should_stop = host_stop;
-	env.alloc = host_alloc;
-	env.free = host_free;
 	env.host = host;
 	lep_arena_init(&arena, &env);
 	lep_options_init(&options);
@@ -933,31 +914,16 @@ build_with(Host *host)
 static void
 test_stop_at_each_question(void)
 {
-	Host quiet = { 0, 0, 0, 0 };
+	Host quiet = { 0, 0 };
 
 	CHECK_OK(build_with(&quiet));
 	CHECK(quiet.n_asked > 10, "asked only %d times", quiet.n_asked);
 	for (int k = 1; k <= quiet.n_asked; k++)
 	{
-		Host host = { k, 0, 0, 0 };
+		Host host = { k, 0 };
 
 		CHECK_STATUS(build_with(&host), LEP_ERR_STOPPED);
 		CHECK_INT_EQ(host.n_asked, k);
-	}
-}
-
-static void
-test_no_memory_at_each_request(void)
-{
-	Host quiet = { 0, 0, 0, 0 };
-
-	CHECK_OK(build_with(&quiet));
-	for (int k = 1; k <= quiet.n_allocs; k++)
-	{
-		Host host = { 0, 0, k, 0 };
-
-		CHECK_STATUS(build_with(&host), LEP_ERR_MEMORY);
-		CHECK(host.n_allocs >= k, "only %d requests", host.n_allocs);
 	}
 }
 
@@ -1177,7 +1143,6 @@ main(void)
 	TEST(test_cold_by_hand);
 	TEST(test_count_of_parts);
 	TEST(test_stop_at_each_question);
-	TEST(test_no_memory_at_each_request);
 	TEST(test_populates_what_it_writes);
 	TEST(test_memory_as_promised);
 	return unit_done();

@@ -267,12 +267,12 @@ static const char *const value_statements[] = {
 	"SELECT lepton_predict_interval($1, '1'::text, '2'::text)",
 	"SELECT lepton_topn($1, '1'::text, 5)",
 	"SELECT lepton_topn_text($1, '1'::text, 5, exclude_seen => false)",
-	"SELECT lepton_topn_all($1, 2)",
-	"SELECT lepton_topn_for($1, ARRAY[1, 2], ARRAY[1, 2], 5)",
-	"SELECT lepton_explain($1, '1'::text, '2'::text)",
+	"SELECT lepton_topn_for($1, '{1,2}'::bigint[], '{1,2}'::float8[], 5)",
+	"SELECT lepton_explain($1, '1'::text, 2::bigint)",
 	"SELECT lepton_explain_text($1, '1'::text, '2'::text)",
-	"SELECT lepton_similar($1, '2'::text, 5)",
-	"SELECT lepton_similar_users($1, '1'::text, 5)",
+	"SELECT lepton_similar($1, 2::bigint, 5)",
+	"SELECT lepton_similar_users($1, 1::bigint, 5)",
+	"SELECT lepton_similar_users_uuid($1, '01020304-0506-0708-090a-0b0c0d0e0f10'::uuid, 5)",
 	"SELECT lepton_import('fuzzed', $1)",
 };
 
