@@ -135,7 +135,7 @@ push @courses, (
 	[ 'training on words', q{SELECT version FROM lepton_train('in_words', 'words', '{"algorithm": "ials", "factors": 8, "epochs": 1}')} ],
 	[ 'retraining', q{CALL lepton_retrain('recs', '{"algorithm": "als", "factors": 16, "epochs": 2, "guard": false}')} ],
 	[ 'the aggregate', q{SELECT lepton_train(user_id, item_id, rating::float8, '{"algorithm": "als", "factors": 16, "epochs": 2}') IS NULL FROM ratings} ],
-	[ 'the aggregate, many groups', q{SELECT sum(length(m)) FROM (SELECT lepton_train(user_id, item_id, rating::float8, '{"algorithm": "sgd", "factors": 8, "epochs": 2}') AS m FROM ratings GROUP BY user_id % 50) t} ],
+	[ 'the aggregate, many groups', q{SELECT sum(length(m)) FROM (SELECT lepton_train(user_id, item_id, rating::float8, '{"algorithm": "sgd", "factors": 8, "epochs": 2, "feedback": "explicit"}') AS m FROM ratings GROUP BY user_id % 50) t} ],
 	[ 'lepton_inspect', q{SELECT count(*) FROM lepton_inspect('ratings')} ],
 	[ 'lepton_evaluate', q{SELECT count(*) FROM lepton_evaluate('recs', 'later', 10)} ],
 	[ 'lepton_cross_validate', q{SELECT count(*) FROM lepton_cross_validate('ratings', '{"algorithm": "sgd", "factors": 8, "epochs": 2}', folds => 2)} ],

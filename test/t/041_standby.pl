@@ -10,7 +10,7 @@ use Test::More;
 use Models;
 
 my $retrains = size(6, 100);
-my $pairs = size(30, 100);
+my $pairs = size(10, 100);
 
 my $primary = PostgreSQL::Test::Cluster->new('primary');
 $primary->init(allows_streaming => 1);
@@ -53,7 +53,7 @@ my $saw = $long->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT * FRO
 for my $i (1 .. $retrains)
 {
 	change_models($primary, 'postgres', $i);
-	$primary->safe_psql('postgres', "VACUUM $_") foreach map({ ($_, "${_}_users", "${_}_items") } 'recs', 'lively', 'lively_walk'), 'ratings', 'noted';
+	$primary->safe_psql('postgres', join ' ', map { "VACUUM $_;" } map({ ($_, "${_}_users", "${_}_items") } 'recs', 'lively', 'lively_walk'), 'ratings', 'noted');
 }
 catch_up();
 is($primary->safe_psql('postgres', 'SELECT max(version) FROM recs'), $retrains + 1, 'the primary has trained');
@@ -87,11 +87,12 @@ figure('predictions and lists of which standby and primary were compared', scala
 figure('that differ', $different);
 
 # sessions share what they read
-my $held = q{SELECT place || ' ' || (sessions >= 2) FROM lepton_cache() WHERE model = 'recs'::regclass AND version = (SELECT version FROM lepton_models WHERE model = 'recs'::regclass)};
+# a former generation of the version may be there, too
+my $held = q{SELECT bool_or(place = 'shared' AND sessions >= 2) FROM lepton_cache() WHERE model = 'recs'::regclass AND version = (SELECT version FROM lepton_models WHERE model = 'recs'::regclass)};
 my $reader = $standby->background_psql('postgres');
 $reader->set_query_timer_restart;
 $_->query_safe("SELECT count(*) FROM lepton_topn('recs', 2, 5)") foreach $now, $reader;
-is($now->query_safe($held), 'shared true', 'sessions of a standby share items');
+is($now->query_safe($held), 't', 'sessions of a standby share items');
 
 # ---- what writes
 

@@ -7,7 +7,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Models;
 
-my $pairs = size(20, 100);
+my $pairs = size(10, 100);
 my $old = PostgreSQL::Test::Cluster->new('old');
 $old->init;
 $old->start;

@@ -9,7 +9,7 @@ use Test::More;
 use Models;
 
 my $retrains = size(5, 100);
-my $pairs = size(20, 100);
+my $pairs = size(10, 40);
 
 my $publisher = PostgreSQL::Test::Cluster->new('publisher');
 $publisher->init(allows_streaming => 'logical');

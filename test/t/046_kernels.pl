@@ -8,7 +8,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Models;
 
-my $pairs = size(20, 120);
+my $pairs = size(15, 120);
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
 $node->start;

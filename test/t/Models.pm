@@ -308,8 +308,8 @@ sub change_models
 	return;
 }
 
-# start_verifying($node, $database): sessions that call verify() without a pause, one
-# statement or one transaction that sees the same twice.
+# start_verifying($node, $database): sessions that call verify() fifty times a second,
+# by one statement or in a transaction that sees the same twice.
 sub start_verifying
 {
 	my ($node, $database) = @_;
@@ -317,7 +317,7 @@ sub start_verifying
 
 	append_to_file($statement, "SELECT verify();\n");
 	append_to_file($transaction, "BEGIN ISOLATION LEVEL REPEATABLE READ;\nSELECT verify();\n\\sleep 200 ms\nSELECT verify();\nCOMMIT;\n");
-	my $run = IPC::Run::start([ 'pgbench', '-n', '-c', 3, '-T', 36000, '-P', 1, '--verbose-errors', '-f', "$statement\@9", '-f', "$transaction\@1",
+	my $run = IPC::Run::start([ 'pgbench', '-n', '-c', 3, '-T', 36000, '-P', 1, '-R', 50, '--verbose-errors', '-f', "$statement\@9", '-f', "$transaction\@1",
 			$node->connstr($database) ], '>', $out, '2>', $err);
 	return { run => $run, err => $err };
 }
