@@ -1,0 +1,98 @@
+# The postmaster dies while lepton is at work: its backend ends soon, wherever it is,
+# so that the server can be started again, and the model is whole then.
+#
+# LEPTON_LONG: 100 times in each phase.  What is asserted of time is generous.
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Session;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $is_long = $ENV{LEPTON_LONG};
+my $n_deaths = $is_long ? 100 : 1;
+my $n_rows = $is_long ? 2_000_000 : 300_000;
+my $only = $ENV{LEPTON_ONLY} // '.';
+srand($ENV{LEPTON_SEED} // 1);
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->append_conf('postgresql.conf', "lepton.threads = 2\njit = off\n");
+$node->start;
+$node->safe_psql('postgres', qq{
+	CREATE EXTENSION lepton;
+	CREATE TABLE ratings AS
+	SELECT n % 20011 AS user_id, n * 7 % 3001 AS item_id, 1 + (n % 20011 * 3 + n * 7 % 3001 * 5) % 5 AS rating
+	FROM generate_series(1, $n_rows) n;
+	SELECT version FROM lepton_train('recs', 'ratings', '{"algorithm": "als", "factors": 16, "epochs": 2}');
+});
+my $state = q{
+	SELECT string_agg(version || ' ' || is_current, ',' ORDER BY version) FROM recs
+	UNION ALL SELECT string_agg(DISTINCT version::text, ',') FROM recs_users
+	UNION ALL SELECT string_agg(DISTINCT version::text, ',') FROM recs_items
+	UNION ALL SELECT md5(string_agg(float4send(lepton_predict('recs', u, i))::text, ',' ORDER BY u, i))
+		FROM generate_series(1, 50) u, generate_series(1, 50) i
+};
+my $before = $node->safe_psql('postgres', $state);
+
+my $training = q{SELECT version FROM lepton_train('recs', 'ratings', '{"algorithm": "als", "factors": 32, "epochs": %s}')};
+my @courses = (
+	# minutes of rows: a backend that did not look would read all of them
+	[ 'a long source', q{SELECT version FROM lepton_train('recs', 'SELECT n % 1000 AS user_id, n % 77 AS item_id, 1 AS rating FROM (SELECT generate_series(1, 200000000) AS n) t')}, 'read' ],
+	(map { [ "phase $_", sprintf($training, 4), $_ ] } 'wait', 'read', 'sort', 'train', 'test', 'refit', 'write'),
+	[ 'lepton_evaluate', q{SELECT count(*) FROM generate_series(1, 20), LATERAL lepton_evaluate('recs', 'ratings')} ],
+	[ 'lepton_cross_validate', q{SELECT count(*) FROM lepton_cross_validate('ratings', '{"algorithm": "als", "factors": 64}')} ],
+	[ 'lepton_topn_all', q{SELECT count(*) FROM generate_series(1, 20), LATERAL lepton_topn_all('recs', 100)} ],
+	[ 'lepton_topn_for', q{SELECT count(*) FROM generate_series(1, 1000000) i, LATERAL lepton_topn_for('recs', ARRAY[i % 3000, 3]::bigint[], weights => ARRAY[5, 1], n => 20)} ],
+);
+
+my (@all, @problems);
+foreach my $course (grep { $_->[0] =~ /$only/ } @courses)
+{
+	my ($what, $query, $phase) = @$course;
+	my @cuts;
+
+	for my $attempt (1 .. 2 * $n_deaths + 10)
+	{
+		my $watcher = Session->new($node);
+		my $session = Session->new($node);
+		my $holder = Session->new($node);
+		my $met = 1;
+
+		last if @cuts == $n_deaths;
+		$holder->ask('BEGIN; ' . sprintf($training, 1)) if $what eq 'phase wait';
+		$session->send($query);
+		$met = $watcher->sees_phase($session, $phase) if defined $phase;
+		sleep(rand(defined $phase ? 0.02 : 0.5));
+		if ($met && !$session->done)
+		{
+			my $outlived = Session::kill_server($node, 1);
+			my $cut = { what => $what, wall => $outlived->{ $session->pid }, was_cut => 1 };
+
+			diag(sprintf('slow: %s: %.0f ms', $what, $cut->{wall})) if $cut->{wall} > 100;
+			push @cuts, $cut;
+			$_->quit foreach $session, $watcher, $holder;
+			$node->start;
+			push @problems, "$what: the model is not what it was" if $node->safe_psql('postgres', $state) ne $before;
+		}
+		else
+		{
+			$session->answer;
+			$_->quit foreach $session, $watcher, $holder;
+			$before = $node->safe_psql('postgres', $state);
+		}
+	}
+	diag("$what: " . Session::percentiles(@cuts)) if $is_long;
+	push @problems, "$what: met only " . scalar(@cuts) . ' times' if @cuts < $n_deaths;
+	push @all, @cuts;
+}
+diag('figure: from the death of the postmaster to that of the backend = ' . Session::percentiles(@all));
+is(join("\n", @problems), '', 'the model is whole after each');
+my ($slowest) = sort { $b->{wall} <=> $a->{wall} } @all;
+cmp_ok($slowest->{wall}, '<', 20_000, "no backend outlives its postmaster for long: the slowest was $slowest->{what}");
+my ($ret, $out, $err) = $node->psql('postgres', sprintf($training, 1));
+is($ret, 0, 'and the next training works');
+
+$node->stop;
+done_testing();
