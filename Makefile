@@ -107,7 +107,6 @@ OBJS = \
 	src/pg/cache_load.o \
 	src/pg/changes.o \
 	src/pg/clock.o \
-	src/pg/column.o \
 	src/pg/columns.o \
 	src/pg/drift.o \
 	src/pg/eligible.o \
@@ -152,6 +151,7 @@ OBJS = \
 	src/pg/shared.o \
 	src/pg/similar.o \
 	src/pg/source.o \
+	src/pg/source_column.o \
 	src/pg/statement.o \
 	src/pg/store.o \
 	src/pg/times.o \

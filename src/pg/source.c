@@ -30,13 +30,13 @@
 #include "utils/timestamp.h"
 #include "utils/varlena.h"
 
-#include "pg/column.h"
 #include "pg/compat.h"
 #include "pg/errors.h"
 #include "pg/keytype.h"
 #include "pg/optjson.h"
 #include "pg/pgenv.h"
 #include "pg/source.h"
+#include "pg/source_column.h"
 
 /* Rows between two calls of the check. */
 #define ROWS_PER_CHECK 65536
@@ -53,10 +53,10 @@ typedef struct SourceReceiver
 	const LpgSourceFilter *filter; /* NULL: all rows */
 	bool survey;				   /* count rows with impossible values, rather than fail */
 
-	LpgColumn user;
-	LpgColumn item;
-	LpgColumn rating;
-	LpgColumn time;
+	LpgSourceColumn user;
+	LpgSourceColumn item;
+	LpgSourceColumn rating;
+	LpgSourceColumn time;
 	int last_attno; /* of the columns read */
 
 	int n; /* rows in the batch */
@@ -88,21 +88,21 @@ resolve_columns(SourceReceiver *r, TupleDesc desc)
 	const LepOptions *o = r->options;
 	LepSourceShape *shape = &r->source->shape;
 
-	lpg_column_find(&r->user, desc, o->user_column);
-	lpg_column_find(&r->item, desc, o->item_column);
-	lpg_column_find(&r->rating, desc, column_beside_ids(o, "rating_column", o->rating_column));
-	lpg_column_find(&r->time, desc, column_beside_ids(o, "time_column", o->time_column));
-	lpg_column_require(&r->user, desc, "user_column", true);
-	lpg_column_require(&r->item, desc, "item_column", true);
-	lpg_column_require(&r->rating, desc, "rating_column", lpg_option_given(o, "rating_column"));
-	lpg_column_require(&r->time, desc, "time_column", lpg_option_given(o, "time_column"));
-	lpg_column_require_id(&r->user, &shape->user_kind);
-	lpg_column_require_id(&r->item, &shape->item_kind);
-	lpg_column_require_number(&r->rating);
-	lpg_column_require_time(&r->time);
+	lpg_source_column_find(&r->user, desc, o->user_column);
+	lpg_source_column_find(&r->item, desc, o->item_column);
+	lpg_source_column_find(&r->rating, desc, column_beside_ids(o, "rating_column", o->rating_column));
+	lpg_source_column_find(&r->time, desc, column_beside_ids(o, "time_column", o->time_column));
+	lpg_source_column_require(&r->user, desc, "user_column", true);
+	lpg_source_column_require(&r->item, desc, "item_column", true);
+	lpg_source_column_require(&r->rating, desc, "rating_column", lpg_option_given(o, "rating_column"));
+	lpg_source_column_require(&r->time, desc, "time_column", lpg_option_given(o, "time_column"));
+	lpg_source_column_require_id(&r->user, &shape->user_kind);
+	lpg_source_column_require_id(&r->item, &shape->item_kind);
+	lpg_source_column_require_number(&r->rating);
+	lpg_source_column_require_time(&r->time);
 	shape->has_rating = r->rating.attno != 0;
 	shape->has_time = r->time.attno != 0;
-	r->source->time_unit = lpg_column_time_unit(r->time.type);
+	r->source->time_unit = lpg_source_column_time_unit(r->time.type);
 	r->last_attno = Max(Max(r->user.attno, r->item.attno), Max(r->rating.attno, r->time.attno));
 }
 
@@ -144,7 +144,7 @@ find_infinity(bool is_begin, bool is_end, double *refused)
  * in time, and as the newest of all it would empty windows and splits.
  */
 static int64
-get_time(const LpgColumn *column, Datum datum, double *refused)
+get_time(const LpgSourceColumn *column, Datum datum, double *refused)
 {
 	double value;
 
@@ -203,7 +203,7 @@ require_finite_time(const SourceReceiver *r, Datum datum)
 
 /* The id of a column; text is copied, since the slot's memory goes with its row. */
 static LepId
-get_id(const SourceReceiver *r, const LpgColumn *column, Datum datum)
+get_id(const SourceReceiver *r, const LpgSourceColumn *column, Datum datum)
 {
 	LepId id = lpg_keytype_from_datum(datum, column->type);
 
@@ -254,7 +254,7 @@ has_null(const SourceReceiver *r, const TupleTableSlot *slot)
 {
 	const struct
 	{
-		const LpgColumn *column;
+		const LpgSourceColumn *column;
 		int64 *count;
 	} columns[] = {
 		{ &r->user, &r->source->n_null_user },
@@ -277,14 +277,14 @@ has_null(const SourceReceiver *r, const TupleTableSlot *slot)
 }
 
 static bool
-is_long_id(const LpgColumn *column, Datum datum)
+is_long_id(const LpgSourceColumn *column, Datum datum)
 {
 	return (column->type == TEXTOID || column->type == VARCHAROID) &&
 		   toast_raw_datum_size(datum) - VARHDRSZ > LEP_MAX_TEXT_ID;
 }
 
 static bool
-is_bad_time(const LpgColumn *column, Datum datum)
+is_bad_time(const LpgSourceColumn *column, Datum datum)
 {
 	double refused;
 
@@ -504,11 +504,11 @@ select_from_relation(const char *name, const LepOptions *options)
 	initStringInfo(&query);
 	for (int i = 0; i < (int) lengthof(columns); i++)
 	{
-		LpgColumn column;
+		LpgSourceColumn column;
 
-		lpg_column_find(&column, desc, columns[i]);
-		lpg_column_require(&column, desc, option_names[i],
-						   i < 2 || lpg_option_given(options, option_names[i]));
+		lpg_source_column_find(&column, desc, columns[i]);
+		lpg_source_column_require(&column, desc, option_names[i],
+								  i < 2 || lpg_option_given(options, option_names[i]));
 		if (column.attno == 0 || list_member_int(listed, column.attno))
 			continue;
 		appendStringInfo(&query, "%s %s", listed == NIL ? "SELECT" : ",", quote_identifier(columns[i]));

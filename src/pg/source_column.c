@@ -1,5 +1,5 @@
 /*
- * column.c
+ * source_column.c
  *		Finding the columns of a source, and judging their types.
  */
 #include "postgres.h"
@@ -9,9 +9,9 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-#include "pg/column.h"
 #include "pg/compat.h"
 #include "pg/keytype.h"
+#include "pg/source_column.h"
 
 /* "a, b, c": what the source has. */
 static char *
@@ -31,7 +31,7 @@ list_columns(TupleDesc desc)
 }
 
 void
-lpg_column_find(LpgColumn *column, TupleDesc desc, const char *name)
+lpg_source_column_find(LpgSourceColumn *column, TupleDesc desc, const char *name)
 {
 	column->name = name;
 	column->attno = 0;
@@ -50,7 +50,7 @@ lpg_column_find(LpgColumn *column, TupleDesc desc, const char *name)
 }
 
 void
-lpg_column_require(const LpgColumn *column, TupleDesc desc, const char *option, bool required)
+lpg_source_column_require(const LpgSourceColumn *column, TupleDesc desc, const char *option, bool required)
 {
 	if (column->attno != 0 || !required)
 		return;
@@ -61,7 +61,7 @@ lpg_column_require(const LpgColumn *column, TupleDesc desc, const char *option, 
 }
 
 void
-lpg_column_require_id(const LpgColumn *column, LepIdKind *kind)
+lpg_source_column_require_id(const LpgSourceColumn *column, LepIdKind *kind)
 {
 	if (!lpg_keytype_kind(column->type, kind))
 		ereport(
@@ -79,7 +79,7 @@ is_number(Oid type)
 }
 
 void
-lpg_column_require_number(const LpgColumn *column)
+lpg_source_column_require_number(const LpgSourceColumn *column)
 {
 	if (column->attno != 0 && !is_number(column->type))
 		ereport(
@@ -91,7 +91,7 @@ lpg_column_require_number(const LpgColumn *column)
 }
 
 void
-lpg_column_require_time(const LpgColumn *column)
+lpg_source_column_require_time(const LpgSourceColumn *column)
 {
 	if (column->attno != 0 && !is_number(column->type) && column->type != TIMESTAMPTZOID &&
 		column->type != TIMESTAMPOID && column->type != DATEOID)
@@ -104,7 +104,7 @@ lpg_column_require_time(const LpgColumn *column)
 }
 
 LpgTimeUnit
-lpg_column_time_unit(Oid type)
+lpg_source_column_time_unit(Oid type)
 {
 	switch (type)
 	{
