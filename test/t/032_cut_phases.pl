@@ -32,7 +32,7 @@ $node->safe_psql('postgres', qq{
 		timestamptz '2020-01-01' + n::bigint * 7919 % 1000003 * interval '1 minute' AS rated_at
 	FROM generate_series(1, $n_rows) n;
 	CREATE TABLE words AS SELECT 'user ' || user_id AS user_id, 'item ' || item_id AS item_id FROM ratings;
-	CREATE TABLE later AS SELECT user_id, (item_id + 1) % 3001 AS item_id, rating, rated_at + interval '10 years' AS rated_at FROM ratings;
+	CREATE TABLE later AS SELECT user_id, (item_id + 1) % 3001 AS item_id, rating, rated_at + interval '2 years' AS rated_at FROM ratings;
 	SELECT version FROM lepton_train('recs', 'ratings', '{"algorithm": "als", "factors": 32, "epochs": 2}');
 	SELECT version FROM lepton_train('shop', 'SELECT user_id, item_id FROM ratings', '{"algorithm": "ials", "factors": 32, "epochs": 1}');
 	SELECT version FROM lepton_train('walks', 'SELECT user_id, item_id FROM ratings', '{"algorithm": "walk"}');
@@ -92,6 +92,15 @@ sub look_after
 	return;
 }
 
+sub look_at_state
+{
+	my ($what) = @_;
+	my $now = $watcher->ask($state);
+
+	push @problems, "$what: something is left: '$before' was '$now' afterwards" if $now ne $before;
+	return;
+}
+
 # One statement, cut off; false if it had come to its end before.
 sub cut_once
 {
@@ -128,7 +137,7 @@ my %algorithms = (
 	auto => '"time_limit": 1',
 	'auto, implicit' => '"time_limit": 1, "feedback": "implicit"',
 );
-my @courses = map { [ "training with $_", "SELECT version FROM lepton_train('recs', 'ratings', '{$algorithms{$_}}')" ] } sort keys %algorithms;
+my @courses = map { [ "training with $_", "SELECT version FROM lepton_train('trained', 'ratings', '{$algorithms{$_}}')" ] } sort keys %algorithms;
 my $grid = '{"factors": [8, 16], "regularization": [0.1, 0.2]}';
 
 push @courses, (
@@ -180,9 +189,10 @@ foreach my $course (grep { $_->[0] =~ /$only/ } @courses)
 	}
 	diag("$what, of " . int(1000 * $seconds) . ' ms: ' . Session::percentiles(@cuts)) if $is_long;
 	push @all, @cuts;
-	$session->ask('SELECT lepton_drop(m, if_exists => true) FROM unnest(ARRAY[\'in_words\', \'imported\']) m');
-	$before = $watcher->ask($state) if $what =~ /words|import/;
-	push @problems, "$what: something is left" if $watcher->ask($state) ne $before;
+	$session->ask('SELECT lepton_drop(m, if_exists => true) FROM unnest(ARRAY[\'in_words\', \'imported\', \'trained\']) m');
+	push @problems, "$what, dropped: " . $session->err if $session->err =~ /ERROR/;
+	$before = $watcher->ask($state) if $what =~ /training|import/;
+	look_at_state($what);
 }
 
 # ------------------------------------------------------------ phase by phase
@@ -242,7 +252,7 @@ foreach my $phase (grep { "phase $_" =~ /$only/ } 'wait', 'read', 'sort', 'train
 	$holder->quit;
 	diag("phase $phase: " . Session::percentiles(@cuts)) if $is_long;
 	push @problems, "phase $phase: only " . scalar(@cuts) . ' cut off' if @cuts < 3 * $n_cuts / 2;
-	push @problems, "phase $phase: something is left" if $watcher->ask($state) ne $before;
+	look_at_state("phase $phase");
 	push @all, @cuts;
 }
 

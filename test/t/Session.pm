@@ -199,7 +199,8 @@ sub interrupt
 
 	kill $signal, $self->{pid};
 	$answer = $self->answer;
-	if (!defined $answer)
+	# a termination that comes after the answer ends the backend as well
+	if (!defined $answer || $signal eq 'TERM')
 	{
 		sleep 0.001 while is_alive($self->{pid});
 	}
