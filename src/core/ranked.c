@@ -212,8 +212,9 @@ lep_ranked_open(LepRanked *state, LepIdKind kind, uint8_t *bytes, size_t size, L
 		(state->n == 0 && state->count > 0))
 		return fail_at(error, LEP_ERR_BYTES_ORDER, AT_COUNT, state->count);
 	state->is_pruned = worst != 0;
-	if (state->is_pruned && (worst < LEP_RANKED_HEADER || worst > state->used || state->count < state->n ||
-							 get_record(state, worst, &state->worst) == 0 || isnan(state->worst.score)))
+	if (state->is_pruned &&
+		(worst < LEP_RANKED_HEADER || worst > state->used || state->n == 0 || state->count < state->n ||
+		 get_record(state, worst, &state->worst) == 0 || isnan(state->worst.score)))
 		return fail_at(error, LEP_ERR_BYTES_ORDER, AT_WORST, worst);
 	return LEP_OK;
 }

@@ -267,6 +267,7 @@ test_damaged(void)
 	Holder holder = create_holder(LEP_ID_TEXT, 2);
 	LepRankedRow row = { .score = 1.5 };
 	uint8_t *bytes = holder.bytes;
+	uint8_t kept[LEP_RANKED_HEADER];
 	size_t size;
 	LepEnv env;
 
@@ -300,6 +301,11 @@ test_damaged(void)
 	bytes[20]++; /* a record more than there is */
 	CHECK(read_bytes(LEP_ID_TEXT, bytes, size, &env) != LEP_OK);
 	bytes[20]--;
+	memcpy(kept, bytes, sizeof(kept));
+	memset(bytes + 8, 0, 8); /* no row is wanted, but one was left out for another */
+	lep_put_u32(bytes + 20, 0);
+	CHECK_STATUS(read_bytes(LEP_ID_TEXT, bytes, size, &env), LEP_ERR_BYTES_ORDER);
+	memcpy(bytes, kept, sizeof(kept));
 	lep_put_u32(bytes + 24, (uint32_t) size - 3); /* the worst record */
 	CHECK_STATUS(read_bytes(LEP_ID_TEXT, bytes, size, &env), LEP_ERR_BYTES_ORDER);
 	lep_put_u32(bytes + 24, LEP_RANKED_HEADER);
