@@ -37,6 +37,12 @@ init_result_type(FunctionCallInfo fcinfo, LpgList *list)
 	MemoryContextSwitchTo(old);
 }
 
+/*
+ * What a call site keeps of the memory of a call: more would go back to the system
+ * after each call in a query over users, and be taken again by the next.
+ */
+#define CALL_BYTES (64 * 1024)
+
 static LpgList *
 create_list(FunctionCallInfo fcinfo, const LpgListFunction *function)
 {
@@ -46,7 +52,8 @@ create_list(FunctionCallInfo fcinfo, const LpgListFunction *function)
 	list->function = function;
 	list->handle = lpg_handle_create(fcinfo);
 	list->user_type = lpg_argument_type(fcinfo, 1);
-	list->call_context = AllocSetContextCreate(mcxt, "lepton list call", ALLOCSET_DEFAULT_SIZES);
+	list->call_context = AllocSetContextCreate(mcxt, "lepton list call", CALL_BYTES,
+											   ALLOCSET_DEFAULT_INITSIZE, ALLOCSET_DEFAULT_MAXSIZE);
 	init_result_type(fcinfo, list);
 	return list;
 }
