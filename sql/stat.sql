@@ -6,7 +6,7 @@ SELECT version FROM lepton_train('stat_m', 'stat_ratings', '{"algorithm": "basel
 SELECT model, owner = current_user AS own, version, age > interval '0' AS aged, n_versions, n_ratings,
 	model_bytes = pg_total_relation_size('stat_m') AS model_bytes, users_bytes = pg_total_relation_size('stat_m_users') AS users_bytes,
 	items_bytes = pg_total_relation_size('stat_m_items') AS items_bytes, unpublished_version, unpublished_reason FROM lepton_stat;
--- what the training has read is no change, though this session has only just written it
+-- what the training has read is no change, though this backend has only just written it
 SELECT * FROM stat_changes;
 INSERT INTO stat_ratings SELECT 41, i, 3 FROM generate_series(1, 7) i;
 UPDATE stat_ratings SET rating = 4 WHERE user_id = 41 AND item_id <= 5;

@@ -41,7 +41,7 @@ put_use(ReturnSetInfo *rsinfo, const LpgItemsKey *key, const char *place, Size s
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
-/* LpgCacheVisitor: what this session holds for itself. */
+/* LpgCacheVisitor: what this backend holds for itself. */
 static void
 put_own(const LpgItems *items, void *arg)
 {

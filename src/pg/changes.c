@@ -26,7 +26,7 @@
 static const char key_changes[] = "changes";
 
 /*
- * A table's counter: what is in the statistics, and what this session has not put
+ * A table's counter: what is in the statistics, and what this backend has not put
  * there yet, its own transaction's included.
  */
 static int64

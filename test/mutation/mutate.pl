@@ -29,7 +29,7 @@ my $flags = join ' ', grep { !/^-O3$/ } split ' ', (`sed -n 's/^LEP_CFLAGS = //p
 $ENV{LEPTON_TEST_SMALL} = 1;
 $| = 1;
 srand($seed);
-mkdir "$dir/work";
+mkdir "$dir/mutant";
 
 # ------------------------------------------------------------- who runs what
 
@@ -39,7 +39,7 @@ sub passes
 	my ($program, $libraries, $limit) = @_;
 
 	# no fault may take all the memory there is
-	return system("ulimit -v 16000000; LD_LIBRARY_PATH=$libraries timeout -k 1 $limit $dir/plain/$program >$dir/work/out 2>&1") == 0;
+	return system("ulimit -v 16000000; LD_LIBRARY_PATH=$libraries timeout -k 1 $limit $dir/plain/$program >$dir/mutant/out 2>&1") == 0;
 }
 
 # One gcov for all that a program has left in a directory.
@@ -163,8 +163,8 @@ sub compile
 	my @sources = $name =~ /\.c$/ ? ($name) : split /\n/, `grep -l '$name' $dir/plain/core/*.d`;
 	my %objects;
 
-	system("rm -rf $dir/work/core && mkdir -p $dir/work/core");
-	(my $copy = $name) =~ s{^src}{$dir/work};
+	system("rm -rf $dir/mutant/core && mkdir -p $dir/mutant/core");
+	(my $copy = $name) =~ s{^src}{$dir/mutant};
 	open(my $file, '>', $copy) or die "$copy: $!";
 	print $file map { "$_\n" } @lines;
 	close $file;
@@ -173,9 +173,9 @@ sub compile
 		my ($stem) = $source =~ m{([^/]+)\.[cd]$};
 		my $input = $name =~ /\.c$/ ? $copy : "src/core/$stem.c";
 
-		system("gcc $flags -O1 -fPIC -fvisibility=default -I$dir/work -Isrc -c $input -o $dir/work/$stem.o 2>/dev/null") == 0
+		system("gcc $flags -O1 -fPIC -fvisibility=default -I$dir/mutant -Isrc -c $input -o $dir/mutant/$stem.o 2>/dev/null") == 0
 			or return;
-		$objects{$stem} = "$dir/work/$stem.o";
+		$objects{$stem} = "$dir/mutant/$stem.o";
 	}
 	return %objects;
 }
@@ -200,7 +200,7 @@ sub link_library
 	my (%objects) = @_;
 	my @all = map { my ($stem) = m{([^/]+)\.o$}; $objects{$stem} // $_ } glob "$dir/plain/core/*.o";
 
-	system("gcc -shared @all -o $dir/work/libcore.so -lm -lpthread") == 0 or die 'cannot link';
+	system("gcc -shared @all -o $dir/mutant/libcore.so -lm -lpthread") == 0 or die 'cannot link';
 }
 
 # The program that finds the fault, or undef.
@@ -210,7 +210,7 @@ sub find
 
 	for my $program (sort { $seconds{$a} <=> $seconds{$b} } keys %{ $runs{$name}{$line} })
 	{
-		return $program unless passes($program, "$dir/work", int(10 + 5 * $seconds{$program}));
+		return $program unless passes($program, "$dir/mutant", int(10 + 5 * $seconds{$program}));
 	}
 	return undef;
 }
