@@ -56,6 +56,11 @@ SELECT planner_cost('lepton_topn(''planner'', 42)') > planner_cost('lepton_topn(
 SELECT planner_top('SELECT lepton_predict(''planner'', id, id) FROM planner_products', 'Total Cost') > planner_top('SELECT id + id FROM planner_products', 'Total Cost') AS predict,
 	planner_top('SELECT lepton_predict(''planner_walk'', id, id) FROM planner_products', 'Total Cost') > planner_top('SELECT lepton_predict(''planner'', id, id) FROM planner_products', 'Total Cost') AS neighbors;
 
+-- a function that is inlined asks what its argument costs, and its planner does not ask for it
+CREATE FUNCTION planner_twice(x real) RETURNS real LANGUAGE sql IMMUTABLE AS 'SELECT x + x';
+SELECT planner_twice(lepton_predict('planner', 42, 1)) = 2 * lepton_predict('planner', 42, 1) AS twice;
+SELECT bool_and(planner_twice(lepton_predict('planner', id, id)) = 2 * lepton_predict('planner', id, id)) AS twice FROM planner_users;
+
 -- planning asks for no more than the query does: no error, and no look at what the user may not read
 CREATE ROLE planner_reader;
 GRANT SELECT ON planner_users TO planner_reader;
@@ -67,5 +72,5 @@ RESET ROLE;
 SELECT planner_cost('lepton_topn(''planner_users'', 42)') = planner_cost('lepton_topn(''nobody'', 42)') AS no_model;
 
 DROP TABLE planner, planner_few, planner_wide, planner_walk, planner_ratings, planner_users, planner_products;
-DROP FUNCTION planner_cost(text), planner_top(text, text);
+DROP FUNCTION planner_cost(text), planner_top(text, text), planner_twice(real);
 DROP ROLE planner_reader;

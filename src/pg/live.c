@@ -250,24 +250,24 @@ read_as_owner(LiveRead *read)
 	MemoryContext context = CurrentMemoryContext;
 	LpgOwnerSaved saved;
 
-	if (read->plan->is_reading)
+	if (read->plan->is_in_use)
 		fail_recursion(read->handle);
 	error_context_stack = &callback;
 	lpg_owner_enter(read->owner, read->plan->search_path, &saved);
-	read->plan->is_reading = true;
+	read->plan->is_in_use = true;
 	PG_TRY();
 	{
 		execute(read);
 	}
 	PG_CATCH();
 	{
-		read->plan->is_reading = false;
+		read->plan->is_in_use = false;
 		lpg_owner_rethrow(
 			context, "The model reads its source when it is asked, as its owner. SET lepton.live = off to "
 					 "have it answer as it was trained, or train it again with option \"live\" false.");
 	}
 	PG_END_TRY();
-	read->plan->is_reading = false;
+	read->plan->is_in_use = false;
 	lpg_owner_leave(&saved);
 	error_context_stack = callback.previous;
 }
@@ -314,6 +314,9 @@ read_ratings(LpgHandle *handle, const LepId *id, LepArena *arena, int32 *user)
 
 /* ------------------------------------------------------------------------- people */
 
+/* Ratings looked up between two looks for interrupts. */
+#define RATINGS_PER_CHECK 1024
+
 /* In the current context: text ids point into memory that goes. */
 static LepId
 copy_id(const LepId *id, LepIdKind kind)
@@ -345,6 +348,8 @@ take_known(LpgHandle *handle, const LepRatings *ratings, int32 user, LpgPerson *
 		LepId id = lep_idmap_id(ratings->items, ratings->item[j]);
 		int32 item = lep_idtable_find(items->ids, &id);
 
+		if (j % RATINGS_PER_CHECK == 0)
+			lpg_env_check_interrupts();
 		if (item < 0)
 		{
 			person->new_seen[person->n_new_seen++] = copy_id(&id, handle->sides[LPG_ITEMS].kind);

@@ -61,11 +61,21 @@
 /* Items that a user has: how many is not known of a version. */
 #define USUAL_BASKET 30
 
+/*
+ * What an argument will be, as far as that can be said.  Where a function is inlined
+ * the costs of its arguments are asked for without a planner: they stay as they are.
+ */
+static Node *
+estimate_value(PlannerInfo *root, Node *argument)
+{
+	return root == NULL ? argument : estimate_expression_value(root, argument);
+}
+
 /* The value of an argument if it is known now. */
 static Const *
 known_value(PlannerInfo *root, Node *argument)
 {
-	Node *value = estimate_expression_value(root, argument);
+	Node *value = estimate_value(root, argument);
 
 	return IsA(value, Const) && !((Const *) value)->constisnull ? (Const *) value : NULL;
 }
@@ -108,7 +118,7 @@ typedef struct ListCall
 static double
 count_elements(PlannerInfo *root, Node *argument)
 {
-	Node *value = estimate_expression_value(root, argument);
+	Node *value = estimate_value(root, argument);
 
 	if (IsA(value, ArrayExpr))
 		return list_length(((ArrayExpr *) value)->elements);

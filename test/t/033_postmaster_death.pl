@@ -12,12 +12,11 @@ use Time::HiRes qw(sleep time);
 
 my $is_long = $ENV{LEPTON_LONG};
 my $n_deaths = $is_long ? 100 : 1;
-my $n_rows = $is_long ? 2_000_000 : 300_000;
 my $only = $ENV{LEPTON_ONLY} // '.';
 srand($ENV{LEPTON_SEED} // 1);
 
 my $node = start_server("lepton.threads = 2\njit = off");
-create_ratings($node, $n_rows, 20011, 3001);
+create_ratings($node, 300_000, 20011, 3001);
 $node->safe_psql('postgres', q{SELECT version FROM lepton_train('recs', 'ratings', '{"algorithm": "als", "factors": 16, "epochs": 2}')});
 my $state = join(' UNION ALL ', rows_of_recs(), answers_of_recs());
 my $before = $node->safe_psql('postgres', $state);

@@ -306,6 +306,165 @@ test_order_of_extremes(void)
 	check_order(LEP_ID_UUID, uuids, 3);
 }
 
+/*
+ * Texts for an order by all of their bytes: a beginning that all share, then none to
+ * eighteen bytes alike, which end before, at and behind the eight that a key takes, then
+ * bytes that differ, of every length.
+ */
+#define MAX_SHARED		 40
+#define MAX_PREFIXED	 1000
+#define MAX_PREFIXED_LEN (MAX_SHARED + 18 + 8)
+
+typedef struct Prefixed
+{
+	int n;
+	LepId id[MAX_PREFIXED];
+	char text[MAX_PREFIXED][MAX_PREFIXED_LEN];
+	LepId sorted[MAX_PREFIXED];
+} Prefixed;
+
+static Prefixed prefixed;
+
+static int
+compare_texts(const void *a, const void *b)
+{
+	return compare_ids(LEP_ID_TEXT, a, b);
+}
+
+static void
+prefixed_add(const char *text, int len)
+{
+	memcpy(prefixed.text[prefixed.n], text, (size_t) len);
+	prefixed.id[prefixed.n] = text_id(prefixed.text[prefixed.n], len);
+	prefixed.n++;
+}
+
+/* Texts that share so many bytes and no more, in a random order, none twice. */
+static void
+make_prefixed(int shared)
+{
+	static const char *const tails[] = { "", "\x01", "\x7f", "\x80", "\xff", "a", "ab", "abcdefgh" };
+	uint64_t state = (uint64_t) shared;
+
+	prefixed.n = 0;
+	for (int alike = 0; alike <= 18; alike++)
+		for (int filler = 0; filler < 3; filler++)
+			for (int tail = 0; tail < 8; tail++)
+			{
+				char text[MAX_PREFIXED_LEN];
+				int len = shared + alike + (int) strlen(tails[tail]);
+
+				/* without a byte alike the fillers are the same */
+				if (alike == 0 && filler > 0)
+					continue;
+				memset(text, 's', (size_t) shared);
+				memset(text + shared, "x\0\xc3"[filler], (size_t) alike);
+				memcpy(text + shared + alike, tails[tail], strlen(tails[tail]));
+				prefixed_add(text, len);
+			}
+	for (int k = prefixed.n - 1; k > 0; k--)
+	{
+		int other = (int) (next_random(&state) % (uint64_t) (k + 1));
+		LepId id = prefixed.id[k];
+
+		prefixed.id[k] = prefixed.id[other];
+		prefixed.id[other] = id;
+	}
+}
+
+/* A text that shares fewer bytes with the others than they do, to arrive at this place. */
+static void
+prefixed_put(int place, int shared, char differs)
+{
+	char text[MAX_SHARED + 1];
+	LepId last;
+
+	memset(text, 's', sizeof(text));
+	text[shared] = differs;
+	prefixed_add(text, shared + 1);
+	last = prefixed.id[prefixed.n - 1];
+	memmove(prefixed.id + place + 1, prefixed.id + place, (size_t) (prefixed.n - 1 - place) * sizeof(LepId));
+	prefixed.id[place] = last;
+}
+
+/* Sort all but each drop-th (0: all), of which "kept" is none, and compare with qsort. */
+static void
+check_prefixed(int drop, int kept)
+{
+	static int32_t rows[MAX_PREFIXED];
+	static int32_t new_row[MAX_PREFIXED];
+	static uint8_t keep[MAX_PREFIXED];
+	LepEnv env;
+	LepArena arena;
+	LepIdMap *map;
+	int n = 0;
+	int bad = 0;
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	map = lep_idmap_create(&arena, LEP_ID_TEXT, "items");
+	for (int k = 0; k < prefixed.n; k++)
+	{
+		CHECK_OK(lep_idmap_add(map, &prefixed.id[k], 1, &rows[k]));
+		bad += rows[k] != k;
+		keep[k] = drop == 0 || k % drop != 0 || k == kept;
+		if (keep[k])
+			prefixed.sorted[n++] = prefixed.id[k];
+	}
+	CHECK_INT_EQ(bad, 0);
+	qsort(prefixed.sorted, (size_t) n, sizeof(LepId), compare_texts);
+	CHECK_OK(lep_idmap_sort(map, drop == 0 ? NULL : keep, new_row));
+	CHECK_INT_EQ(lep_idmap_count(map), n);
+	for (int row = 0; row < n && row < lep_idmap_count(map); row++)
+	{
+		LepId id = lep_idmap_id(map, row);
+
+		bad += compare_texts(&id, &prefixed.sorted[row]) != 0;
+	}
+	for (int k = 0; k < prefixed.n; k++)
+	{
+		if (!keep[k])
+			bad += new_row[k] != -1;
+		else
+			bad += new_row[k] < 0 || compare_texts(&prefixed.id[k], &prefixed.sorted[new_row[k]]) != 0;
+	}
+	CHECK(bad == 0, "%d of %d, dropped each %d", bad, n, drop);
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
+static void
+test_many_texts_with_a_shared_beginning(void)
+{
+	for (int shared = 0; shared <= MAX_SHARED; shared++)
+	{
+		make_prefixed(shared);
+		CHECK(prefixed.n > 256, "%d texts", prefixed.n);
+		check_prefixed(0, 0);
+		check_prefixed(3, 0);
+	}
+}
+
+/* One text of all shares less: wherever it arrives, and however much less. */
+static void
+test_one_text_that_shares_less(void)
+{
+	static const int places[] = { 0, 1, 2, 255, 256, 257, 439, 440 };
+	uint64_t state = 3;
+
+	for (int shared = 1; shared <= MAX_SHARED; shared += 1 + shared / 6)
+		for (int k = 0; k < 8; k++)
+			for (int less = 0; less < shared; less += less < 2 ? 1 : 9)
+			{
+				char differs = next_random(&state) % 2 == 0 ? 'a' : 'z';
+
+				make_prefixed(shared);
+				prefixed_put(places[k] < prefixed.n ? places[k] : prefixed.n, less, differs);
+				check_prefixed(0, places[k]);
+				check_prefixed(3, places[k]);
+			}
+}
+
 static void
 test_empty_map(void)
 {
@@ -504,32 +663,76 @@ test_out_of_memory(void)
 	unit_env_done(&env);
 }
 
-static bool
-stop_now(void *host)
+/* A host that says stop at a question, and from then on. */
+typedef struct StopHost
 {
-	(void) host;
-	return true;
+	int n_asked;
+	int stop_at; /* 0: never */
+} StopHost;
+
+static bool
+stop_at(void *host)
+{
+	StopHost *stop = host;
+
+	stop->n_asked++;
+	return stop->stop_at > 0 && stop->n_asked >= stop->stop_at;
 }
 
-static void
-test_stopped_sort(void)
+/* Sort the prefixed texts, stopped at a question; how often it was asked. */
+static int
+sort_stopped(int question, LepStatus expected)
 {
+	static int32_t rows[MAX_PREFIXED];
+	static int32_t new_row[MAX_PREFIXED];
+	StopHost stop = { 0, 0 };
 	LepEnv env;
 	LepArena arena;
 	LepIdMap *map;
-	LepId ids[2] = { int_id(2), int_id(1) };
-	int32_t rows[2];
-	int32_t new_row[2];
+	int as_added = 0;
+	int sorted = 0;
 
 	unit_env_init(&env);
 	lep_arena_init(&arena, &env);
-	map = lep_idmap_create(&arena, LEP_ID_INT64, "users");
-	CHECK_OK(lep_idmap_add(map, ids, 2, rows));
-	env.should_stop = stop_now;
-	CHECK_STATUS(lep_idmap_sort(map, NULL, new_row), LEP_ERR_STOPPED);
-	CHECK_INT_EQ(env.error.status, LEP_ERR_STOPPED);
+	env.should_stop = stop_at;
+	env.host = &stop;
+	map = lep_idmap_create(&arena, LEP_ID_TEXT, "users");
+	for (int k = 0; k < prefixed.n; k++)
+		CHECK_OK(lep_idmap_add(map, &prefixed.id[k], 1, &rows[k]));
+	stop = (StopHost){ 0, question };
+	CHECK_STATUS(lep_idmap_sort(map, NULL, new_row), expected);
+	if (question > 0)
+	{
+		CHECK_INT_EQ(env.error.status, LEP_ERR_STOPPED);
+		CHECK_INT_EQ(stop.n_asked, question);
+	}
+	CHECK_INT_EQ(lep_idmap_count(map), prefixed.n);
+	for (int k = 0; k < prefixed.n; k++)
+	{
+		LepId id = lep_idmap_id(map, k);
+		as_added += compare_texts(&id, &prefixed.id[k]) == 0;
+		sorted += compare_texts(&id, &prefixed.sorted[k]) == 0;
+	}
+	/* the ids move as one of the last steps */
+	CHECK(as_added == prefixed.n || sorted == prefixed.n, "%d as added, %d sorted", as_added, sorted);
 	lep_arena_drop(&arena);
 	unit_env_done(&env);
+	return stop.n_asked;
+}
+
+/* Every 256 rows of each pass: rows, beginnings, keys, nine merges, new numbers, ids, table. */
+static void
+test_stopped_sort(void)
+{
+	int n_asked;
+
+	make_prefixed(9);
+	memcpy(prefixed.sorted, prefixed.id, sizeof(prefixed.sorted));
+	qsort(prefixed.sorted, (size_t) prefixed.n, sizeof(LepId), compare_texts);
+	n_asked = sort_stopped(0, LEP_OK);
+	CHECK(n_asked >= 15 * (prefixed.n / 256), "asked %d times", n_asked);
+	for (int question = 1; question <= n_asked; question++)
+		sort_stopped(question, LEP_ERR_STOPPED);
 }
 
 static void
@@ -571,6 +774,8 @@ main(void)
 	TEST(test_text_like_a_sorted_list);
 	TEST(test_uuid_like_a_sorted_list);
 	TEST(test_order_of_extremes);
+	TEST(test_many_texts_with_a_shared_beginning);
+	TEST(test_one_text_that_shares_less);
 	TEST(test_empty_map);
 	TEST(test_hash_is_of_the_id_alone);
 	TEST(test_text_of_limit_length);
