@@ -136,8 +136,79 @@ CALL lepton_retrain('evil.m', '{"guard": false}');
 UPDATE evil.m SET options = '[]';
 CALL lepton_retrain('evil.m', '{"guard": false}');
 
-SELECT lepton_drop(m) FROM unnest(ARRAY['evil.m', 'evil.live', 'evil.eligible']) m;
+-- plans are kept for a few models, and others' take all places while one is made (evil.at 1 and 2) or run (3, after a call that
+-- failed): no owner runs what another's plan was
+RESET ROLE;
+CREATE SCHEMA victim AUTHORIZATION regress_lepton_victim;
+SET ROLE regress_lepton_victim;
+GRANT USAGE ON SCHEMA victim TO regress_lepton_evil;
+CREATE TABLE victim.ratings AS SELECT u AS user_id, i AS item_id, 1 + (u + i) % 5 AS rating FROM generate_series(1, 8) u, generate_series(1, 8) i WHERE (u + i) % 4 > 0;
+CREATE TABLE victim.secret AS SELECT 4711 AS code;
+DO $$
+BEGIN
+	FOR i IN 1 .. 16 LOOP
+		PERFORM lepton_train('victim.m' || i, 'victim.ratings', '{"algorithm": "baseline", "live": false, "eligible": "SELECT item_id FROM victim.ratings"}');
+		EXECUTE format('GRANT SELECT ON victim.m%s TO regress_lepton_evil', i);
+	END LOOP;
+END $$;
+SET ROLE regress_lepton_evil;
+CREATE FUNCTION evil.crowd(at int) RETURNS int VOLATILE LANGUAGE plpgsql AS $$
+DECLARE
+	calls int = 1 + coalesce(nullif(current_setting('evil.calls', true), ''), '0')::int;
+BEGIN
+	PERFORM set_config('evil.calls', calls::text, true);
+	IF at = 3 AND calls = 1 THEN
+		PERFORM evil.try('SELECT lepton_topn(''evil.crowded'', 1, 1)');
+	END IF;
+	IF at = calls OR (at = 3 AND calls = 1) THEN
+		PERFORM count(*) FROM generate_series(1, 16) i, LATERAL lepton_topn('victim.m' || i, 1, 1);
+	END IF;
+	RETURN 0;
+END $$;
+CREATE FUNCTION evil.planned() RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN CASE WHEN current_setting('evil.at') <> '3' THEN evil.crowd(current_setting('evil.at')::int) ELSE 0 END;
+END $$;
+CREATE FUNCTION evil.takes(id bigint) RETURNS boolean VOLATILE COST 1000 LANGUAGE plpgsql AS $$
+BEGIN
+	IF current_user <> 'regress_lepton_evil' THEN
+		RAISE WARNING 'runs as %', current_user;
+		PERFORM evil.try('SELECT code FROM victim.secret');
+	ELSIF current_setting('evil.at') = '3' THEN
+		PERFORM evil.crowd(3);
+	END IF;
+	RETURN id > 0;
+END $$;
+CREATE TABLE evil.goods AS SELECT id FROM generate_series(1::bigint, 2000) id;
+ALTER TABLE evil.goods ADD PRIMARY KEY (id);
+ANALYZE evil.goods;
+GRANT USAGE ON SCHEMA evil TO PUBLIC;
+GRANT SELECT ON evil.goods TO PUBLIC;
+SET evil.at = 0;
+SELECT version FROM lepton_train('evil.crowded', 'evil.ratings', '{"algorithm": "als", "factors": 2, "epochs": 1, "live": false, "eligible": "SELECT id FROM evil.goods WHERE id > evil.planned() AND evil.takes(id)"}');
+-- sessions that have no plan yet
+\c -
+SET client_min_messages = warning;
+SET evil.at = 1;
+SET ROLE regress_lepton_evil;
+SELECT count(*) FROM lepton_topn('evil.crowded', 1, 1);
+SELECT count(*) FROM generate_series(1, 16) i, LATERAL lepton_topn('victim.m' || i, 1, 1);
+\c -
+SET client_min_messages = warning;
+SET evil.at = 2;
+SET ROLE regress_lepton_evil;
+SELECT count(*) FROM lepton_topn('evil.crowded', 1, 1);
+SELECT count(*) FROM generate_series(1, 16) i, LATERAL lepton_topn('victim.m' || i, 1, 1);
+\c -
+SET client_min_messages = warning;
+SET evil.at = 3;
+SET ROLE regress_lepton_evil;
+SELECT count(*) FROM lepton_topn('evil.crowded', 1, 1);
+SELECT count(*) FROM generate_series(1, 16) i, LATERAL lepton_topn('victim.m' || i, 1, 1);
+RESET ROLE;
+
+SELECT lepton_drop(m) FROM unnest(ARRAY['evil.m', 'evil.live', 'evil.eligible', 'evil.crowded']) m;
 DROP TABLE settings_before;
 SET client_min_messages = error;
-DROP SCHEMA evil CASCADE;
+DROP SCHEMA evil, victim CASCADE;
 DROP ROLE regress_lepton_evil, regress_lepton_victim;

@@ -119,7 +119,7 @@ create_side(LepArena *arena, LepNormalSide *side, int stride)
 {
 	side->factors = lep_arena_alloc(arena, (int64_t) side->view.n_rows * stride, sizeof(float));
 	side->bias = lep_arena_calloc(arena, side->view.n_rows, sizeof(float));
-	return side->factors == NULL || side->bias == NULL ? arena->env->error.status : LEP_OK;
+	return side->factors == NULL || side->bias == NULL ? lep_env_failure(arena->env) : LEP_OK;
 }
 
 /* An item as the model has it; export_side() the other way. */
@@ -179,7 +179,7 @@ als_start(LepArena *arena, const LepRatings *ratings, unsigned parts, const LepO
 	LepStatus status;
 
 	if (als == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	als->n_factors = (int) options->factors;
 	als->stride = lep_row_stride(als->n_factors);
 	als->regularization = options->regularization;
@@ -203,7 +203,7 @@ als_start(LepArena *arena, const LepRatings *ratings, unsigned parts, const LepO
 	als->item_loss = lep_arena_calloc(arena, ratings->n_items, sizeof(double));
 	als->normals = lep_normals_create(arena, als->n_factors, als->moments.mean, als->inverse_sd);
 	if (als->normals == NULL || als->item_loss == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	return lep_parallel_for(arena->env, count_row_tasks(als), init_rows, als);
 }
 

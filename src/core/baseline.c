@@ -229,7 +229,7 @@ baseline_start(LepArena *arena, const LepRatings *ratings, unsigned parts, const
 	LepStatus status;
 
 	if (b == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	b->ratings = ratings;
 	b->parts = parts;
 	b->regularization = options->bias_regularization;
@@ -241,7 +241,7 @@ baseline_start(LepArena *arena, const LepRatings *ratings, unsigned parts, const
 	b->task_error = lep_arena_alloc(arena, n_tasks, sizeof(double));
 	if (b->user_bias == NULL || b->item_bias == NULL || b->n_item == NULL || b->item_sum == NULL ||
 		b->task_error == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 
 	status = lep_view_moments(arena->env, ratings, parts, &moments);
 	b->mean = moments.mean;

@@ -175,7 +175,7 @@ create_scratch(LepArena *arena, int32_t n_items, Blend *blend)
 
 	blend->scratch = lep_arena_calloc(arena, n_threads, sizeof(LepNeighborScratch));
 	if (blend->scratch == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	for (int t = 0; t < n_threads && status == LEP_OK; t++)
 		status = lep_neighbors_scratch(arena, n_items, &blend->scratch[t]);
 	return status;
@@ -193,12 +193,12 @@ blend_start(LepArena *arena, const LepRatings *ratings, unsigned parts, const Le
 	LepStatus status;
 
 	if (blend == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	blend->arena = arena;
 	blend->ratio = lep_blend_ratio(options);
 	blend->norms = lep_arena_alloc(arena, ratings->n_users, sizeof(double));
 	if (blend->norms == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	blend->neighbors = lep_blend_part(options, LEP_BLEND_NEIGHBORS, &shape, &part);
 	status = blend->neighbors->start(arena, ratings, parts, &part, &blend->neighbors_state);
 	blend->factors = lep_blend_part(options, LEP_BLEND_FACTORS, &shape, &part);
@@ -325,7 +325,7 @@ find_norms(LepEnv *env, Blend *blend)
 	lep_arena_init(&arena, env);
 	blend->gram =
 		lep_gram_of_rows(&arena, blend->model->item_factors, blend->model->n_items, blend->model->n_factors);
-	status = blend->gram == NULL ? env->error.status
+	status = blend->gram == NULL ? lep_env_failure(env)
 								 : lep_parallel_for(env, count_tasks(blend->model), measure_norms, blend);
 	if (status == LEP_OK)
 		status = measure_long_norms(env, blend);

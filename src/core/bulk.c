@@ -24,7 +24,7 @@ lep_bulk_scratch(LepArena *arena, LepBulk *bulk)
 
 	bulk->scratch = lep_arena_calloc(arena, n_threads, sizeof(LepServeScratch));
 	if (bulk->scratch == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	for (int t = 0; t < n_threads && status == LEP_OK; t++)
 		status = lep_serve_scratch(arena, bulk->served, &bulk->scratch[t]);
 	return status;

@@ -79,7 +79,7 @@ lep_contest_begin(LepArena *arena, LepRatings *ratings, const LepContestRules *r
 
 	memset(contest, 0, sizeof(*contest));
 	if (user_of == NULL || item_of == NULL)
-		return env->error.status;
+		return lep_env_failure(env);
 	contest->ratings = ratings;
 	judging->ratings = ratings;
 	judging->n_items = ratings->n_items;
@@ -88,7 +88,7 @@ lep_contest_begin(LepArena *arena, LepRatings *ratings, const LepContestRules *r
 	judging->k = rules->k;
 	judging->item_count = lep_ranking_item_counts(arena, ratings, LEP_PARTS_TRAIN);
 	if (judging->item_count == NULL)
-		return env->error.status;
+		return lep_env_failure(env);
 	status = map_users(env, ratings, user_of, &judging->n_count_users);
 	for (int32_t i = 0; i < ratings->n_items; i++)
 		item_of[i] = judging->item_count[i] > 0 ? i : -1;

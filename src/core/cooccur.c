@@ -79,11 +79,11 @@ take_memory(LepArena *arena, LepCooccur *c)
 	c->scratch = lep_arena_calloc(arena, c->n_threads, sizeof(LepNeighborScratch));
 	if (c->user_start == NULL || c->user_item == NULL || c->item_start == NULL || c->item_user == NULL ||
 		c->n_item == NULL || c->user_weight == NULL || c->work == NULL || c->scratch == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	for (int t = 0; t < c->n_threads; t++)
 	{
 		if (lep_neighbors_scratch(arena, c->n_items, &c->scratch[t]) != LEP_OK)
-			return arena->env->error.status;
+			return lep_env_failure(arena->env);
 	}
 	for (int way = 0; way < LEP_COOCCUR_WAYS; way++)
 	{
@@ -91,7 +91,7 @@ take_memory(LepArena *arena, LepCooccur *c)
 
 		c->way[way] = lep_arena_alloc(arena, c->n_items, sizeof(double));
 		if (c->way[way] == NULL)
-			return arena->env->error.status;
+			return lep_env_failure(arena->env);
 		status = lep_pool_clear(arena->env, c->way[way], c->n_items * (int64_t) sizeof(double));
 		if (status != LEP_OK)
 			return status;

@@ -76,7 +76,7 @@ lep_count_errors(LepEnv *env, const LepModel *model, const LepRatings *ratings, 
 	if (of_item == NULL)
 	{
 		lep_arena_drop(&scratch);
-		return env->error.status;
+		return lep_env_failure(env);
 	}
 	count_ratings(ratings, learned, of_user, of_item);
 	for (int32_t u = 0; status == LEP_OK && u < ratings->n_users; u++)
@@ -94,7 +94,7 @@ lep_count_errors(LepEnv *env, const LepModel *model, const LepRatings *ratings, 
 			add(items, group_of(of_item[ratings->item[j]]), error * error);
 		}
 		if (u % USERS_PER_LOOK == 0 && lep_env_stopped(env))
-			status = env->error.status;
+			status = lep_env_failure(env);
 	}
 	lep_arena_drop(&scratch);
 	finish(users);

@@ -80,6 +80,17 @@ typedef struct LepArena
 	struct LepBlock *blocks; /* newest first */
 } LepArena;
 
+/*
+ * The status of the function that has just failed: what to return where an
+ * allocation gave NULL.  Never LEP_OK, so that readers and analyzers need not
+ * know that nothing returns NULL without having set the error.
+ */
+static inline LepStatus
+lep_env_failure(const LepEnv *env)
+{
+	return env->error.status != LEP_OK ? env->error.status : LEP_ERR_MEMORY;
+}
+
 /* An environment over malloc, one thread, never stopped: tests and tools. */
 extern void lep_env_init_malloc(LepEnv *env);
 

@@ -89,7 +89,7 @@ lep_foldin_create(LepArena *arena, int n_factors, LepFoldinPrior *prior)
 	prior->precision = lep_arena_calloc(arena, (int64_t) stride * stride, sizeof(float));
 	if (prior->mean == NULL || prior->scale == NULL || prior->triangle == NULL || prior->center == NULL ||
 		prior->unit == NULL || prior->root == NULL || prior->precision == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	for (int f = 0; f < d; f++)
 		prior->triangle[triangle_size(f) + f] = 1;
 	return LEP_OK;

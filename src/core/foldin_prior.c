@@ -204,7 +204,7 @@ create_learning(Learning *learning)
 	{
 		learning->sides[s].count = lep_arena_calloc(scratch, learning->sides[s].n_rows, sizeof(int32_t));
 		if (learning->sides[s].count == NULL)
-			return scratch->env->error.status;
+			return lep_env_failure(scratch->env);
 	}
 	learning->total = lep_arena_alloc(scratch, square, sizeof(double));
 	learning->lift = lep_arena_alloc(scratch, square, sizeof(double));
@@ -217,7 +217,7 @@ create_learning(Learning *learning)
 	if (learning->total == NULL || learning->lift == NULL || learning->products == NULL ||
 		learning->rows == NULL || learning->unit == NULL || learning->offset == NULL ||
 		learning->parameters == NULL)
-		return scratch->env->error.status;
+		return lep_env_failure(scratch->env);
 	return LEP_OK;
 }
 
@@ -311,7 +311,7 @@ learn_mean(Learning *learning, Side *side)
 
 	job.sums = lep_arena_calloc(learning->scratch, (n_tasks > 0 ? n_tasks : 1) * width, sizeof(double));
 	if (job.sums == NULL)
-		return env->error.status;
+		return lep_env_failure(env);
 	status = lep_parallel_for(env, n_tasks, sum_rows, &job);
 	if (status != LEP_OK)
 		return status;

@@ -185,7 +185,7 @@ sample_times(LepEnv *env, const Gibbs *g, uint64_t *keys, int64_t *n_keys)
 	for (int64_t j = 0; j < ratings->n_ratings; j++)
 	{
 		if (j % RATING_CHUNK == 0 && lep_env_stopped(env))
-			return env->error.status;
+			return lep_env_failure(env);
 		if (!lep_part_in(g->parts, ratings->part[j]))
 			continue;
 		if (seen++ % step == 0)
@@ -209,7 +209,7 @@ choose_bins(LepArena *arena, Gibbs *g)
 
 	times->first = lep_arena_alloc(arena, data->n_bins, sizeof(int64_t));
 	if (keys == NULL || times->first == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	status = sample_times(arena->env, g, keys, &n_keys);
 	if (status == LEP_OK)
 		status = lep_radix_sort(arena->env, keys, keys + MAX_SORTED_TIMES, n_keys, 0, 64);
@@ -267,7 +267,7 @@ start_times(LepArena *arena, Gibbs *g)
 	}
 	g->bin = lep_arena_alloc(arena, users->n, sizeof(uint16_t));
 	if (g->bin == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	data->bin = g->bin;
 	return lep_parallel_for(arena->env, lep_view_tasks(users->start, users->n_rows, 1, RATING_CHUNK),
 							find_bins, g);
@@ -284,7 +284,7 @@ gibbs_start(LepArena *arena, const LepRatings *ratings, unsigned parts, const Le
 	LepStatus status;
 
 	if (g == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	*state = g;
 	data = &g->data;
 	init_data(data, options);
@@ -304,7 +304,7 @@ gibbs_start(LepArena *arena, const LepRatings *ratings, unsigned parts, const Le
 		return status;
 	g->posterior = lep_posterior_create(arena, data, (int) options->factors);
 	if (g->posterior == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	return g->sampler->start(arena, data, &g->sampler_state);
 }
 

@@ -391,7 +391,7 @@ draw_implied(LepEnv *env, LepBlocks *b)
 			continue;
 		since_stop = 0;
 		if (lep_env_stopped(env))
-			return env->error.status;
+			return lep_env_failure(env);
 	}
 	return LEP_OK;
 }

@@ -47,7 +47,7 @@ allocate(LepArena *arena, LepStatus *status, int64_t n, size_t size)
 	void *memory = *status == LEP_OK ? lep_pool_calloc(arena, n, size) : NULL;
 
 	if (memory == NULL && *status == LEP_OK)
-		*status = arena->env->error.status;
+		*status = lep_env_failure(arena->env);
 	return memory;
 }
 
@@ -252,7 +252,7 @@ lep_blocks_start(LepArena *arena, const LepGibbsData *data, void **state)
 	LepStatus status;
 
 	if (b == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	*state = b;
 	b->data = data;
 	b->n_coordinates = data->n_factors + 1;

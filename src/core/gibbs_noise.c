@@ -41,7 +41,7 @@ lep_gibbs_noise_create(LepArena *arena, const LepGibbsData *data, LepGibbsNoise 
 	noise->weight = lep_arena_alloc(arena, n_users, sizeof(float));
 	noise->squares = lep_arena_calloc(arena, n_users, sizeof(double));
 	if (noise->weight == NULL || noise->squares == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	for (int32_t u = 0; u < n_users; u++)
 		noise->weight[u] = 1;
 	return LEP_OK;

@@ -130,7 +130,7 @@ create_values(LepArena *arena, const Rows *r, int32_t n_rows, LepNormalSide *val
 {
 	values->factors = lep_pool_calloc(arena, (int64_t) n_rows * r->stride, sizeof(float));
 	values->bias = lep_pool_calloc(arena, n_rows, sizeof(float));
-	return values->factors == NULL || values->bias == NULL ? arena->env->error.status : LEP_OK;
+	return values->factors == NULL || values->bias == NULL ? lep_env_failure(arena->env) : LEP_OK;
 }
 
 static LepStatus
@@ -156,7 +156,7 @@ create_side(LepArena *arena, Rows *r, int side)
 	prior->pull = lep_arena_calloc(arena, r->stride, sizeof(float));
 	if (prior->mean == NULL || prior->precision == NULL || prior->matrix == NULL || prior->cross == NULL ||
 		prior->pull == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	return LEP_OK;
 }
 
@@ -194,7 +194,7 @@ create_work(LepArena *arena, Rows *r)
 	r->normals = lep_normals_create(arena, r->n_factors, r->data->moments.mean, r->data->inverse_sd);
 	if (r->gathered == NULL || r->slot_gram == NULL || r->slot_sums == NULL || r->work == NULL ||
 		r->normals == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	return LEP_OK;
 }
 
@@ -205,7 +205,7 @@ rows_start(LepArena *arena, const LepGibbsData *data, void **state)
 	LepStatus status = LEP_OK;
 
 	if (r == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	*state = r;
 	r->data = data;
 	r->n_factors = data->n_factors;

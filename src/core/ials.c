@@ -341,7 +341,7 @@ create_side(LepArena *arena, Ials *ials, LepIalsSide *side, int32_t n_others)
 	side->ridge = lep_arena_alloc(arena, side->view.n_rows, sizeof(float));
 	side->factors = lep_arena_alloc(arena, (int64_t) side->view.n_rows * ials->stride, sizeof(float));
 	if (side->ridge == NULL || side->factors == NULL)
-		return env->error.status;
+		return lep_env_failure(env);
 	ials->side = side;
 	ials->n_others = n_others;
 	status = lep_parallel_for(env, count_row_tasks(&side->view), fill_ridge, ials);
@@ -356,7 +356,7 @@ ials_start(LepArena *arena, const LepRatings *ratings, unsigned parts, const Lep
 	LepStatus status;
 
 	if (ials == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	ials->n_factors = (int) options->factors;
 	ials->stride = lep_row_stride(ials->n_factors);
 	ials->seed = (uint64_t) options->seed;
@@ -374,7 +374,7 @@ ials_start(LepArena *arena, const LepRatings *ratings, unsigned parts, const Lep
 	if (status != LEP_OK)
 		return status;
 	ials->work = lep_ials_work_create(arena, ials->n_factors);
-	return ials->work == NULL ? arena->env->error.status : LEP_OK;
+	return ials->work == NULL ? lep_env_failure(arena->env) : LEP_OK;
 }
 
 /*

@@ -50,7 +50,7 @@ create_scratch(LepArena *arena, const LepIalsWork *work, LepIalsScratch *scratch
 	scratch->confidence = lep_arena_alloc(arena, n_entries, sizeof(float));
 	if (scratch->rows == NULL || scratch->matrix == NULL || scratch->column == NULL ||
 		scratch->confidence == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	scratch->t = scratch->matrix + stride * stride;
 	scratch->scale = scratch->t + stride;
 	status = lep_pool_clear(arena->env, scratch->rows, n_rows * stride * (int64_t) sizeof(float));
@@ -66,7 +66,7 @@ create_slot(LepArena *arena, const LepIalsWork *work, LepIalsSlot *slot)
 
 	slot->matrix = lep_arena_alloc(arena, stride * (stride + 1), sizeof(float));
 	if (slot->matrix == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	slot->t = slot->matrix + stride * stride;
 	return lep_pool_clear(arena->env, slot->matrix, stride * (stride + 1) * (int64_t) sizeof(float));
 }

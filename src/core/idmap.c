@@ -376,7 +376,7 @@ table_grow(LepIdMap *map, int64_t ids)
 	map->room = 0;
 	map->table = lep_arena_alloc(map->arena, capacity, sizeof(uint32_t));
 	if (map->table == NULL)
-		return env->error.status;
+		return lep_env_failure(env);
 	map->mask = (uint32_t) (capacity - 1);
 
 	for (int64_t at = 0; at < capacity && status == LEP_OK; at += CLEAR_SLOTS)
@@ -408,7 +408,7 @@ entries_grow(LepIdMap *map)
 	void *grown = lep_arena_alloc(map->arena, chunk_rows(chunk), map->ops->entry_size);
 
 	if (grown == NULL)
-		return map->arena->env->error.status;
+		return lep_env_failure(map->arena->env);
 	if (used > 0)
 	{
 		memcpy(grown, map->chunks[chunk], (size_t) used * map->ops->entry_size);
@@ -607,7 +607,7 @@ move_entries(LepIdMap *map, const SortKey *keys, int32_t n, int32_t *new_row)
 		chunks[chunk] =
 			lep_arena_alloc(map->arena, left < chunk_rows(chunk) ? left : chunk_rows(chunk), size);
 		if (chunks[chunk] == NULL)
-			return map->arena->env->error.status;
+			return lep_env_failure(map->arena->env);
 	}
 	for (int32_t row = 0; row < n; row++)
 	{
@@ -638,7 +638,7 @@ sort_rows(LepIdMap *map, const uint8_t *keep, int32_t *new_row, LepArena *scratc
 	LepStatus status;
 
 	if (keys == NULL || spare == NULL)
-		return map->arena->env->error.status;
+		return lep_env_failure(map->arena->env);
 	status = make_keys(map, keep, keys, &n);
 	if (status == LEP_OK)
 		status = sort_keys(map, &keys, spare, n);

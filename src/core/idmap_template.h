@@ -106,7 +106,7 @@ FN(add)(LepIdMap *map, const LepId *ids, int n, int32_t *rows)
 		if (map->count >= map->limit)
 			return lep_fail(&map->arena->env->error, LEP_ERR_TOO_MANY, map->what, 0, 0, map->limit);
 		if (!FN(entry_set)(map, FN(entry)(map, map->count), &ids[j], hash[j]))
-			return map->arena->env->error.status;
+			return lep_env_failure(map->arena->env);
 		rows[j] = map->count++;
 		map->table[slot] = (hash[j] & ~map->mask) | (uint32_t) rows[j];
 	}

@@ -80,7 +80,7 @@ find_mean(LepArena *arena, MeanJob *job, double *mean)
 	job->sums = lep_arena_alloc(arena, n_tasks, sizeof(double));
 	job->counts = lep_arena_alloc(arena, n_tasks, sizeof(int64_t));
 	if (job->sums == NULL || job->counts == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	status = lep_parallel_for(arena->env, n_tasks, sum_chunk, job);
 	for (int64_t t = 0; t < n_tasks && status == LEP_OK; t++)
 	{
@@ -357,7 +357,7 @@ lep_implicit_solve(LepArena *arena, const LepGram *gram, const LepImplicitRule *
 	user->p = lep_arena_alloc(arena, k, sizeof(double));
 	user->work = lep_arena_alloc(arena, k, sizeof(double));
 	if (wide == NULL || user->root == NULL || user->p == NULL || user->work == NULL)
-		return env->error.status;
+		return lep_env_failure(env);
 	status = set_up(env, gram, rule, input, user, wide);
 	if (status != LEP_OK)
 		return status;
@@ -423,7 +423,7 @@ lep_implicit_fold_in(LepEnv *env, const LepGram *gram, const LepImplicitRule *ru
 	for (int64_t j = 0; weight != NULL && j < input->n; j++)
 		weight[j] = lep_implicit_confidence(rule, input->weight == NULL ? 1 : input->weight[j]);
 	weighted.weight = weight;
-	status = weight == NULL ? env->error.status : lep_implicit_solve(&arena, gram, rule, &weighted, &user);
+	status = weight == NULL ? lep_env_failure(env) : lep_implicit_solve(&arena, gram, rule, &weighted, &user);
 	if (status == LEP_OK)
 		lep_implicit_row(&user, row);
 	lep_arena_drop(&arena);

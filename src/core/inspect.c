@@ -52,7 +52,7 @@ keys_create(LepArena *scratch, int64_t n, Keys *keys)
 	keys->n = n;
 	keys->key = lep_arena_alloc(scratch, n, sizeof(uint64_t));
 	keys->spare = lep_arena_alloc(scratch, n, sizeof(uint64_t));
-	return keys->key == NULL || keys->spare == NULL ? scratch->env->error.status : LEP_OK;
+	return keys->key == NULL || keys->spare == NULL ? lep_env_failure(scratch->env) : LEP_OK;
 }
 
 static void
@@ -267,7 +267,7 @@ inspect_distinct(LepArena *scratch, const LepRatings *ratings, LepInspection *in
 	LepEnv *env = scratch->env;
 	Keys distinct;
 	uint32_t *slots = lep_arena_calloc(scratch, SET_SLOTS, sizeof(uint32_t));
-	LepStatus status = slots == NULL ? env->error.status : LEP_OK;
+	LepStatus status = slots == NULL ? lep_env_failure(env) : LEP_OK;
 
 	if (status == LEP_OK)
 		status = keys_create(scratch, LEP_INSPECT_MAX_DISTINCT + 1, &distinct);
@@ -515,7 +515,7 @@ inspect_time_split(LepArena *scratch, LepRatings *ratings, const LepOptions *opt
 	LepEnv *env = scratch->env;
 	uint8_t *item_known = lep_arena_calloc(scratch, ratings->n_items, 1);
 	LepStatus status =
-		item_known == NULL ? env->error.status : split_by(env, ratings, options, LEP_SPLIT_TIME);
+		item_known == NULL ? lep_env_failure(env) : split_by(env, ratings, options, LEP_SPLIT_TIME);
 
 	for (int64_t j = 0; status == LEP_OK && j < ratings->n_ratings; j++)
 	{
@@ -577,7 +577,7 @@ count_future(LepArena *scratch, const LepRatings *ratings, int64_t now, LepInspe
 	uint8_t *item_seen = lep_arena_calloc(scratch, ratings->n_items, 1);
 
 	if (item_seen == NULL)
-		return env->error.status;
+		return lep_env_failure(env);
 	for (int32_t u = 0; u < ratings->n_users; u++)
 	{
 		int64_t before = inspection->n_future;

@@ -85,7 +85,7 @@ begin_job(LepArena *scratch, Job *job, int64_t *n)
 	job->start = lep_arena_alloc(scratch, job->n_blocks + 1, sizeof(int64_t));
 	job->sums = lep_arena_calloc(scratch, job->n_blocks, sizeof(Sums));
 	if (job->start == NULL || job->sums == NULL)
-		return env->error.status;
+		return lep_env_failure(env);
 	job->start[0] = 0;
 	status = lep_parallel_for(env, job->n_blocks, count_block, job);
 	for (int64_t b = 0; status == LEP_OK && b < job->n_blocks; b++)
@@ -156,7 +156,7 @@ sort_pairs(LepArena *scratch, uint64_t *pairs, int64_t n)
 	LepStatus status;
 
 	if (spare == NULL)
-		return scratch->env->error.status;
+		return lep_env_failure(scratch->env);
 	status = lep_radix_sort(scratch->env, pairs, spare, n, 32, 64);
 	lep_arena_free(scratch, spare);
 	return status;
@@ -285,8 +285,8 @@ lep_intervals_measure(LepEnv *env, const LepModel *model, const LepRatings *rati
 	if (status == LEP_OK && n > 0)
 	{
 		job.pairs = lep_arena_alloc(&scratch, n, sizeof(uint64_t));
-		status =
-			job.pairs == NULL ? env->error.status : lep_parallel_for(env, job.n_blocks, measure_block, &job);
+		status = job.pairs == NULL ? lep_env_failure(env)
+								   : lep_parallel_for(env, job.n_blocks, measure_block, &job);
 		if (status == LEP_OK)
 			status = sort_pairs(&scratch, job.pairs, n);
 		if (status == LEP_OK)
@@ -385,7 +385,7 @@ find_levels(LepArena *scratch, const LepRatings *ratings, LepLevels *levels)
 	LepStatus status;
 
 	if (job.values == NULL)
-		return scratch->env->error.status;
+		return lep_env_failure(scratch->env);
 	status = lep_parallel_for(scratch->env, n_blocks, find_values, &job);
 	for (int64_t b = 0; status == LEP_OK && b < n_blocks; b++)
 	{
@@ -514,8 +514,8 @@ lep_levels_measure(LepEnv *env, const LepModel *model, const LepRatings *ratings
 		if (status == LEP_OK)
 			job.pairs = lep_arena_alloc(&scratch, n, sizeof(uint64_t));
 		if (status == LEP_OK)
-			status =
-				job.pairs == NULL ? env->error.status : lep_parallel_for(env, job.n_blocks, pair_block, &job);
+			status = job.pairs == NULL ? lep_env_failure(env)
+									   : lep_parallel_for(env, job.n_blocks, pair_block, &job);
 		if (status == LEP_OK)
 			status = sort_pairs(&scratch, job.pairs, n);
 		if (status == LEP_OK)

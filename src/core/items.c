@@ -193,7 +193,7 @@ order_items(LepArena *arena, Builder *builder)
 	float reference;
 
 	if (pairs == NULL || spare == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	reference = (float) items->reference_norm;
 	for (int64_t i = 0; i < items->n_items; i++)
 		pairs[i] =
@@ -332,7 +332,7 @@ build(LepArena *arena, Builder *builder)
 
 	builder->norms = lep_arena_alloc(arena, builder->items->n_items, sizeof(float));
 	if (builder->norms == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	status = measure_norms(arena->env, builder->items, builder->norms);
 	if (status == LEP_OK)
 		status = order_items(arena, builder);

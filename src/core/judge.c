@@ -80,7 +80,7 @@ sample_users(LepArena *arena, LepJudging *judging, double share)
 	int64_t n = 0;
 
 	if (start == NULL || column == NULL || unlisted == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	start[0] = 0;
 	for (int32_t u = 0; u < all->n_rows; u++)
 	{
@@ -255,7 +255,7 @@ lep_judge_exclude(LepArena *arena, const LepRatings *ratings, const int32_t *ite
 	int32_t *column;
 
 	if (start == NULL)
-		return env->error.status;
+		return lep_env_failure(env);
 	*n_overlap = 0;
 	start[0] = 0;
 	for (int32_t u = 0; u < ratings->n_users; u++)
@@ -272,7 +272,7 @@ lep_judge_exclude(LepArena *arena, const LepRatings *ratings, const int32_t *ite
 	}
 	column = lep_arena_alloc(arena, start[ratings->n_users], sizeof(int32_t));
 	if (column == NULL)
-		return env->error.status;
+		return lep_env_failure(env);
 	for (int32_t u = 0; u < ratings->n_users; u++)
 	{
 		n_steps += 1 + seen->n[u] + ratings->user_start[u + 1] - ratings->user_start[u];

@@ -254,7 +254,7 @@ lep_metrics_measure(LepEnv *env, const LepErrorRequest *request, LepErrorMetrics
 	lep_metrics_clear(metrics);
 	lep_arena_init(&scratch, env);
 	job.sums = lep_arena_alloc(&scratch, n_tasks, sizeof(ErrorSum));
-	status = job.sums == NULL ? env->error.status : lep_parallel_for(env, n_tasks, sum_errors, &job);
+	status = job.sums == NULL ? lep_env_failure(env) : lep_parallel_for(env, n_tasks, sum_errors, &job);
 	for (int64_t t = 0; status == LEP_OK && t < n_tasks; t++)
 		join_block(&total, &job.sums[t]);
 	lep_arena_drop(&scratch);

@@ -29,7 +29,7 @@ create_floats(LepArena *arena, int32_t n_rows, int width, float **values)
 
 	*values = lep_arena_alloc(arena, n, sizeof(float));
 	if (*values == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	return lep_pool_clear(arena->env, *values, n * (int64_t) sizeof(float));
 }
 
@@ -71,12 +71,12 @@ lep_model_add_times(LepArena *arena, int n_bins, LepModel *model)
 	LepStatus status;
 
 	if (times == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	model->times = times;
 	times->n_bins = n_bins;
 	times->first = lep_arena_calloc(arena, n_bins, sizeof(int64_t));
 	if (times->first == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	status = create_floats(arena, n_bins, 1, &times->bias);
 	if (status == LEP_OK && model->stride > 0)
 		status = create_floats(arena, n_bins, model->stride, &times->lift);
@@ -89,7 +89,7 @@ lep_model_add_neighbors(LepArena *arena, int64_t room, LepModel *model)
 	LepNeighbors *neighbors = lep_arena_calloc(arena, 1, sizeof(LepNeighbors));
 
 	if (neighbors == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	model->neighbors = neighbors;
 	neighbors->n_rows = model->n_items;
 	neighbors->n_items = model->n_items;
@@ -98,7 +98,7 @@ lep_model_add_neighbors(LepArena *arena, int64_t room, LepModel *model)
 	neighbors->target = lep_arena_alloc(arena, room, sizeof(int32_t));
 	neighbors->weight = lep_arena_alloc(arena, room, sizeof(float));
 	return neighbors->start == NULL || neighbors->target == NULL || neighbors->weight == NULL
-			   ? arena->env->error.status
+			   ? lep_env_failure(arena->env)
 			   : LEP_OK;
 }
 

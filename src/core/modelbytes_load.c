@@ -137,7 +137,7 @@ lep_modelbytes_verify(LepEnv *env, const LepModelBytes *model)
 	scan.items = lep_arena_alloc(&arena, n_items, sizeof(int32_t));
 	scan.weights = lep_arena_alloc(&arena, model->head.has_neighbors ? n_items : 0, sizeof(float));
 	if (scan.factors == NULL || scan.items == NULL || scan.weights == NULL)
-		status = env->error.status;
+		status = lep_env_failure(env);
 	for (int side = 0; side < LEP_N_SIDES && status == LEP_OK; side++)
 	{
 		scan.side = (LepModelSide) side;

@@ -46,7 +46,7 @@ lep_neighbor_rows_begin(LepArena *arena, int32_t n_items, int64_t neighbors, Lep
 	rows->choice = lep_arena_alloc(arena, (int64_t) lep_pool_threads(arena->env) * rows->width,
 								   sizeof(LepNeighborChoice));
 	return rows->n == NULL || rows->item == NULL || rows->weight == NULL || rows->choice == NULL
-			   ? arena->env->error.status
+			   ? lep_env_failure(arena->env)
 			   : LEP_OK;
 }
 

@@ -134,7 +134,7 @@ lep_neighbors_scratch(LepArena *arena, int32_t n_items, LepNeighborScratch *scra
 	scratch->n_items = n_items;
 	scratch->n_reached = 0;
 	return scratch->sum == NULL || scratch->is_reached == NULL || scratch->reached == NULL
-			   ? arena->env->error.status
+			   ? lep_env_failure(arena->env)
 			   : LEP_OK;
 }
 

@@ -108,7 +108,7 @@ create_normal(LepArena *arena, LepNormal *normal, int stride)
 {
 	normal->matrix = lep_arena_calloc(arena, (int64_t) stride * (stride + 2), sizeof(float));
 	if (normal->matrix == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	normal->t = normal->matrix + (size_t) stride * stride;
 	normal->s = normal->t + stride;
 	return LEP_OK;
@@ -121,21 +121,21 @@ create_scratch(LepArena *arena, LepNormals *normals)
 
 	normals->scratch = lep_arena_alloc(arena, n_threads, sizeof(Scratch));
 	if (normals->scratch == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	for (int t = 0; t < n_threads; t++)
 	{
 		Scratch *scratch = &normals->scratch[t];
 
 		scratch->rows = lep_arena_alloc(arena, (int64_t) KEEP * (normals->stride + 2), sizeof(float));
 		if (scratch->rows == NULL || create_normal(arena, &scratch->normal, normals->stride) != LEP_OK)
-			return arena->env->error.status;
+			return lep_env_failure(arena->env);
 		scratch->target = scratch->rows + (size_t) KEEP * (size_t) normals->stride;
 		scratch->product = scratch->target + KEEP;
 	}
 	for (int slot = 0; slot < N_SLOTS; slot++)
 	{
 		if (create_normal(arena, &normals->slots[slot], normals->stride) != LEP_OK)
-			return arena->env->error.status;
+			return lep_env_failure(arena->env);
 	}
 	return LEP_OK;
 }

@@ -483,8 +483,9 @@ LepStatus
 lep_plan_candidates(const LepRatings *ratings, const LepOptions *given, LepCandidate *candidates, int *n,
 					LepError *error)
 {
-	LepStatus first_failure = LEP_OK;
-	LepError first_error;
+	/* what says least, until a solver has a better reason */
+	LepStatus first_failure = LEP_ERR_OPTION_FEEDBACK;
+	LepError first_error = { .status = LEP_ERR_OPTION_FEEDBACK };
 	const LepSolver *solver = lep_solver_get((LepAlgorithm) given->algorithm);
 
 	*n = 0;
@@ -502,7 +503,7 @@ lep_plan_candidates(const LepRatings *ratings, const LepOptions *given, LepCandi
 
 		if (status == LEP_OK)
 			continue;
-		if (first_failure == LEP_OK || first_failure == LEP_ERR_OPTION_FEEDBACK)
+		if (first_failure == LEP_ERR_OPTION_FEEDBACK)
 		{
 			first_failure = status;
 			first_error = *error;

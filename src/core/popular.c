@@ -59,7 +59,7 @@ popular_start(LepArena *arena, const LepRatings *ratings, unsigned parts, const 
 	Popular *popular = lep_arena_calloc(arena, 1, sizeof(Popular));
 
 	if (popular == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	if (options->window > 0 && ratings->time == NULL)
 		return fail_needs_time(arena->env);
 	popular->window = options->window * ratings->day;
@@ -69,7 +69,7 @@ popular_start(LepArena *arena, const LepRatings *ratings, unsigned parts, const 
 	if (popular->window > 0)
 		popular->n_late = lep_arena_calloc(arena, ratings->n_items, sizeof(int32_t));
 	if (popular->n_item == NULL || (popular->window > 0 && popular->n_late == NULL))
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	*state = popular;
 	return LEP_OK;
 }

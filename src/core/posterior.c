@@ -98,7 +98,7 @@ create_side(LepArena *arena, LepPosterior *p, int side)
 	s->gram = lep_arena_alloc(arena, (int64_t) square(p->width), sizeof(double));
 	s->turn = lep_arena_calloc(arena, (int64_t) p->width * p->stride, sizeof(float));
 	if (s->rows == NULL || s->bias == NULL || s->probes == NULL || s->gram == NULL || s->turn == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	p->at = side;
 	return lep_parallel_for(arena->env, lep_posterior_tasks(s->n_ids), choose_probes, p);
 }

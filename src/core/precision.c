@@ -259,7 +259,7 @@ fail_common(const char *what, double value, LepError *error)
 static LepStatus
 get_halves(const uint8_t *bytes, int64_t n, float *numbers, const char *what, LepError *error)
 {
-	int exponent = (int8_t) bytes[0];
+	int exponent = bytes[0] < 128 ? bytes[0] : bytes[0] - 256; /* two's complement */
 	float factor;
 	LepStatus status;
 

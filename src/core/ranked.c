@@ -339,7 +339,7 @@ lep_ranked_prune(LepEnv *env, LepRanked *state)
 	lep_arena_init(&scratch, env);
 	rows = lep_arena_alloc(&scratch, state->count, sizeof(LepRankedRow));
 	copy = lep_arena_alloc(&scratch, (int64_t) state->used, 1);
-	status = rows == NULL || copy == NULL ? env->error.status : lep_ranked_sort(env, state, rows);
+	status = rows == NULL || copy == NULL ? lep_env_failure(env) : lep_ranked_sort(env, state, rows);
 	if (status == LEP_OK)
 		rewrite(state, rows, state->n, copy);
 	lep_arena_drop(&scratch);

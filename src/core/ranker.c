@@ -91,11 +91,12 @@ score_margin(const ModelRanker *ranker, const LepScoreQuery *query, const float 
 {
 	const PieceBound *bound = &ranker->bounds[query->first_item / LEP_RANKER_PIECE];
 	int stride = ranker->model.stride;
+	int n_roundings = stride / LEP_LANES + 5;
 	double product = norm_above(user_row, stride) * bound->norm;
 
 	if (!(product < FLOAT_SAFE))
 		return INFINITY;
-	return (stride / LEP_LANES + 5) * FLOAT_UNIT * product + stride * FLOAT_TINY +
+	return n_roundings * FLOAT_UNIT * product + stride * FLOAT_TINY +
 		   DOUBLE_SLACK * (fabs(base) + bound->abs_bias + product);
 }
 
@@ -146,7 +147,7 @@ ranker_of_factors(LepArena *arena, const LepModel *model, LepRanker *ranker)
 	ModelRanker *own = lep_arena_alloc(arena, 1, sizeof(ModelRanker));
 
 	if (own == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	own->model = *model;
 	own->model.neighbors = NULL;
 	own->bounds = NULL;
@@ -160,7 +161,7 @@ ranker_of_factors(LepArena *arena, const LepModel *model, LepRanker *ranker)
 		return LEP_OK;
 	own->bounds = lep_arena_alloc(arena, n_pieces, sizeof(PieceBound));
 	if (own->bounds == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	return lep_parallel_for(arena->env, n_pieces, bound_piece, own);
 }
 
@@ -193,7 +194,7 @@ lep_ranker_of_popularity(LepArena *arena, const int32_t *item_count, int32_t n_u
 	float *order = lep_arena_alloc(arena, n_items, sizeof(float));
 
 	if (order == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	for (int32_t i = 0; i < n_items; i++)
 		order[i] = (float) item_count[i];
 	ranker->n_users = n_users;

@@ -125,7 +125,7 @@ ensure_room(NeighborRanker *ranker, int64_t n)
 	ranker->items = lep_arena_alloc(arena, n, sizeof(int32_t));
 	ranker->sums = lep_arena_alloc(arena, n, sizeof(double));
 	if (ranker->items == NULL || ranker->sums == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	ranker->room = n;
 	return LEP_OK;
 }
@@ -240,14 +240,14 @@ lep_ranker_of_neighbors(LepArena *arena, const LepModel *model, const LepRanker 
 	LepStatus status = LEP_OK;
 
 	if (own == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	own->model = model;
 	own->arena = arena;
 	if (by_factors != NULL)
 		own->by_factors = *by_factors;
 	own->scratch = lep_arena_calloc(arena, n_threads, sizeof(LepNeighborScratch));
 	if (own->scratch == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	for (int t = 0; t < n_threads && status == LEP_OK; t++)
 		status = lep_neighbors_scratch(arena, model->n_items, &own->scratch[t]);
 	ranker->n_users = model->n_users;

@@ -318,7 +318,7 @@ make_gains(LepArena *scratch, Ranking *ranking)
 	ranking->gains = lep_arena_alloc(scratch, k, sizeof(double));
 	ranking->ideal = lep_arena_alloc(scratch, (int64_t) k + 1, sizeof(double));
 	if (ranking->gains == NULL || ranking->ideal == NULL)
-		return scratch->env->error.status;
+		return lep_env_failure(scratch->env);
 	ranking->ideal[0] = 0;
 	for (int place = 0; place < k; place++)
 	{
@@ -346,19 +346,19 @@ begin_ranking(LepArena *scratch, Ranking *ranking)
 	batch->lists = lep_arena_alloc(scratch, (int64_t) batch->max_rows * batch->max_len, sizeof(LepListEntry));
 	ranking->n_listed = lep_arena_calloc(scratch, ranker->n_items, sizeof(int32_t));
 	if (batch->slots == NULL || batch->lists == NULL || ranking->n_listed == NULL)
-		return scratch->env->error.status;
+		return lep_env_failure(scratch->env);
 	if (wants(ranking, LEP_RANKING_DIVERSITY) && request->item_rows != NULL && request->stride > 0)
 	{
 		ranking->directions = lep_arena_alloc(
 			scratch, (int64_t) lep_pool_threads(scratch->env) * request->stride, sizeof(double));
 		if (ranking->directions == NULL)
-			return scratch->env->error.status;
+			return lep_env_failure(scratch->env);
 	}
 	if (ranker->order == NULL)
 		return LEP_OK;
 	order = lep_arena_alloc(scratch, ranker->n_items, sizeof(int32_t));
 	if (order == NULL)
-		return scratch->env->error.status;
+		return lep_env_failure(scratch->env);
 	batch->order = order;
 	return lep_ranking_sort(scratch->env, ranker->order, order, ranker->n_items);
 }
@@ -374,7 +374,7 @@ measure_gini(LepArena *scratch, const Ranking *ranking, LepFigure *figure)
 	LepStatus status;
 
 	if (counts == NULL || spare == NULL)
-		return env->error.status;
+		return lep_env_failure(env);
 	for (int32_t i = 0; i < n; i++)
 	{
 		if (i % STOP_INTERVAL == 0 && lep_env_stopped(env))
@@ -540,13 +540,13 @@ lep_ranking_relevant(LepArena *arena, const LepRelevance *relevance, LepView *vi
 
 	*n_unlisted = lep_arena_calloc(arena, ratings->n_users, sizeof(int32_t));
 	if (start == NULL || *n_unlisted == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	status = count_rows(arena->env, relevance, start, *n_unlisted);
 	if (status != LEP_OK)
 		return status;
 	column = lep_arena_alloc(arena, start[ratings->n_users], sizeof(int32_t));
 	if (column == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	for (int32_t u = 0; u < ratings->n_users; u++)
 	{
 		if (!is_in_sample(relevance, u))
@@ -605,7 +605,7 @@ fill_request(LepArena *scratch, const LepRankingSplit *split, LepView *views, Le
 	request->exclude = &views[1];
 	request->n_count_users = count_filled_rows(&views[1]);
 	request->item_count = lep_ranking_item_counts(scratch, split->ratings, split->seen_parts);
-	return request->item_count == NULL ? scratch->env->error.status : LEP_OK;
+	return request->item_count == NULL ? lep_env_failure(scratch->env) : LEP_OK;
 }
 
 LepStatus

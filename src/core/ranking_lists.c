@@ -412,7 +412,7 @@ place_scores(LepArena *scratch, LepRankingBatch *batch)
 	lep_arena_free(scratch, batch->scores);
 	batch->n_scores = n;
 	batch->scores = lep_arena_alloc(scratch, n, sizeof(float));
-	return batch->scores == NULL ? scratch->env->error.status : LEP_OK;
+	return batch->scores == NULL ? lep_env_failure(scratch->env) : LEP_OK;
 }
 
 LepStatus

@@ -103,7 +103,7 @@ chunk_create(LepRatingsBuilder *builder)
 	size = sizeof(LepRowChunk) + (size_t) capacity * row_size;
 	chunk = lep_arena_alloc(builder->arena, 1, size);
 	if (chunk == NULL)
-		return builder->arena->env->error.status;
+		return lep_env_failure(builder->arena->env);
 	memset(chunk, 0, sizeof(*chunk));
 	chunk->capacity = capacity;
 	chunk->size = size;
@@ -339,7 +339,7 @@ sort_rows(LepRatingsBuilder *builder, LepDuplicates rule, LepRows *rows)
 	new_user = lep_arena_alloc(scratch, rows->n_users, sizeof(int32_t));
 	new_item = lep_arena_alloc(scratch, rows->n_items, sizeof(int32_t));
 	if (new_user == NULL || new_item == NULL)
-		return scratch->env->error.status;
+		return lep_env_failure(scratch->env);
 	status = sort_ids(builder, builder->users, new_user);
 	if (status == LEP_OK)
 		status = sort_ids(builder, builder->items, new_item);
@@ -400,7 +400,7 @@ take_rows(LepArena *arena, const LepRows *rows, LepRatings *ratings)
 	ratings->time = rows->time;
 	ratings->part = lep_arena_alloc(arena, rows->n, 1);
 	if (ratings->part == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	for (int64_t j = 0; j < rows->n; j += LEP_STOP_ROWS)
 	{
 		int64_t n = rows->n - j < LEP_STOP_ROWS ? rows->n - j : LEP_STOP_ROWS;
@@ -420,7 +420,7 @@ count_lone(LepArena *scratch, LepRatings *ratings)
 	uint8_t *seen = lep_arena_calloc(scratch, ratings->n_items, 1); /* 2: more than once */
 
 	if (seen == NULL)
-		return env->error.status;
+		return lep_env_failure(env);
 	for (int64_t j = 0; j < ratings->n_ratings; j++)
 	{
 		uint8_t *times = &seen[ratings->item[j]];
@@ -474,7 +474,7 @@ lep_ratings_finish(LepRatingsBuilder *builder, const LepOptions *options, LepRat
 	LepStatus status;
 
 	if (result == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	if (builder->n_rows == 0)
 		return lep_fail(&arena->env->error, LEP_ERR_NO_RATINGS, NULL, 0, 0, 0);
 	result->users = builder->users;

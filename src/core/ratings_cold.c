@@ -41,7 +41,7 @@ side_create(LepArena *scratch, int32_t n, int64_t min, Side *side)
 	side->n_stack = 0;
 	side->n_gone = 0;
 	if (side->left == NULL || side->keep == NULL || side->stack == NULL)
-		return scratch->env->error.status;
+		return lep_env_failure(scratch->env);
 	return LEP_OK;
 }
 
@@ -87,7 +87,7 @@ view_by_item(const LepRows *rows, Side *item, int32_t *user_of)
 
 	item->start = lep_rows_zeros(rows->scratch, (int64_t) item->n + 2);
 	if (item->start == NULL)
-		return env->error.status;
+		return lep_env_failure(env);
 	for (int64_t j = 0; j < rows->n; j++)
 	{
 		if (lep_rows_stop(env, j))
@@ -151,7 +151,7 @@ find_core(LepRows *rows, Side *user, Side *item)
 	LepStatus status;
 
 	if (user_of == NULL)
-		return rows->scratch->env->error.status;
+		return lep_env_failure(rows->scratch->env);
 	user->start = rows->user_start;
 	status = view_by_item(rows, item, user_of);
 	if (status == LEP_OK)
@@ -230,9 +230,9 @@ fit_arrays(LepRows *rows, int64_t n_before)
 	{
 		rows->time = fit_array(arena, rows->time, rows->n, sizeof(int64_t));
 		if (rows->time == NULL)
-			return arena->env->error.status;
+			return lep_env_failure(arena->env);
 	}
-	return rows->rating == NULL ? arena->env->error.status : LEP_OK;
+	return rows->rating == NULL ? lep_env_failure(arena->env) : LEP_OK;
 }
 
 /* Renumber both sides and the ratings. */
@@ -245,7 +245,7 @@ renumber(LepRows *rows, const Side *user, const Side *item, LepIdMap *users, Lep
 	LepStatus status;
 
 	if (new_user == NULL || new_item == NULL)
-		return rows->scratch->env->error.status;
+		return lep_env_failure(rows->scratch->env);
 	status = lep_idmap_sort(users, user->keep, new_user);
 	if (status == LEP_OK)
 		status = lep_idmap_sort(items, item->keep, new_item);

@@ -151,7 +151,7 @@ create_entries(const Sort *sort, int64_t n, bool held, LepEntries *entries)
 	if (entries->row != NULL && sort->has_time)
 		entries->time = create(scratch, n, sizeof(int64_t));
 	if (entries->row == NULL || (sort->has_time && entries->time == NULL))
-		return scratch->env->error.status;
+		return lep_env_failure(scratch->env);
 	return LEP_OK;
 }
 
@@ -175,7 +175,7 @@ begin_sort(Sort *sort)
 	sort->range_of = lep_arena_alloc(rows->scratch, rows->n_users, sizeof(uint8_t));
 	sort->count = lep_arena_alloc(rows->scratch, MAX_DIGITS * DIGIT_VALUES, sizeof(int64_t));
 	if (rows->user_start == NULL || sort->ranges == NULL || sort->range_of == NULL || sort->count == NULL)
-		return env->error.status;
+		return lep_env_failure(env);
 	status = count_users(sort);
 	if (status == LEP_OK)
 		status = cut_ranges(sort);
@@ -402,7 +402,7 @@ finish_sort(Sort *sort)
 	if (sort->has_time)
 		rows->time = lep_arena_reserve(rows->arena, sort->input->n, sizeof(int64_t));
 	if (rows->item == NULL || rows->rating == NULL || (sort->has_time && rows->time == NULL))
-		return rows->arena->env->error.status;
+		return lep_env_failure(rows->arena->env);
 	for (int r = 0; r < sort->n_ranges && status == LEP_OK; r++)
 	{
 		Range *range = &sort->ranges[r];

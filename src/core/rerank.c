@@ -110,7 +110,7 @@ collect(Reranking *r)
 
 	r->heap = lep_arena_alloc(&r->arena, n, sizeof(LepTopnEntry));
 	if (r->heap == NULL)
-		return r->env->error.status;
+		return lep_env_failure(r->env);
 	for (int64_t j = 0; j < n; j++)
 	{
 		int32_t item = query->candidates != NULL ? query->candidates[j] : (int32_t) j;
@@ -191,7 +191,7 @@ rank_head(Reranking *r, int64_t n_head)
 	query.n = n_head;
 	r->heap = lep_arena_alloc(&r->arena, n_head, sizeof(LepTopnEntry));
 	if (origins == NULL || r->heap == NULL)
-		return r->env->error.status;
+		return lep_env_failure(r->env);
 	status = lep_serve_topn(r->env, r->scan->served, r->scan->user, &query, r->heap, origins, &r->n_left);
 	for (int64_t j = 0; j < r->n_left; j++)
 		r->heap[j].score = lep_serve_scan_key(r->scan, r->heap[j].item);
@@ -311,7 +311,7 @@ alloc_pool(Reranking *r, Pool *pool, int64_t n)
 	pool->likeness = lep_arena_calloc(&r->arena, n, sizeof(float));
 	pool->is_taken = lep_arena_calloc(&r->arena, n, sizeof(uint8_t));
 	return pool->entry == NULL || pool->scale == NULL || pool->likeness == NULL || pool->is_taken == NULL
-			   ? r->env->error.status
+			   ? lep_env_failure(r->env)
 			   : LEP_OK;
 }
 
@@ -330,7 +330,7 @@ fill_pool(Reranking *r, Pool *pool)
 	if (status == LEP_OK && r->rerank->group != NULL)
 	{
 		n_of = lep_arena_calloc(&r->arena, r->rerank->n_groups, sizeof(int32_t));
-		status = n_of == NULL ? r->env->error.status : LEP_OK;
+		status = n_of == NULL ? lep_env_failure(r->env) : LEP_OK;
 	}
 	for (int64_t j = 0; status == LEP_OK && pool->n < n_wanted && has_next(r); j++)
 	{

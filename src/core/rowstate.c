@@ -127,7 +127,7 @@ create_builder(const LepRowState *state, LepArena *arena, LepRatingsBuilder **bu
 	LepSourceShape shape = { state->kind[LEP_ROW_USER], state->kind[LEP_ROW_ITEM], true, false };
 
 	*builder = lep_ratings_begin(arena, &shape);
-	return *builder == NULL ? arena->env->error.status : LEP_OK;
+	return *builder == NULL ? lep_env_failure(arena->env) : LEP_OK;
 }
 
 /* The pending rows into a builder. */
@@ -200,7 +200,7 @@ make_room(LepRowState *state, size_t record)
 		size *= 2;
 	grown = lep_arena_alloc(state->arena, (int64_t) size, 1);
 	if (grown == NULL)
-		return state->arena->env->error.status;
+		return lep_env_failure(state->arena->env);
 	if (state->pending_used > 0)
 		memcpy(grown, state->pending, state->pending_used);
 	lep_arena_free(state->arena, state->pending);
@@ -581,7 +581,7 @@ check_numbers(const Reader *reader, LepArena *scratch, int side)
 	int32_t n_used = 0;
 
 	if (used == NULL)
-		return reader->env->error.status;
+		return lep_env_failure(reader->env);
 	for (int64_t j = 0; j < view->n_rows; j++)
 	{
 		uint32_t number = get_number(view->numbers[side] + (size_t) j * size, size);
@@ -763,7 +763,7 @@ take_many(LepRowState *state, const LepRowView *view)
 	for (int side = 0; side < LEP_ROW_SIDES && status == LEP_OK; side++)
 	{
 		numbers[side] = lep_arena_alloc(&scratch, view->n_ids[side], sizeof(int32_t));
-		status = numbers[side] == NULL ? state->arena->env->error.status
+		status = numbers[side] == NULL ? lep_env_failure(state->arena->env)
 									   : number_ids(view, side, maps[side], numbers[side]);
 	}
 	if (status == LEP_OK)

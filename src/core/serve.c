@@ -326,7 +326,7 @@ lep_serve_scratch(LepArena *arena, const LepServed *served, LepServeScratch *scr
 	memset(scratch, 0, sizeof(*scratch));
 	scratch->mask = lep_arena_alloc(arena, (int64_t) lep_topn_mask_size(n_items), 1);
 	if (scratch->mask == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	if (served->neighbors == NULL)
 		return LEP_OK;
 	status = lep_neighbors_scratch(arena, n_items, &scratch->sums);
@@ -336,7 +336,7 @@ lep_serve_scratch(LepArena *arena, const LepServed *served, LepServeScratch *scr
 		scratch->rest = lep_arena_alloc(arena, n_items, sizeof(LepTopnEntry));
 	else
 		scratch->is_reached = lep_arena_alloc(arena, n_items, sizeof(bool));
-	return scratch->rest == NULL && scratch->is_reached == NULL ? arena->env->error.status : LEP_OK;
+	return scratch->rest == NULL && scratch->is_reached == NULL ? lep_env_failure(arena->env) : LEP_OK;
 }
 
 /* What a query that was left in the middle has not cleared. */
@@ -461,7 +461,7 @@ fold_in(LepArena *arena, const LepServed *served, const LepFoldinPrior *prior, c
 	LepFoldinInput input = { .n = rated->n, .rating = rated->rating, .bias = bias, .factors = factors };
 
 	if (bias == NULL || factors == NULL || scratch == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	for (int64_t j = 0; j < rated->n; j++)
 	{
 		bias[j] = lep_items_bias(served->items, rated->item[j]);

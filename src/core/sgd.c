@@ -216,7 +216,7 @@ create_side(LepArena *arena, Side *side, int32_t n_rows, int stride)
 	side->factors = lep_arena_alloc(arena, (int64_t) n_rows * stride, sizeof(float));
 	side->bias = lep_arena_calloc(arena, n_rows, sizeof(float));
 	if (side->place == NULL || side->factors == NULL || side->bias == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	return LEP_OK;
 }
 
@@ -303,7 +303,7 @@ init_factors(LepArena *arena, const Sgd *sgd)
 	LepStatus status;
 
 	if (item_rated == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	for (int64_t j = 0; j < ratings->n_ratings; j++)
 	{
 		if (j % (1024 * 1024) == 0 && lep_env_stopped(arena->env))
@@ -435,7 +435,7 @@ create_arrays(LepArena *arena, Sgd *sgd)
 
 	if (create_side(arena, &sgd->users, ratings->n_users, sgd->stride) != LEP_OK ||
 		create_side(arena, &sgd->items, ratings->n_items, sgd->stride) != LEP_OK)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	sgd->users.n_tiles = (int32_t) grid.n_user_tiles;
 	sgd->users.tile_rows = grid.user_rows;
 	sgd->users.stream = STREAM_USER_FACTORS;
@@ -452,7 +452,7 @@ create_arrays(LepArena *arena, Sgd *sgd)
 	sgd->loss = lep_arena_alloc(arena, n_blocks, sizeof(double));
 	if (sgd->user_at == NULL || sgd->user == NULL || sgd->item == NULL || sgd->rating == NULL ||
 		sgd->block_start == NULL || sgd->loss == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	return LEP_OK;
 }
 
@@ -472,11 +472,11 @@ create_strata(LepArena *arena, Sgd *sgd)
 
 	sgd->tile_work = lep_arena_calloc(arena, n_few, sizeof(int64_t));
 	if (sgd->tile_work == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	for (int64_t b = 0; b < count_blocks(sgd); b++)
 		sgd->tile_work[few_users ? b / n_many : b % n_few] += sgd->block_start[b + 1] - sgd->block_start[b];
 	sgd->strata = lep_strata_create(arena, n_few, n_many, sgd->tile_work);
-	return sgd->strata == NULL ? arena->env->error.status : LEP_OK;
+	return sgd->strata == NULL ? lep_env_failure(arena->env) : LEP_OK;
 }
 
 static LepStatus
@@ -488,7 +488,7 @@ sgd_start(LepArena *arena, const LepRatings *ratings, unsigned parts, const LepO
 	LepStatus status;
 
 	if (sgd == NULL)
-		return env->error.status;
+		return lep_env_failure(env);
 	sgd->ratings = ratings;
 	sgd->parts = parts;
 	sgd->options = *options;

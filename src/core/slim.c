@@ -160,7 +160,7 @@ take_batch_memory(LepArena *arena, int32_t n_items, Slim *slim)
 	slim->sides = lep_arena_alloc(arena, n_threads * slim->ld, sizeof(float));
 	if (slim->triangles == NULL || slim->taker_start == NULL || slim->takers == NULL ||
 		slim->wanted == NULL || slim->matrices == NULL || slim->sides == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	/* they are written in no order */
 	return lep_pool_clear(arena->env, slim->triangles,
 						  slim->batch * triangle_size(width) * (int64_t) sizeof(float));
@@ -196,7 +196,7 @@ slim_start(LepArena *arena, const LepRatings *ratings, unsigned parts, const Lep
 	LepStatus status;
 
 	if (slim == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	slim->regularization = options->regularization;
 	status = lep_cooccur_begin(arena, ratings, parts, options, &slim->cooccur);
 	if (status == LEP_OK)
@@ -208,7 +208,7 @@ slim_start(LepArena *arena, const LepRatings *ratings, unsigned parts, const Lep
 	slim->diagonal = lep_arena_alloc(arena, ratings->n_items, sizeof(double));
 	slim->factor = lep_arena_alloc(arena, ratings->n_items, sizeof(double));
 	if (slim->diagonal == NULL || slim->factor == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	*state = slim;
 	return fill_diagonal(arena->env, slim);
 }

@@ -91,7 +91,7 @@ split_random(LepArena *scratch, LepRatings *ratings, LepPart part, const Shares 
 	uint64_t *item_hash = hash_items(scratch, ratings);
 
 	if (item_hash == NULL)
-		return env->error.status;
+		return lep_env_failure(env);
 	for (int32_t u = 0; u < ratings->n_users; u++)
 	{
 		uint64_t user_hash = lep_hash_combine(seed, lep_idmap_hash(ratings->users, u));
@@ -170,7 +170,7 @@ popular_shares(LepArena *scratch, const LepRatings *ratings, double fraction, Sh
 
 	shares->item = lep_arena_alloc(scratch, ratings->n_items, sizeof(uint64_t));
 	if (count == NULL || shares->item == NULL)
-		return scratch->env->error.status;
+		return lep_env_failure(scratch->env);
 	for (int step = 0; step < N_HALVINGS; step++)
 	{
 		double n;
@@ -228,7 +228,7 @@ select_newest(LepArena *scratch, const LepRatings *ratings, int64_t rank, Instan
 	int64_t *count = lep_arena_alloc(scratch, DIGITS, sizeof(int64_t));
 
 	if (count == NULL)
-		return scratch->env->error.status;
+		return lep_env_failure(scratch->env);
 	for (int shift = 64 - DIGIT_BITS; shift >= 0; shift -= DIGIT_BITS)
 	{
 		int d = DIGITS - 1;
@@ -489,7 +489,7 @@ fold_random(LepArena *scratch, LepRatings *ratings, uint64_t seed, LepFold fold)
 	uint64_t *item_hash = hash_items(scratch, ratings);
 
 	if (item_hash == NULL)
-		return env->error.status;
+		return lep_env_failure(env);
 	seed = lep_hash_combine(seed, FOLD_STREAM);
 	for (int32_t u = 0; u < ratings->n_users; u++)
 	{

@@ -188,7 +188,7 @@ mark_allowed(Search *search, LepArena *arena)
 	uint8_t *mask = query->mask != NULL ? query->mask : lep_arena_alloc(arena, (int64_t) size, 1);
 
 	if (mask == NULL)
-		return search->env->error.status;
+		return lep_env_failure(search->env);
 	if (query->candidates == NULL && query->eligible != NULL)
 		memcpy(mask, query->eligible, size);
 	else

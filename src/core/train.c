@@ -346,7 +346,7 @@ try_candidate(Training *training, const LepCandidate *candidate, LepTrial *trial
 	fit.share_end = share_of_work(training, candidate->cost - candidate->refit_cost);
 	fit.curve = lep_arena_alloc(arena, fit.max_epochs, sizeof(LepCurvePoint));
 	if (fit.curve == NULL)
-		return training->env->error.status;
+		return lep_env_failure(training->env);
 	status = fit_model(arena, training->ratings, &fit);
 	if (status != LEP_OK)
 	{

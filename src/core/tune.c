@@ -600,7 +600,7 @@ run_rungs(Tuning *tuning)
 		choose_survivors(tuning);
 		/* nothing to go on with: the reason of the last that failed is in env */
 		if (tuning->n_running == 0)
-			return tuning->env->error.status;
+			return lep_env_failure(tuning->env);
 		/* nothing to be compared with: its figure is that of all users */
 		if (tuning->n_running == 1 && rung < n_rungs)
 			rung = n_rungs - 1;
@@ -631,7 +631,7 @@ lep_tune_plan(LepArena *arena, const LepTuneWork *work, LepTunePlan *plan)
 	planning.references = lep_arena_alloc(&scratch, plan->n_rungs, sizeof(double));
 	planning.sorted = lep_arena_alloc(&scratch, (int64_t) work->n_trials * plan->n_rungs, sizeof(double));
 	if (plan->costs == NULL || plan->chosen == NULL || planning.references == NULL || planning.sorted == NULL)
-		status = env->error.status;
+		status = lep_env_failure(env);
 	if (status == LEP_OK)
 		status = estimate_costs(&planning);
 	if (status == LEP_OK)
@@ -653,7 +653,7 @@ lep_tune(LepArena *arena, const LepTuneWork *work, const LepTunePlan *plan, LepT
 	tuning.running = lep_arena_alloc(arena, n, sizeof(int));
 	tuning.of_rung = lep_arena_alloc(arena, n, sizeof(LepTuneRow));
 	if (result->rows == NULL || tuning.running == NULL || tuning.of_rung == NULL)
-		return env->error.status;
+		return lep_env_failure(env);
 	memcpy(tuning.running, plan->chosen, sizeof(int) * (size_t) plan->n_chosen);
 	status = lep_pool_start(env);
 	if (status == LEP_OK)

@@ -43,7 +43,7 @@ create_view(LepArena *arena, int32_t n_rows, int64_t n, int32_t **column, float 
 	*column = lep_arena_alloc(arena, n, sizeof(int32_t));
 	*rating = lep_arena_alloc(arena, n, sizeof(float));
 	if (*start == NULL || *column == NULL || *rating == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	return LEP_OK;
 }
 
@@ -270,7 +270,7 @@ init_job(LepArena *scratch, const LepRatings *ratings, unsigned parts, MomentsJo
 	job->centre = 0;
 	job->squared = false;
 	job->slices = lep_arena_alloc(scratch, (ratings->n_ratings + SLICE - 1) / SLICE, sizeof(SliceSum));
-	return job->slices == NULL ? scratch->env->error.status : LEP_OK;
+	return job->slices == NULL ? lep_env_failure(scratch->env) : LEP_OK;
 }
 
 LepStatus

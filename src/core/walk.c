@@ -94,7 +94,7 @@ walk_start(LepArena *arena, const LepRatings *ratings, unsigned parts, const Lep
 	LepStatus status;
 
 	if (walk == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	status = lep_cooccur_begin(arena, ratings, parts, options, &walk->cooccur);
 	if (status == LEP_OK)
 		status = lep_neighbor_rows_begin(arena, ratings->n_items, options->neighbors, &walk->rows);
@@ -103,7 +103,7 @@ walk_start(LepArena *arena, const LepRatings *ratings, unsigned parts, const Lep
 	walk->source = lep_arena_alloc(arena, ratings->n_items, sizeof(double));
 	walk->target = lep_arena_alloc(arena, ratings->n_items, sizeof(double));
 	if (walk->source == NULL || walk->target == NULL)
-		return arena->env->error.status;
+		return lep_env_failure(arena->env);
 	for (int32_t i = 0; i < ratings->n_items; i++)
 	{
 		double degree = walk->cooccur.n_item[i] > 0 ? walk->cooccur.n_item[i] : 1;

@@ -278,38 +278,6 @@ read_details(LpgHandle *handle, char **query, char **search_path)
 	*search_path = lpg_owner_search_path(pnstrdup(value.val.string.val, value.val.string.len));
 }
 
-/* Something that is done as the owner, under the query's snapshot. */
-typedef void (*OwnersWork)(LpgHandle *handle, void *arg);
-
-static void
-work_as_owner(LpgHandle *handle, Oid owner, const char *search_path, OwnersWork work, void *arg)
-{
-	ErrorContextCallback callback = { error_context_stack, eligible_error_callback, handle->name };
-	MemoryContext context = CurrentMemoryContext;
-	int depth = n_reading;
-	LpgOwnerSaved saved;
-
-	check_recursion(handle);
-	error_context_stack = &callback;
-	lpg_owner_enter(owner, search_path, &saved);
-	/* from here on errors are caught: what is noted before would be noted for ever */
-	reading[n_reading++] = handle->model;
-	PG_TRY();
-	{
-		work(handle, arg);
-	}
-	PG_CATCH();
-	{
-		n_reading = depth;
-		lpg_owner_rethrow(context, "The model reads which items are eligible when it is asked, as its owner. "
-								   "Train it again with another option \"eligible\", or without.");
-	}
-	PG_END_TRY();
-	n_reading = depth;
-	lpg_owner_leave(&saved);
-	error_context_stack = callback.previous;
-}
-
 /* ERROR where others than the owner may say what she runs. */
 static Oid
 model_owner(const LpgHandle *handle)
@@ -320,6 +288,46 @@ model_owner(const LpgHandle *handle)
 	lpg_owner_check_rows(model);
 	table_close(model, NoLock);
 	return owner;
+}
+
+/* Something that is done as the owner, under the query's snapshot. */
+typedef void (*OwnersWork)(LpgHandle *handle, void *arg);
+
+/* plan: that is made or run by it, and keeps its place meanwhile; NULL: none. */
+static void
+work_as_owner(LpgHandle *handle, const char *search_path, LpgOwnerPlan *plan, OwnersWork work, void *arg)
+{
+	ErrorContextCallback callback = { error_context_stack, eligible_error_callback, handle->name };
+	MemoryContext context = CurrentMemoryContext;
+	Oid owner = model_owner(handle);
+	int depth = n_reading;
+	LpgOwnerSaved saved;
+
+	check_recursion(handle);
+	error_context_stack = &callback;
+	lpg_owner_enter(owner, search_path, &saved);
+	/* from here on errors are caught: what is noted before would be noted for ever */
+	reading[n_reading++] = handle->model;
+	if (plan != NULL)
+		plan->is_in_use = true;
+	PG_TRY();
+	{
+		work(handle, arg);
+	}
+	PG_CATCH();
+	{
+		n_reading = depth;
+		if (plan != NULL)
+			plan->is_in_use = false;
+		lpg_owner_rethrow(context, "The model reads which items are eligible when it is asked, as its owner. "
+								   "Train it again with another option \"eligible\", or without.");
+	}
+	PG_END_TRY();
+	n_reading = depth;
+	if (plan != NULL)
+		plan->is_in_use = false;
+	lpg_owner_leave(&saved);
+	error_context_stack = callback.previous;
 }
 
 static LpgEligible *
@@ -387,7 +395,7 @@ lpg_eligible_get(LpgHandle *handle)
 	MemoryContextSwitchTo(call);
 	read_details(handle, &query, &search_path);
 	all.query = query;
-	work_as_owner(handle, model_owner(handle), search_path, read_marks, &all);
+	work_as_owner(handle, search_path, NULL, read_marks, &all);
 	MemoryContextSwitchTo(handle->context);
 	list_few(all.marking.eligible, all.marking.items->n_items);
 	MemoryContextSwitchTo(old);
@@ -457,7 +465,7 @@ find_asking(LpgHandle *handle)
 	}
 	/* what it costs may have changed, too */
 	if (plan->plan == NULL || !SPI_plan_is_valid(plan->plan))
-		work_as_owner(handle, model_owner(handle), plan->search_path, prepare_asking, plan);
+		work_as_owner(handle, plan->search_path, plan, prepare_asking, plan);
 	return plan;
 }
 
@@ -490,7 +498,6 @@ ask(LpgHandle *handle, void *arg)
 	IdReceiver r;
 
 	init_receiver(&r, kind, mark_id, &question->marking);
-	question->plan->is_reading = true;
 	lpg_ownerplan_execute(question->plan, make_array(question->some, question->marking.items, kind),
 						  get_array_type(lpg_keytype_stored_type(kind)), &r.pub);
 	MemoryContextDelete(r.row_context);
@@ -513,15 +520,7 @@ lpg_eligible_ask(LpgHandle *handle, const LpgItemSet *some)
 	handle->eligible_cost += cost;
 	question.marking.items = lpg_handle_items(handle);
 	question.marking.eligible = create_marks(handle, question.marking.items);
-	PG_TRY();
-	{
-		work_as_owner(handle, model_owner(handle), question.plan->search_path, ask, &question);
-	}
-	PG_FINALLY();
-	{
-		question.plan->is_reading = false;
-	}
-	PG_END_TRY();
+	work_as_owner(handle, question.plan->search_path, question.plan, ask, &question);
 	return question.marking.eligible;
 }
 

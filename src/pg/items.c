@@ -20,10 +20,8 @@
 LpgItemsKey
 lpg_items_key(Oid model, const LpgVersion *version, LepIdKind kind)
 {
-	LpgItemsKey key;
+	LpgItemsKey key = { 0 };
 
-	/* padding too: a key is compared and hashed by its bytes where it is shared */
-	memset(&key, 0, sizeof(key));
 	key.model = model;
 	key.version = version->version;
 	key.generation = version->generation;
@@ -38,10 +36,18 @@ lpg_items_key(Oid model, const LpgVersion *version, LepIdKind kind)
 	return key;
 }
 
+static bool
+is_same_shape(const LepImageShape *a, const LepImageShape *b)
+{
+	return a->n_items == b->n_items && a->n_factors == b->n_factors && a->has_neighbors == b->has_neighbors &&
+		   a->has_order == b->has_order && a->n_neighbors == b->n_neighbors && a->mean == b->mean;
+}
+
 bool
 lpg_items_key_equal(const LpgItemsKey *a, const LpgItemsKey *b)
 {
-	return memcmp(a, b, sizeof(*a)) == 0;
+	return a->model == b->model && a->version == b->version && a->generation == b->generation &&
+		   a->table == b->table && a->kind == b->kind && is_same_shape(&a->shape, &b->shape);
 }
 
 Size

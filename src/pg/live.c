@@ -250,24 +250,24 @@ read_as_owner(LiveRead *read)
 	MemoryContext context = CurrentMemoryContext;
 	LpgOwnerSaved saved;
 
-	if (read->plan->is_reading)
+	if (read->plan->is_in_use)
 		fail_recursion(read->handle);
 	error_context_stack = &callback;
 	lpg_owner_enter(read->owner, read->plan->search_path, &saved);
-	read->plan->is_reading = true;
+	read->plan->is_in_use = true;
 	PG_TRY();
 	{
 		execute(read);
 	}
 	PG_CATCH();
 	{
-		read->plan->is_reading = false;
+		read->plan->is_in_use = false;
 		lpg_owner_rethrow(
 			context, "The model reads its source when it is asked, as its owner. SET lepton.live = off to "
 					 "have it answer as it was trained, or train it again with option \"live\" false.");
 	}
 	PG_END_TRY();
-	read->plan->is_reading = false;
+	read->plan->is_in_use = false;
 	lpg_owner_leave(&saved);
 	error_context_stack = callback.previous;
 }

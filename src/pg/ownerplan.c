@@ -56,12 +56,12 @@ free_place(void)
 {
 	LpgOwnerPlan *place = &plans[next_plan];
 
-	for (int i = 0; i < N_PLANS && place->is_reading; i++)
+	for (int i = 0; i < N_PLANS && place->is_in_use; i++)
 	{
 		next_plan = (next_plan + 1) % N_PLANS;
 		place = &plans[next_plan];
 	}
-	if (place->is_reading)
+	if (place->is_in_use)
 		ereport(ERROR, (errcode(ERRCODE_STATEMENT_TOO_COMPLEX),
 						errmsg("sources of models ask other models more than %d deep", N_PLANS)));
 	next_plan = (next_plan + 1) % N_PLANS;

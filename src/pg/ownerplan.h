@@ -31,7 +31,7 @@ typedef struct LpgOwnerPlan
 	char *search_path;	   /* see owner.h */
 	void *data;			   /* its user's */
 	SPIPlanPtr plan;	   /* NULL: not made yet */
-	bool is_reading;	   /* now, by a caller of ours: it keeps its place */
+	bool is_in_use;		   /* being made or run, by a caller of ours: it keeps its place */
 } LpgOwnerPlan;
 
 /* The version's, or NULL. */

@@ -164,12 +164,13 @@ lpg_report_table(const LpgReport *r, const char *query)
 static void
 add_plot(const LpgReport *r, LpgPlot *plot)
 {
+	bool has_x = is_number(0);
 	double *x = palloc(Max(SPI_processed, 1) * sizeof(double));
 	int n_series = Min(SPI_tuptable->tupdesc->natts - 1, LPG_PLOT_SERIES);
 
 	plot->n = (int) SPI_processed;
 	plot->bar = palloc(Max(SPI_processed, 1) * sizeof(char *));
-	plot->x = is_number(0) ? x : NULL;
+	plot->x = has_x ? x : NULL;
 	plot->n_series = 0;
 	for (int s = 0; s < n_series; s++)
 	{
@@ -185,8 +186,8 @@ add_plot(const LpgReport *r, LpgPlot *plot)
 	}
 	for (int i = 0; i < plot->n; i++)
 	{
-		x[i] = plot->x == NULL ? i : lpg_report_number(i, 0);
-		plot->bar[i] = plot->x == NULL ? unconstify(char *, lpg_report_value(i, 0)) : NULL;
+		x[i] = has_x ? lpg_report_number(i, 0) : i;
+		plot->bar[i] = has_x ? NULL : unconstify(char *, lpg_report_value(i, 0));
 	}
 	lpg_plot(r->page, plot);
 }
