@@ -314,6 +314,9 @@ read_ratings(LpgHandle *handle, const LepId *id, LepArena *arena, int32 *user)
 
 /* ------------------------------------------------------------------------- people */
 
+/* Ratings looked up between two looks for interrupts. */
+#define RATINGS_PER_CHECK 1024
+
 /* In the current context: text ids point into memory that goes. */
 static LepId
 copy_id(const LepId *id, LepIdKind kind)
@@ -345,6 +348,8 @@ take_known(LpgHandle *handle, const LepRatings *ratings, int32 user, LpgPerson *
 		LepId id = lep_idmap_id(ratings->items, ratings->item[j]);
 		int32 item = lep_idtable_find(items->ids, &id);
 
+		if (j % RATINGS_PER_CHECK == 0)
+			lpg_env_check_interrupts();
 		if (item < 0)
 		{
 			person->new_seen[person->n_new_seen++] = copy_id(&id, handle->sides[LPG_ITEMS].kind);

@@ -14,7 +14,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $is_long = $ENV{LEPTON_LONG};
-my $n_rows = $is_long ? 2_000_000 : 100_000;
+my $n_rows = $is_long ? 500_000 : 100_000;
 my $n_cuts = $is_long ? 100 : 1;
 my $only = $ENV{LEPTON_ONLY} // '.';
 my $seed = $ENV{LEPTON_SEED} // 1;

@@ -12,7 +12,6 @@ use Time::HiRes qw(sleep time);
 
 my $is_long = $ENV{LEPTON_LONG};
 my $n_deaths = $is_long ? 100 : 1;
-my $n_rows = $is_long ? 2_000_000 : 300_000;
 my $only = $ENV{LEPTON_ONLY} // '.';
 srand($ENV{LEPTON_SEED} // 1);
 
@@ -20,11 +19,11 @@ my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
 $node->append_conf('postgresql.conf', "lepton.threads = 2\njit = off\n");
 $node->start;
-$node->safe_psql('postgres', qq{
+$node->safe_psql('postgres', q{
 	CREATE EXTENSION lepton;
 	CREATE TABLE ratings AS
 	SELECT n % 20011 AS user_id, n * 7 % 3001 AS item_id, 1 + (n % 20011 * 3 + n * 7 % 3001 * 5) % 5 AS rating
-	FROM generate_series(1, $n_rows) n;
+	FROM generate_series(1, 300000) n;
 	SELECT version FROM lepton_train('recs', 'ratings', '{"algorithm": "als", "factors": 16, "epochs": 2}');
 });
 my $state = q{

@@ -259,8 +259,8 @@ while (@steps || $in_step)
 		last if !$reader->{session}->is_there;
 		begin_reading($reader);
 	}
-	$dump->{run}->pump_nb;
-	if (!$dump->{run}->pumpable)
+	# it dies where the process has ended since it was last asked
+	if (!eval { $dump->{run}->pump_nb; 1 })
 	{
 		end_dump();
 		begin_dump();

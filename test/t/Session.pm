@@ -68,7 +68,7 @@ sub done
 {
 	my $self = shift;
 
-	$self->{run}->pump_nb;
+	eval { $self->{run}->pump_nb };
 	return $self->{out} =~ /^mark $self->{mark}$/m;
 }
 
@@ -141,8 +141,10 @@ sub kill_server
 	kill 'STOP', $postmaster;
 	@children = children($postmaster);
 	kill 'KILL', @children if !$postmaster_alone;
-	$begin = time;
 	$node->kill9;
+	# it is dead when its memory has gone, which takes a while
+	sleep 0.0002 while is_alive($postmaster);
+	$begin = time;
 	while (@children)
 	{
 		$outlived{$_} = 1000 * (time - $begin) foreach grep { !is_alive($_) } @children;
