@@ -21,6 +21,16 @@ SELECT details ? 'live' AS live
 SELECT details ? 'live' AS live, details -> 'options' -> 'live' AS option
   FROM lepton_train('live_off', 'live_ratings', '{"algorithm": "als", "factors": 4, "epochs": 3, "live": false}');
 
+-- memory to train, but none to learn what users are folded in by: not live, which is said to who has asked for it
+SET lepton.max_training_memory = '400kB';
+SELECT details ? 'live' AS live, details -> 'options' -> 'live' AS option
+  FROM lepton_train('live_poor', 'live_ratings', '{"algorithm": "sgd", "factors": 64, "epochs": 1, "live": true}');
+SELECT details ? 'live' AS live, details -> 'options' -> 'live' AS option
+  FROM lepton_train('live_poor', 'live_ratings', '{"algorithm": "sgd", "factors": 64, "epochs": 1}');
+RESET lepton.max_training_memory;
+SELECT count(*) FROM lepton_topn('live_poor', 7, 40);
+SELECT lepton_drop('live_poor');
+
 -- both have the same rows, so the same lists, bit by bit; and the setting makes no difference to unchanged users
 CREATE FUNCTION live_lists(model text) RETURNS TABLE (u int, item_id bigint, score real, origin text) LANGUAGE sql AS
   $$SELECT u, r.item_id, r.score, r.origin FROM generate_series(1, 60) u, LATERAL lepton_topn(model, u, 40) r$$;
