@@ -199,7 +199,9 @@ sub end_dump
 my @steps;
 foreach my $i (1 .. $n_retrains)
 {
-	my $options = $algorithms[ $i % @algorithms ];
+	# what readers still see is deleted, but for where it is gone back to
+	my $keep = $i % 8 == 5 ? 2 : 1;
+	my $options = $algorithms[ $i % @algorithms ] . qq{, "keep": $keep};
 
 	push @steps, [ 'UPDATE tick SET n = n + 1' ];
 	push @steps, [ "CALL lepton_retrain('recs', '{\"guard\": false, $options}')", trained => 1 ];
