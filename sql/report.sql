@@ -40,6 +40,15 @@ UPDATE report_page SET page = lepton_report('report_m', 1);
 SELECT version FROM lepton_train('report_ids', 'SELECT u AS user_id, md5(i::text)::uuid AS item_id FROM generate_series(1, 30) u, generate_series(1, 20) i WHERE (u * i) % 3 < 2', '{"algorithm": "walk", "feedback": "implicit"}');
 SELECT xmlparse(document lepton_report('report_ids')) IS NOT NULL AS well_formed;
 
+-- an id is an id, whatever a query of ours would have it mean: each of these users is known, and gets her own list
+CREATE TABLE report_at AS SELECT (ARRAY['a@.b', '@version', '@.', 'it''s@.', '\@version'])[u] AS user_id, '@.' || i AS item_id, 1 + (u * i) % 5 AS rating FROM generate_series(1, 5) u, generate_series(1, 20) i WHERE (u * 3 + i) % 4 > 0;
+SELECT version FROM lepton_train('report_at_m', 'report_at', '{"algorithm": "als", "factors": 4, "unknown": "error"}');
+SELECT (SELECT count(*) FROM regexp_matches(page, '<bdi>factors</bdi>', 'g')) AS known, (SELECT count(*) FROM regexp_matches(page, '<bdi>popular</bdi>', 'g')) AS unknown,
+	(SELECT count(*) FROM regexp_matches(page, '<bdi>rated item</bdi>', 'g')) > 0 AS explained FROM lepton_report('report_at_m') page;
+-- rows of items that somebody has deleted while they are in memory
+DELETE FROM report_at_m_items;
+SELECT substring(lepton_report('report_at_m') FROM 'Lists of.*catalogue') AS lists;
+
 -- what the caller's search path has is not meant
 CREATE SCHEMA report_s;
 CREATE FUNCTION report_s.to_char(timestamptz, text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE 'captured'; END $$;
@@ -59,6 +68,13 @@ SET ROLE regress_lepton_report;
 SELECT length(lepton_report('report_m')) > 1000 AS reads;
 RESET ROLE;
 
+-- somebody who has everything has nothing left
+CREATE TABLE report_all AS SELECT u AS user_id, i AS item_id, 1 + (u * 3 + i * 5) % 4 AS rating FROM generate_series(1, 8) u, generate_series(1, 6) i;
+SELECT version FROM lepton_train('report_all_m', 'report_all', '{"algorithm": "als", "factors": 2}');
+SELECT xmlparse(document page) IS NOT NULL AS well_formed, page ~ 'Nothing is left to be listed' AS says FROM lepton_report('report_all_m') page;
+SELECT lepton_drop('report_all_m');
+DROP TABLE report_all;
+
 -- rows that somebody has written: an error or a page, never more
 BEGIN READ ONLY;
 SELECT length(lepton_report('report_ids')) > 1000 AS read_only;
@@ -69,8 +85,8 @@ SELECT lepton_report(NULL);
 SELECT lepton_report('report_m', 99);
 SELECT lepton_report('report_page');
 
-SELECT lepton_drop(m) FROM unnest(ARRAY['report_m', 'report_ids', 'report_source_m']) m;
+SELECT lepton_drop(m) FROM unnest(ARRAY['report_m', 'report_ids', 'report_source_m', 'report_at_m']) m;
 SET client_min_messages = warning;
 DROP SCHEMA report_s CASCADE;
-DROP TABLE report_hostile, report_ratings, report_page, report_source;
+DROP TABLE report_hostile, report_ratings, report_page, report_source, report_at;
 DROP ROLE regress_lepton_report;

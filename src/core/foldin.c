@@ -333,8 +333,8 @@ gather(const LepFoldinPrior *prior, const LepFoldinInput *input, int64_t *next, 
 	return n;
 }
 
-/* t, d x d; false where a pivot is bad. */
-static bool
+/* t, d x d; LEP_ERR_BYTES_VALUE where a pivot is bad. */
+static LepStatus
 solve_primal(const LepFoldinPrior *prior, const LepFoldinInput *input, Work *work)
 {
 	int d = prior->n_factors + 1;
@@ -345,17 +345,19 @@ solve_primal(const LepFoldinPrior *prior, const LepFoldinInput *input, Work *wor
 	memcpy(work->matrix, prior->precision, (size_t) stride * (size_t) stride * sizeof(float));
 	while ((n = gather(prior, input, &next, GATHER, work)) > 0)
 	{
+		if (input->env != NULL && lep_env_stopped(input->env))
+			return LEP_ERR_STOPPED;
 		lep_kernels->syrk_f32(work->matrix, stride, work->rows, stride, NULL, n);
 		lep_kernels->axpy_rows_f32(work->v, work->rows, n, stride, work->t);
 	}
 	if (!lep_cholesky(work->matrix, stride, d))
-		return false;
+		return LEP_ERR_BYTES_VALUE;
 	lep_cholesky_solve(work->matrix, stride, d, work->t);
-	return true;
+	return LEP_OK;
 }
 
-/* t, n x n */
-static bool
+/* t, n x n; likewise.  So few ratings take no time worth a question. */
+static LepStatus
 solve_dual(const LepFoldinPrior *prior, const LepFoldinInput *input, Work *work)
 {
 	int d = prior->n_factors + 1;
@@ -374,13 +376,13 @@ solve_dual(const LepFoldinPrior *prior, const LepFoldinInput *input, Work *work)
 		line[j] += 1;
 	}
 	if (!lep_cholesky(work->matrix, work->ld, n))
-		return false;
+		return LEP_ERR_BYTES_VALUE;
 	lep_cholesky_solve(work->matrix, work->ld, n, work->v);
 	/* rows are not needed any more: their first holds R' (I + R R')^-1 v */
 	memset(work->rows, 0, (size_t) stride * sizeof(float));
 	lep_kernels->axpy_rows_f32(work->v, work->rooted, n, stride, work->rows);
 	lep_kernels->dot_rows_f32(prior->root, d, stride, work->rows, work->t);
-	return true;
+	return LEP_OK;
 }
 
 static LepStatus
@@ -399,7 +401,6 @@ lep_foldin_user(const LepFoldinPrior *prior, const LepFoldinInput *input, void *
 	LepFoldinMethod method = choose_method(input->method, k, input->n);
 	LepStatus status = check_ratings(input, error);
 	Work work;
-	bool solved = true;
 
 	if (status != LEP_OK)
 		return status;
@@ -407,14 +408,17 @@ lep_foldin_user(const LepFoldinPrior *prior, const LepFoldinInput *input, void *
 		return fail_solve(error);
 	work = lay_out(method, prior, input->n, scratch);
 	if (input->n > 0)
-		solved =
+		status =
 			method == LEP_FOLDIN_PRIMAL ? solve_primal(prior, input, &work) : solve_dual(prior, input, &work);
+	if (status == LEP_ERR_STOPPED)
+		return status;
 	for (int f = 0; f <= k; f++)
 	{
 		work.t[f] = fmaf(prior->scale[f], work.t[f], prior->mean[f]);
-		solved = solved && fabsf(work.t[f]) <= (float) LEP_MAX_NORM;
+		if (!(fabsf(work.t[f]) <= (float) LEP_MAX_NORM))
+			status = LEP_ERR_BYTES_VALUE;
 	}
-	if (!solved)
+	if (status != LEP_OK)
 		return fail_solve(error);
 	*bias = work.t[k];
 	if (k > 0)

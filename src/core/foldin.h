@@ -63,6 +63,7 @@ typedef struct LepFoldinInput
 	const float *bias;	  /* of the items, by row */
 	const float *factors; /* by row, lep_row_stride(n_factors) floats each; NULL for no factors */
 	LepFoldinMethod method;
+	LepEnv *env; /* asked whether to stop, where the thread may; NULL: nobody is */
 } LepFoldinInput;
 
 /* foldin.c */
@@ -97,8 +98,7 @@ extern size_t lep_foldin_scratch(LepFoldinMethod method, int n_factors, int64_t 
  * solution in floats.  Outputs are set only with LEP_OK.
  *
  * O(n d^2 + min(n, d)^3).  Allocates nothing, reads the prior only, any thread
- * may call; not interruptible, so a caller with very many ratings gives the
- * newest.  The same bits at every kernel level; the order of the ratings matters
+ * may call.  Asks input->env, if there is one, before each 64 ratings.  The same bits at every kernel level; the order of the ratings matters
  * in the last digits.
  */
 extern LepStatus lep_foldin_user(const LepFoldinPrior *prior, const LepFoldinInput *input, void *scratch,

@@ -23,7 +23,7 @@
  */
 #define BLOCK_ROWS 256
 
-/* Ratings of a task: under 3 ms. */
+/* Ratings of a task, or weights between two questions whether to stop: under 3 ms. */
 #define CHUNK 65536
 
 /* Her items between two questions whether to stop. */
@@ -420,10 +420,17 @@ lep_implicit_fold_in(LepEnv *env, const LepGram *gram, const LepImplicitRule *ru
 
 	lep_arena_init(&arena, env);
 	weight = lep_arena_alloc(&arena, input->n, sizeof(float));
-	for (int64_t j = 0; weight != NULL && j < input->n; j++)
-		weight[j] = lep_implicit_confidence(rule, input->weight == NULL ? 1 : input->weight[j]);
+	status = weight == NULL ? lep_env_failure(env) : LEP_OK;
+	for (int64_t j = 0; status == LEP_OK && j < input->n; j++)
+	{
+		if (j % CHUNK == CHUNK - 1 && lep_env_stopped(env))
+			status = LEP_ERR_STOPPED;
+		else
+			weight[j] = lep_implicit_confidence(rule, input->weight == NULL ? 1 : input->weight[j]);
+	}
 	weighted.weight = weight;
-	status = weight == NULL ? lep_env_failure(env) : lep_implicit_solve(&arena, gram, rule, &weighted, &user);
+	if (status == LEP_OK)
+		status = lep_implicit_solve(&arena, gram, rule, &weighted, &user);
 	if (status == LEP_OK)
 		lep_implicit_row(&user, row);
 	lep_arena_drop(&arena);

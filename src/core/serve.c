@@ -11,7 +11,7 @@
 #include "core/best.h"
 #include "core/kernels.h"
 
-/* Items scored between two questions whether to stop. */
+/* Items scored, or copied, between two questions whether to stop. */
 #define STOP_INTERVAL 1024
 
 /* The score without the terms of neighbours, in double. */
@@ -458,12 +458,16 @@ fold_in(LepArena *arena, const LepServed *served, const LepFoldinPrior *prior, c
 	float *factors = lep_arena_alloc(arena, rated->n, stride * sizeof(float));
 	void *scratch =
 		lep_arena_alloc(arena, 1, lep_foldin_scratch(LEP_FOLDIN_AUTO, prior->n_factors, rated->n));
-	LepFoldinInput input = { .n = rated->n, .rating = rated->rating, .bias = bias, .factors = factors };
+	LepFoldinInput input = {
+		.n = rated->n, .rating = rated->rating, .bias = bias, .factors = factors, .env = arena->env
+	};
 
 	if (bias == NULL || factors == NULL || scratch == NULL)
 		return lep_env_failure(arena->env);
 	for (int64_t j = 0; j < rated->n; j++)
 	{
+		if (j % STOP_INTERVAL == 0 && lep_env_stopped(arena->env))
+			return LEP_ERR_STOPPED;
 		bias[j] = lep_items_bias(served->items, rated->item[j]);
 		memcpy(factors + (size_t) j * stride, lep_items_row(served->items, rated->item[j]),
 			   stride * sizeof(float));

@@ -51,7 +51,7 @@ typedef struct LepServedUser
 /*
  * Somebody without an id, by her ratings of items: her bias and factors as the
  * prior has them (foldin.h).  row: lep_row_stride(n_factors) floats.  Scratch
- * memory from env.  LEP_ERR_BYTES_VALUE as lep_foldin_user().
+ * memory from env; asks should_stop.  LEP_ERR_BYTES_VALUE as lep_foldin_user().
  */
 extern LepStatus lep_serve_fold_in(LepEnv *env, const LepServed *served, const LepFoldinPrior *prior,
 								   const LepRated *rated, float *bias, float *row);

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 
 #include "core/similar.h"
@@ -85,6 +86,7 @@ compare_terms(const void *a, const void *b)
 	const Term *x = a;
 	const Term *y = b;
 
+	CHECK_FOR_INTERRUPTS();
 	if (x->value != y->value)
 		return x->value > y->value ? -1 : 1;
 	return x->item < y->item ? -1 : x->item > y->item;

@@ -34,17 +34,14 @@
 
 /* ---------------------------------------------------------------------- queries */
 
-int64
-lpg_report_query(const LpgReport *r, const char *query)
+/* @. is the extension's schema, and @version the row that the report is of. */
+static char *
+expand(const LpgReport *r, const char *query)
 {
-	Oid types[] = { OIDOID, INT8OID, TEXTOID };
-	Datum values[] = { ObjectIdGetDatum(r->handle->model), Int64GetDatum(r->handle->version.version),
-					   CStringGetTextDatum(r->name) };
 	const char *at = query;
 	StringInfoData text;
 
 	initStringInfo(&text);
-	/* @. is the extension's schema, and @version the row that the report is of */
 	while (*at != '\0')
 	{
 		if (strncmp(at, "@version", 8) == 0)
@@ -61,9 +58,26 @@ lpg_report_query(const LpgReport *r, const char *query)
 		else
 			appendStringInfoChar(&text, *at++);
 	}
-	if (SPI_execute_with_args(text.data, lengthof(types), types, values, NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "a query of the report failed: %s", text.data);
+	return text.data;
+}
+
+int64
+lpg_report_query_of(const LpgReport *r, const char *query, const char *user, const char *item)
+{
+	Oid types[] = { OIDOID, INT8OID, TEXTOID, TEXTOID, TEXTOID };
+	Datum values[] = { ObjectIdGetDatum(r->handle->model), Int64GetDatum(r->handle->version.version),
+					   CStringGetTextDatum(r->name), CStringGetTextDatum(user), CStringGetTextDatum(item) };
+	char *text = expand(r, query);
+
+	if (SPI_execute_with_args(text, lengthof(types), types, values, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "a query of the report failed: %s", text);
 	return (int64) SPI_processed;
+}
+
+int64
+lpg_report_query(const LpgReport *r, const char *query)
+{
+	return lpg_report_query_of(r, query, "", "");
 }
 
 const char *

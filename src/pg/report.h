@@ -26,6 +26,10 @@ typedef struct LpgReport
  */
 extern int64 lpg_report_query(const LpgReport *report, const char *query);
 
+/* The same with ids, as text: $4 is a user's, $5 an item's.  They are never in the query itself. */
+extern int64
+lpg_report_query_of(const LpgReport *report, const char *query, const char *user, const char *item);
+
 /* A value of the last query's rows: as text, NULL for NULL; as float8, NaN for NULL. */
 extern const char *lpg_report_value(int64 row, int column);
 extern double lpg_report_number(int64 row, int column);

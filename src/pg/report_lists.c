@@ -149,10 +149,10 @@ query_list(const Sample *s, const char *user)
 {
 	char *query =
 		psprintf("SELECT l.rank, l.item_id::text AS item, round(l.score::numeric, 3) AS score, l.origin "
-				 "FROM @.lepton_topn%s($3, %s::text, %d, version => $2) l ORDER BY l.rank",
-				 item_suffix(s->report), quote_literal_cstr(user), LIST_LENGTH);
+				 "FROM @.lepton_topn%s($3, $4, %d, version => $2) l ORDER BY l.rank",
+				 item_suffix(s->report), LIST_LENGTH);
 
-	return lpg_report_query(s->report, query);
+	return lpg_report_query_of(s->report, query, user, "");
 }
 
 /* ---------------------------------------------------------------- popularity */
@@ -215,6 +215,9 @@ place_items(Sample *s)
 	Listed *listed;
 	int64 n = 0;
 
+	/* the rows of items that are in memory may have been deleted by hand */
+	if (s->n_items == 0)
+		return 0;
 	qsort(s->count, s->n_items, sizeof(int32), compare_descending);
 	hash_seq_init(&status, s->listed);
 	while ((listed = hash_seq_search(&status)) != NULL)
@@ -295,11 +298,12 @@ add_reasons(const Sample *s, const char *user, const char *item)
 	char *query = psprintf("SELECT e.reason AS \"why the first\", e.item_id::text AS item, "
 						   "round(e.contribution::numeric, 3) AS contribution, "
 						   "round(e.similarity::numeric, 3) AS similarity FROM @.lepton_explain%s($3, "
-						   "%s::text, %s::%s, version => $2) e "
+						   "$4, $5::%s, version => $2) e "
 						   "WHERE coalesce(e.contribution, e.similarity) IS NOT NULL LIMIT 8",
-						   suffix, quote_literal_cstr(user), quote_literal_cstr(item), types[type]);
+						   suffix, types[type]);
 
-	lpg_report_table(s->report, query);
+	if (lpg_report_query_of(s->report, query, user, item) > 0)
+		lpg_report_rows(s->report);
 }
 
 static void

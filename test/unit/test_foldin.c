@@ -1029,6 +1029,36 @@ test_stopped(void)
 	train_done(&t);
 }
 
+/* Of very many ratings it is asked before each 64 whether to stop, where there is an environment to ask. */
+static void
+test_one_user_stopped(void)
+{
+	float asked[9];
+	float not_asked[9];
+	bool (*never)(void *);
+	Case c;
+
+	case_init(&c, 8, 1000, 3, 1);
+	CHECK_OK(lep_foldin_prepare(&c.env, &c.prior));
+	CHECK_OK(fold(&c, LEP_FOLDIN_PRIMAL, not_asked));
+	never = c.env.should_stop;
+	c.env.should_stop = stop_when_due;
+	c.input.env = &c.env;
+	for (int at = 0; at < 16; at++)
+	{
+		stops_left = at;
+		asked[8] = 7;
+		CHECK_STATUS(fold(&c, LEP_FOLDIN_PRIMAL, asked), LEP_ERR_STOPPED);
+		CHECK_INT_EQ(c.env.error.status, LEP_ERR_STOPPED);
+		CHECK(asked[8] == 7);
+	}
+	stops_left = 16;
+	CHECK_OK(fold(&c, LEP_FOLDIN_PRIMAL, asked));
+	CHECK_INT_EQ(memcmp(asked, not_asked, sizeof(asked)), 0);
+	c.env.should_stop = never;
+	case_done(&c);
+}
+
 /* What is estimated covers what is taken. */
 static void
 test_memory(void)
@@ -1080,6 +1110,7 @@ main(void)
 	TEST(test_few_users);
 	TEST(test_biases_only);
 	TEST(test_stopped);
+	TEST(test_one_user_stopped);
 	TEST(test_memory);
 	return unit_done();
 }

@@ -7,6 +7,7 @@
 
 #include "core/best.h"
 #include "core/bulk.h"
+#include "core/foldin.h"
 #include "core/implicit.h"
 #include "core/kernels.h"
 #include "core/model.h"
@@ -251,6 +252,38 @@ stop_at_once(void *host)
 {
 	(void) host;
 	return true;
+}
+
+/* Somebody with very many ratings is asked about while they are copied and while they are added up. */
+static void
+test_folding_in_can_be_stopped(void)
+{
+	int32_t item[N_ITEMS];
+	float rating[N_ITEMS];
+	float row[STRIDE];
+	float bias;
+	int n_asked = 0;
+	LepRated rated = { item, rating, N_ITEMS };
+	LepFoldinPrior prior;
+	Fixture f;
+
+	begin(&f);
+	for (int32_t i = 0; i < N_ITEMS; i++)
+	{
+		item[i] = i;
+		rating[i] = (float) (i % 5);
+	}
+	CHECK_OK(lep_foldin_create(&f.arena, K, &prior));
+	prior.base = 0.25;
+	prior.noise = 1;
+	CHECK_OK(lep_foldin_prepare(&f.env, &prior));
+	f.env.host = &n_asked;
+	f.env.should_stop = count_question;
+	CHECK_OK(lep_serve_fold_in(&f.env, &f.served, &prior, &rated, &bias, row));
+	CHECK_INT_EQ(n_asked, 1 + (N_ITEMS + 63) / 64);
+	f.env.should_stop = stop_at_once;
+	CHECK_STATUS(lep_serve_fold_in(&f.env, &f.served, &prior, &rated, &bias, row), LEP_ERR_STOPPED);
+	end(&f);
 }
 
 /* Users ask one after the other with the same scratch memory; some are stopped, or left in the middle. */
@@ -500,6 +533,7 @@ main(void)
 	TEST(test_similar_is_a_scan_of_cosines);
 	TEST(test_both_parts_count);
 	TEST(test_both_parts_can_be_stopped);
+	TEST(test_folding_in_can_be_stopped);
 	TEST(test_scratch_is_kept);
 	TEST(test_bulk_is_one_by_one);
 	TEST(test_nobody_gets_what_is_popular);
