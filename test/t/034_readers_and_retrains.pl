@@ -188,6 +188,8 @@ sub end_dump
 	# the model was not there, perhaps
 	return if $node->safe_psql('restored', q{SELECT to_regclass('recs') IS NULL}) eq 't';
 	$n_restored++;
+	# dumped amid a change of owner, its tables may have two
+	$node->safe_psql('restored', q{SELECT lepton_set_owner('recs', current_user)});
 	$out = $node->safe_psql('restored', $probe);
 	push @problems, "a restored dump: $out" if check_answers('a restored dump', $out) != 1;
 	return;
