@@ -4,12 +4,10 @@
  *		every n, once and from then on; and with the i-th thread not to be made.
  *
  *		static LepStatus
- *		run_something(LepEnv *env, const void *input, FaultDigest *digest)
+ *		run_something(LepArena *arena, const void *input, FaultDigest *digest)
  *		{
- *			LepArena arena;
  *			...
  *			digest_add(digest, result, size);
- *			lep_arena_drop(&arena);
  *			return status;
  *		}
  *
@@ -49,7 +47,8 @@ typedef struct FaultDigest
 	int64_t n_bytes;
 } FaultDigest;
 
-typedef LepStatus (*FaultRun)(LepEnv *env, const void *input, FaultDigest *digest);
+/* The arena, which goes afterwards, has the environment. */
+typedef LepStatus (*FaultRun)(LepArena *arena, const void *input, FaultDigest *digest);
 
 static struct
 {
@@ -149,6 +148,7 @@ fault_run_once(const char *name, FaultRun run, const void *input, FaultHost *hos
 			   LepStatus *status)
 {
 	LepEnv env;
+	LepArena arena;
 	bool held;
 
 	unit_env_init(&env);
@@ -158,7 +158,9 @@ fault_run_once(const char *name, FaultRun run, const void *input, FaultHost *hos
 	env.host = host;
 	env.n_threads = FAULT_THREADS;
 	*digest = (FaultDigest){ UINT64_C(0xCBF29CE484222325), 0 };
-	*status = run(&env, input, digest);
+	lep_arena_init(&arena, &env);
+	*status = run(&arena, input, digest);
+	lep_arena_drop(&arena);
 	held = CHECK(*status == LEP_OK || *status == env.error.status, "%s: %s, but the error says %s", name,
 				 lep_status_name(*status), lep_status_name(env.error.status));
 	held &= CHECK(host->n_held == 0, "%s: %d blocks are left after request %d", name, (int) host->n_held,
