@@ -289,6 +289,22 @@ SELECT lepton_train(g % 2000, g % 1999, g % 5, '{"algorithm": "als", "factors": 
 RESET statement_timeout;
 SELECT substr(lepton_train(user_id, item_id, rating, '{"algorithm": "baseline"}'), 1, 4) AS begins FROM aggregate_ratings;
 
+-- parts that are put together in one process, of which one is empty: the same bytes
+CREATE TABLE aggregate_split (LIKE aggregate_ratings) PARTITION BY LIST (user_id);
+CREATE TABLE aggregate_split_0 PARTITION OF aggregate_split FOR VALUES IN (-1);
+CREATE TABLE aggregate_split_1 PARTITION OF aggregate_split FOR VALUES IN (3, 5, 7);
+CREATE TABLE aggregate_split_2 PARTITION OF aggregate_split DEFAULT;
+INSERT INTO aggregate_split TABLE aggregate_ratings;
+ANALYZE aggregate_split;
+SET enable_partitionwise_aggregate = on;
+SELECT node, count(*) FROM aggregate_nodes('SELECT lepton_train(user_id, item_id, rating) FROM aggregate_split') node GROUP BY node ORDER BY node;
+SELECT (SELECT lepton_train(user_id, item_id, rating, '{"algorithm": "baseline"}') FROM aggregate_split) = (SELECT lepton_train(user_id, item_id, rating, '{"algorithm": "baseline"}') FROM aggregate_ratings) AS same;
+SELECT lepton_train(user_id, item_id, rating) IS NULL AS nothing FROM aggregate_split WHERE user_id IN (-1, -2);
+RESET enable_partitionwise_aggregate;
+DROP TABLE aggregate_split;
+-- all is held out
+SELECT aggregate_error($$SELECT lepton_train(u, i, u + i, '{"on_small": "error", "test_fraction": 0.9, "validation_fraction": 0.9, "algorithm": "baseline"}') FROM generate_series(1, 2) u, generate_series(1, 2) i$$);
+
 -- the functions behind it cannot be called
 SELECT lepton_train_final(NULL);
 SELECT lepton_train_add(NULL, 1, 1, 1);

@@ -5,25 +5,21 @@ SET client_min_messages = warning;
 CREATE TABLE attacks_ratings AS
 SELECT u AS user_id, i AS item_id, (1 + (u * i) % 5)::real AS rating
 FROM generate_series(1, 60) u, generate_series(1, 40) i WHERE (u * 7 + i * 3) % 4 <> 1;
-CREATE FUNCTION attacks_state(statement text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE statement;
-	RETURN 'no error';
-EXCEPTION WHEN OTHERS THEN
-	RETURN sqlstate || ': ' || sqlerrm;
-END $$;
+\getenv srcdir PG_ABS_SRCDIR
+\set include :srcdir '/sql/include/outcome.sql'
+\i :include
 
 -- items of another kind, while those of before are in the cache
 SELECT version FROM lepton_train('attacks_t', 'SELECT user_id, ''item'' || item_id AS item_id, rating FROM attacks_ratings', '{"algorithm": "sgd", "factors": 8}');
 SELECT version FROM lepton_train('attacks_u', 'SELECT user_id, md5(item_id::text)::uuid AS item_id, rating FROM attacks_ratings', '{"algorithm": "sgd", "factors": 8}');
 SELECT count(*) FROM lepton_topn_text('attacks_t', 1, 3);
 UPDATE attacks_t SET items = (SELECT items FROM attacks_u);
-SELECT attacks_state($$SELECT * FROM lepton_topn_uuid('attacks_t', 1, 3)$$);
+SELECT outcome($$SELECT * FROM lepton_topn_uuid('attacks_t', 1, 3)$$);
 -- as after a restore, when no table is tied to a model
 DELETE FROM pg_depend WHERE objid = 'attacks_u_items'::regclass AND refobjid = 'attacks_u'::regclass AND deptype = 'a';
 SELECT item_id IN (SELECT id FROM attacks_u_items) AS an_item FROM lepton_topn_uuid('attacks_t', 1, 3);
-SELECT attacks_state($$SELECT lepton_predict('attacks_t', 1, '41414141-4141-4141-1000-000000000000'::uuid)$$);
-SELECT attacks_state($$SELECT * FROM lepton_topn_text('attacks_t', 1, 3)$$);
+SELECT outcome($$SELECT lepton_predict('attacks_t', 1, '41414141-4141-4141-1000-000000000000'::uuid)$$);
+SELECT outcome($$SELECT * FROM lepton_topn_text('attacks_t', 1, 3)$$);
 
 -- more items, and items seen that are not there
 SELECT version FROM lepton_train('attacks_a', 'attacks_ratings', '{"algorithm": "sgd", "factors": 8}');
@@ -31,9 +27,9 @@ SELECT version FROM lepton_train('attacks_big', 'SELECT u AS user_id, i AS item_
 SELECT count(*) FROM lepton_topn('attacks_a', 1, 3);
 BEGIN;
 UPDATE attacks_a_users SET seen = (SELECT seen FROM attacks_big_users WHERE id = 1) WHERE id = 1;
-SELECT attacks_state($$SELECT * FROM lepton_topn('attacks_a', 1, 3)$$);
+SELECT outcome($$SELECT * FROM lepton_topn('attacks_a', 1, 3)$$);
 UPDATE attacks_a SET n_items = 200000;
-SELECT attacks_state($$SELECT * FROM lepton_topn('attacks_a', 1, 3)$$);
+SELECT outcome($$SELECT * FROM lepton_topn('attacks_a', 1, 3)$$);
 ROLLBACK;
 
 -- longer factors
@@ -42,13 +38,13 @@ SELECT count(*) FROM lepton_topn('attacks_a', 1, 3);
 BEGIN;
 UPDATE attacks_a_users SET factors = (SELECT factors FROM attacks_b_users ORDER BY id LIMIT 1);
 UPDATE attacks_a SET details = jsonb_set(details, '{serving,n_factors}', '1024');
-SELECT attacks_state(format('SELECT lepton_predict(''attacks_a'', 1, %s)', i)) FROM generate_series(2, 40, 20) i;
-SELECT attacks_state($$SELECT * FROM lepton_topn('attacks_a', 1, 3)$$);
+SELECT outcome(format('SELECT lepton_predict(''attacks_a'', 1, %s)', i)) FROM generate_series(2, 40, 20) i;
+SELECT outcome($$SELECT * FROM lepton_topn('attacks_a', 1, 3)$$);
 ROLLBACK;
 
 -- numbers of details that are none
-SELECT attacks_state(format('UPDATE attacks_a SET details = jsonb_set(details, ''{serving,%s}'', %L); SELECT lepton_predict(''attacks_a'', 1, 2)', k, v)),
-	attacks_state('UPDATE attacks_a SET details = ' || quote_literal(d) || ', n_items = 30')
+SELECT outcome(format('UPDATE attacks_a SET details = jsonb_set(details, ''{serving,%s}'', %L); SELECT lepton_predict(''attacks_a'', 1, 2)', k, v)),
+	outcome('UPDATE attacks_a SET details = ' || quote_literal(d) || ', n_items = 30')
 FROM (SELECT details AS d FROM attacks_a) x,
 	(VALUES ('n_factors', '1e300'), ('n_factors', '-1'), ('mean', '1e300'), ('mean', '"x"'), ('unknown', '7'), ('min', 'null')) v(k, v);
 
@@ -125,7 +121,7 @@ SELECT lepton_train('attacks_d', 'attacks_dropped');
 
 SELECT lepton_drop(m) FROM unnest(ARRAY['attacks_t', 'attacks_u', 'attacks_a', 'attacks_b', 'attacks_big', 'attacks_c']) m;
 SELECT count(*) FROM pg_class WHERE relname LIKE 'attacks\_%\_users' OR relname LIKE 'attacks\_%\_items';
-DROP FUNCTION attacks_state(text);
+DROP FUNCTION outcome, answer;
 DROP TABLE attacks_ratings, attacks_dropped;
 REVOKE ALL ON SCHEMA public FROM regress_lepton_owner;
 DROP ROLE regress_lepton_owner, regress_lepton_other;

@@ -44,6 +44,11 @@ SELECT o.outcome, o.calls, string_agg(what || ' of ' || side, ', ' ORDER BY what
 GROUP BY o.outcome, o.calls ORDER BY o.outcome COLLATE "C", o.calls COLLATE "C";
 -- biases, variances, means and limits of the row
 SELECT change, o.outcome, o.calls FROM unnest(ARRAY['bytes_a_items SET bias = ''1e38''', 'bytes_a_items SET bias = ''1e15''', 'bytes_a_users SET bias = ''-1e15''', 'bytes_a_users SET bias = ''NaN''', 'bytes_a_users SET bias = ''-0''', 'bytes_a_users SET bias = ''1e-45''', 'bytes_a_users SET variance = ''-1''', 'bytes_a_users SET variance = ''3e38''', 'bytes_a_users SET variance = ''Infinity''', 'bytes_a_items SET n_ratings = -2147483648', 'bytes_a_items SET n_ratings = 2147483647', 'bytes_a_users SET n = 2147483647', 'bytes_a_items SET n = -1']) change, bytes_try('UPDATE ' || change) o ORDER BY change COLLATE "C", o.outcome COLLATE "C";
+-- numbers that are missing
+ALTER TABLE bytes_a_items ALTER n DROP NOT NULL, ALTER n_ratings DROP NOT NULL, ALTER bias DROP NOT NULL, ALTER factors DROP NOT NULL;
+ALTER TABLE bytes_a_users ALTER n DROP NOT NULL, ALTER n_ratings DROP NOT NULL, ALTER bias DROP NOT NULL, ALTER factors DROP NOT NULL;
+SELECT o.outcome, o.calls, string_agg(side || ' without ' || c, ', ' ORDER BY side, c) AS changes FROM unnest(ARRAY['items', 'users']) side, unnest(ARRAY['n', 'n_ratings', 'bias', 'factors']) c, bytes_try(format('UPDATE bytes_a_%s SET %s = NULL', side, c)) o
+WHERE o.outcome ~ '^\w{5}: ' GROUP BY o.outcome, o.calls ORDER BY o.outcome COLLATE "C", o.calls COLLATE "C";
 SELECT o.outcome, o.calls, string_agg(k || ' ' || v, ', ' ORDER BY k COLLATE "C", v COLLATE "C") AS of_a_row_with FROM unnest(ARRAY['n_factors', 'n_neighbors', 'mean', 'min', 'max', 'unknown', 'exclude_seen', 'implicit', 'levels']) k, unnest(ARRAY['-1', '1024', '9223372036854775808', '1e38', '-1e-320', 'null', '"x"', '[1e400]', '{"value": [1, 1], "cut": [2]}']) v,
 	bytes_try(format('UPDATE bytes_a SET details = jsonb_set(details, ''{serving,%s}'', ''%s'')', k, v)) o
 GROUP BY o.outcome, o.calls ORDER BY o.outcome COLLATE "C", o.calls COLLATE "C";

@@ -5,26 +5,22 @@ CREATE TABLE injection_victim AS SELECT 1 AS a;
 CREATE TABLE injection_ratings AS
 SELECT u AS user_id, i AS item_id, 1 + (u * 3 + i * 5) % 5 AS rating FROM generate_series(1, 20) u, generate_series(1, 15) i WHERE (u + i * 3) % 4 > 0;
 CREATE INDEX ON injection_ratings (user_id);
-CREATE FUNCTION injection_state(statement text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE statement;
-	RETURN 'no error';
-EXCEPTION WHEN OTHERS THEN
-	RETURN sqlstate || ': ' || sqlerrm;
-END $$;
+\getenv srcdir PG_ABS_SRCDIR
+\set include :srcdir '/sql/include/outcome.sql'
+\i :include
 
 -- names: as regclass has them, or no names
-SELECT n, injection_state(format('SELECT lepton_train(%L, ''injection_ratings'', ''{"algorithm": "baseline"}'')', n)) AS trained,
-	injection_state(format('SELECT lepton_predict(%L, 1, 2)', n)) AS predicted
+SELECT n, outcome(format('SELECT lepton_train(%L, ''injection_ratings'', ''{"algorithm": "baseline"}'')', n)) AS trained,
+	outcome(format('SELECT lepton_predict(%L, 1, 2)', n)) AS predicted
 FROM unnest(ARRAY['m; DROP TABLE injection_victim', '"m""; DROP TABLE injection_victim; --"', '"m''); DROP TABLE injection_victim; --"', '"', 'a b', 'public.m.x.y', '', ' ', '.', 'public.', '"%s%n"', '$1', E'"a\\b"', '"m(users)"', 'pg_catalog.m', 'information_schema.m']) n;
 SELECT relname FROM pg_class WHERE reloftype = 'lepton_model'::regtype AND relname ~ '[^a-z_]' ORDER BY 1;
-SELECT injection_state(format('SELECT lepton_set_owner(''"m""; DROP TABLE injection_victim; --"'', %L)', n)) FROM unnest(ARRAY['nobody"; DROP TABLE injection_victim; --', '']) n;
+SELECT outcome(format('SELECT lepton_set_owner(''"m""; DROP TABLE injection_victim; --"'', %L)', n)) FROM unnest(ARRAY['nobody"; DROP TABLE injection_victim; --', '']) n;
 SELECT lepton_drop(format('%I', relname)) FROM pg_class WHERE reloftype = 'lepton_model'::regtype AND relname ~ '[^a-z_]' AND relname !~ '^attacks';
 
 -- sources: one SELECT, also where it is put into another
-SELECT s, injection_state(format('SELECT lepton_train(''injection_m'', %L, ''{"algorithm": "als", "factors": 2, "epochs": 1, "live": true}'')', s)) AS trained,
-	injection_state('SELECT lepton_predict(''injection_m'', 1, 2)') AS predicted, injection_state('SELECT lepton_forget(''injection_m'', 1)') AS forgotten,
-	injection_state('SELECT lepton_drop(''injection_m'')') AS dropped
+SELECT s, outcome(format('SELECT lepton_train(''injection_m'', %L, ''{"algorithm": "als", "factors": 2, "epochs": 1, "live": true}'')', s)) AS trained,
+	outcome('SELECT lepton_predict(''injection_m'', 1, 2)') AS predicted, outcome('SELECT lepton_forget(''injection_m'', 1)') AS forgotten,
+	outcome('SELECT lepton_drop(''injection_m'')') AS dropped
 FROM unnest(ARRAY[
 	'injection_ratings; DROP TABLE injection_victim', 'SELECT * FROM injection_ratings; DROP TABLE injection_victim', 'SELECT * FROM injection_ratings;',
 	'SELECT * FROM injection_ratings) x; DROP TABLE injection_victim; --', 'SELECT * FROM injection_ratings -- ', 'SELECT * FROM injection_ratings /* ', 'SELECT * FROM injection_ratings /* a */ ; -- b',
@@ -37,7 +33,7 @@ SELECT to_regclass('injection_new');
 SELECT version FROM lepton_train('injection_m', E'SELECT * FROM injection_ratings WHERE ''a\\'' <> ''; DROP TABLE injection_victim --''', '{"algorithm": "als", "factors": 2, "epochs": 1, "live": true}');
 SET standard_conforming_strings = off;
 SET escape_string_warning = off;
-SELECT injection_state('SELECT lepton_predict(''injection_m'', 1, 2)'), injection_state('SELECT lepton_forget(''injection_m'', 99)');
+SELECT outcome('SELECT lepton_predict(''injection_m'', 1, 2)'), outcome('SELECT lepton_forget(''injection_m'', 99)');
 CALL lepton_retrain('injection_m', '{"guard": false}');
 SHOW standard_conforming_strings;
 RESET standard_conforming_strings;
@@ -52,14 +48,14 @@ SELECT count(*) FROM lepton_topn('injection_m', 1, 3);
 CALL lepton_retrain('injection_m', '{"guard": false}');
 SELECT count FROM lepton_forget('injection_m', 99) LIMIT 1;
 DROP TABLE injection_m;
-SELECT c, injection_state(format('SELECT lepton_train(''injection_m'', ''injection_ratings'', %L)', jsonb_build_object('user_column', c))) FROM unnest(ARRAY['user_id FROM injection_victim; --', 'user_id, rating', '"user_id"', '*', 'ctid', 'USER_ID', '']) c;
+SELECT c, outcome(format('SELECT lepton_train(''injection_m'', ''injection_ratings'', %L)', jsonb_build_object('user_column', c))) FROM unnest(ARRAY['user_id FROM injection_victim; --', 'user_id, rating', '"user_id"', '*', 'ctid', 'USER_ID', '']) c;
 
 -- what is eligible, and groups
-SELECT q, injection_state(format('SELECT lepton_train(''injection_m'', ''injection_ratings'', %L)', jsonb_build_object('algorithm', 'baseline', 'eligible', q))) AS eligible,
-	injection_state('SELECT lepton_drop(''injection_m'', true)') AS dropped
+SELECT q, outcome(format('SELECT lepton_train(''injection_m'', ''injection_ratings'', %L)', jsonb_build_object('algorithm', 'baseline', 'eligible', q))) AS eligible,
+	outcome('SELECT lepton_drop(''injection_m'', true)') AS dropped
 FROM unnest(ARRAY['SELECT 1; DROP TABLE injection_victim', 'injection_victim; DROP TABLE injection_victim', 'DROP TABLE injection_victim', 'SELECT item_id, rating FROM injection_ratings', 'SELECT 1)', '']) q;
 SELECT version FROM lepton_train('injection_m', 'injection_ratings', '{"algorithm": "baseline"}');
-SELECT q, injection_state(format('SELECT * FROM lepton_topn(''injection_m'', 1, 3, max_per_group => 1, groups => %L)', q)) AS groups
+SELECT q, outcome(format('SELECT * FROM lepton_topn(''injection_m'', 1, 3, max_per_group => 1, groups => %L)', q)) AS groups
 FROM unnest(ARRAY['SELECT 1, 2; DROP TABLE injection_victim', 'injection_victim; DROP TABLE injection_victim', 'DROP TABLE injection_victim', 'injection_ratings', 'WITH d AS (DELETE FROM injection_victim RETURNING a) SELECT a, a FROM d', '']) q;
 DROP TABLE injection_m;
 SELECT count(*) AS still_there FROM injection_victim;
@@ -81,4 +77,4 @@ SELECT count(*) > 0 AS explained FROM lepton_explain_text('injection_m', '\! fal
 SELECT DISTINCT item_id ~ '[<\\&:]|''|\]|;' AS is_text FROM lepton_topn_text('injection_m', '`id`', 5, false) WHERE item_id !~ '^\d';
 SELECT lepton_drop('information_schema.m');
 DROP TABLE injection_m, injection_plain, injection_page, injection_columns, injection_ratings, injection_victim;
-DROP FUNCTION injection_state, injection_marks;
+DROP FUNCTION outcome, answer, injection_marks;

@@ -15,15 +15,9 @@ INSERT INTO rows.ratings VALUES (77, 1, 'NaN', 'infinity', 'secret'), (NULL, 1, 
 ALTER TABLE rows.ratings ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON rows.ratings TO regress_lepton_tenant USING (tenant = 'open');
 GRANT SELECT ON rows.ratings TO regress_lepton_tenant, regress_lepton_owner;
-CREATE FUNCTION rows.state(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	result text;
-BEGIN
-	EXECUTE statement INTO result;
-	RETURN coalesce(result, 'NULL');
-EXCEPTION WHEN OTHERS THEN
-	RETURN sqlstate || ': ' || sqlerrm;
-END $$;
+\getenv srcdir PG_ABS_SRCDIR
+\set include :srcdir '/sql/include/outcome.sql'
+\i :include
 
 -- a tenant: everything that reads a source counts the rows that she sees
 SET ROLE regress_lepton_tenant;
@@ -33,17 +27,17 @@ SELECT (SELECT max(n) < 460 FROM lepton_evaluate('rows.mine', 'rows.ratings')) A
 	(SELECT count(*) > 0 FROM lepton_drift('rows.mine', 'rows.ratings')) AS drift;
 SELECT lepton_report('rows.mine') ~ 'secret|NaN' AS says_more;
 -- an error in her query is that of rows that she sees
-SELECT rows.state($$SELECT lepton_train('rows.other', 'SELECT user_id, item_id, 1 / (rating - 3) AS rating FROM rows.ratings')$$);
+SELECT answer($$SELECT lepton_train('rows.other', 'SELECT user_id, item_id, 1 / (rating - 3) AS rating FROM rows.ratings')$$);
 RESET ROLE;
-SELECT rows.state($$SELECT lepton_train('rows.all', 'rows.ratings')$$);
+SELECT answer($$SELECT lepton_train('rows.all', 'rows.ratings')$$);
 -- with row security off she is refused, not shown
 SET ROLE regress_lepton_tenant;
 SET row_security = off;
-SELECT rows.state($$SELECT lepton_train('rows.mine', 'rows.ratings')$$), rows.state($$SELECT count(*) FROM lepton_inspect('rows.ratings')$$);
+SELECT answer($$SELECT lepton_train('rows.mine', 'rows.ratings')$$), answer($$SELECT count(*) FROM lepton_inspect('rows.ratings')$$);
 RESET row_security;
 -- no policy for the owner: she has no row
 SET ROLE regress_lepton_owner;
-SELECT rows.state($$SELECT lepton_train('rows.none', 'rows.ratings')$$);
+SELECT answer($$SELECT lepton_train('rows.none', 'rows.ratings')$$);
 RESET ROLE;
 
 -- functions that look at each row they are given, in a query over a view that is a barrier: they are given what it shows
@@ -66,21 +60,21 @@ SELECT lepton_predict('rows.live', 30, 1) = lepton_predict('rows.live', -1, 1) A
 RESET ROLE;
 SELECT lepton_predict('rows.live', 30, 1) = lepton_predict('rows.live', -1, 1) AS nobody_for_a_superuser, lepton_predict('rows.live', 77, 1) IS NOT NULL AS hidden_is_not_read;
 SET ROLE regress_lepton_tenant;
-SELECT rows.state($$SELECT lepton_predict('rows.live', 1, 1)$$);
+SELECT answer($$SELECT lepton_predict('rows.live', 1, 1)$$);
 RESET ROLE;
 -- the owner may see all the hidden rows: what is wrong with one is told to who may read the model, as by a view of hers
 DROP POLICY owner ON rows.ratings;
 CREATE POLICY owner ON rows.ratings TO regress_lepton_owner USING (true);
 GRANT SELECT ON rows.live TO regress_lepton_tenant;
 SET ROLE regress_lepton_tenant;
-SELECT rows.state($$SELECT lepton_predict('rows.live', 77, 1)$$), rows.state($$SELECT lepton_predict('rows.live', 30, 1) IS NOT NULL$$);
+SELECT answer($$SELECT lepton_predict('rows.live', 77, 1)$$), answer($$SELECT lepton_predict('rows.live', 30, 1) IS NOT NULL$$);
 -- SELECT on the model is what counts: not on the columns, not on the tables beside it
 RESET ROLE;
 REVOKE SELECT ON rows.live FROM regress_lepton_tenant;
 GRANT SELECT (version, is_current, details) ON rows.live TO regress_lepton_tenant;
 GRANT ALL ON rows.live_users, rows.live_items TO regress_lepton_tenant;
 SET ROLE regress_lepton_tenant;
-SELECT rows.state($$SELECT lepton_predict('rows.live', 1, 1)$$), (SELECT count(*) FROM lepton_models WHERE model = 'rows.live'::regclass), (SELECT count(*) FROM lepton_versions('rows.live')), (SELECT count(*) FROM lepton_cache() WHERE model = 'rows.live'::regclass);
+SELECT answer($$SELECT lepton_predict('rows.live', 1, 1)$$), (SELECT count(*) FROM lepton_models WHERE model = 'rows.live'::regclass), (SELECT count(*) FROM lepton_versions('rows.live')), (SELECT count(*) FROM lepton_cache() WHERE model = 'rows.live'::regclass);
 RESET ROLE;
 REVOKE ALL ON rows.live_users, rows.live_items FROM regress_lepton_tenant;
 
@@ -118,7 +112,7 @@ SELECT rows.ask(), rows.list();
 COMMIT;
 
 -- what is done to the tables by hand: what was, or an error, never a crash and nothing of others
-CREATE FUNCTION rows.answers() RETURNS text LANGUAGE sql AS $$ SELECT rows.ask() || ', ' || rows.list() || ', ' || rows.state('SELECT count(*) FROM lepton_check(''rows.live'')') $$;
+CREATE FUNCTION rows.answers() RETURNS text LANGUAGE sql AS $$ SELECT rows.ask() || ', ' || rows.list() || ', ' || answer('SELECT count(*) FROM lepton_check(''rows.live'')') $$;
 SET lepton.live = off;
 SELECT rows.answers();
 DO $$
@@ -150,3 +144,4 @@ RESET lepton.live;
 SET client_min_messages = error;
 DROP SCHEMA rows CASCADE;
 DROP ROLE regress_lepton_owner, regress_lepton_tenant, regress_lepton_group;
+DROP FUNCTION outcome, answer;

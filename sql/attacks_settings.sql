@@ -8,22 +8,20 @@ GRANT SELECT ON settings_ratings TO PUBLIC;
 -- user: anybody, for her session; superuser: or who was granted it; sighup: the server's configuration
 SELECT lepton_info() IS NOT NULL AS loaded LIMIT 1;
 SELECT name, context, min_val, max_val, unit, enumvals FROM pg_settings WHERE name LIKE 'lepton.%' ORDER BY name COLLATE "C";
-CREATE FUNCTION settings_state(statement text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE statement;
-	RETURN 'no error';
-EXCEPTION WHEN OTHERS THEN
-	RETURN sqlstate || ': ' || sqlerrm;
-END $$;
+\getenv srcdir PG_ABS_SRCDIR
+\set include :srcdir '/sql/include/outcome.sql'
+\i :include
 SET ROLE regress_lepton_nobody;
-SELECT name, settings_state(format('SET LOCAL %s = %L', name, setting)) AS by_set, settings_state(format('SELECT set_config(%L, %L, true)', name, setting)) AS by_set_config, settings_state(format('ALTER ROLE regress_lepton_nobody SET %s = %L', name, setting)) AS for_the_role,
-	settings_state(format('CREATE FUNCTION settings_f() RETURNS int LANGUAGE sql SET %s = %L AS ''SELECT 1''; SELECT settings_f(); DROP FUNCTION settings_f()', name, setting)) AS by_a_function
+SELECT name, outcome(format('SET LOCAL %s = %L', name, setting)) AS by_set, outcome(format('SELECT set_config(%L, %L, true)', name, setting)) AS by_set_config, outcome(format('ALTER ROLE regress_lepton_nobody SET %s = %L', name, setting)) AS for_the_role,
+	outcome(format('CREATE FUNCTION settings_f() RETURNS int LANGUAGE sql SET %s = %L AS ''SELECT 1''; SELECT settings_f(); DROP FUNCTION settings_f()', name, setting)) AS by_a_function
 FROM pg_settings WHERE name LIKE 'lepton.%' ORDER BY name COLLATE "C";
 ALTER SYSTEM SET lepton.threads = 1;
 SET lepton.nosuch = 1;
 -- at their limits and beyond
-SELECT name, v, settings_state(format('SET LOCAL %s = %L', name, v)) FROM pg_settings, unnest(ARRAY[min_val, max_val, (min_val::numeric - 1)::text, (max_val::numeric + 1)::text, '9223372036854775808', 'NaN', '']) v WHERE name LIKE 'lepton.%' AND context = 'user' AND vartype = 'integer' ORDER BY name COLLATE "C", v::text COLLATE "C";
-SELECT v, settings_state(format('SET LOCAL lepton.kernel = %L', v)) FROM unnest(ARRAY['auto', 'portable', 'avx1024', '', '0']) v;
+SELECT name, v, outcome(format('SET LOCAL %s = %L', name, v)) FROM pg_settings, unnest(ARRAY[min_val, max_val, (min_val::numeric - 1)::text, (max_val::numeric + 1)::text, '9223372036854775808', 'NaN', '']) v WHERE name LIKE 'lepton.%' AND context = 'user' AND vartype = 'integer' ORDER BY name COLLATE "C", v::text COLLATE "C";
+-- no machine has the kernels of all others
+SELECT count(*) > 0 AS refused FROM unnest(ARRAY['neon', 'avx2', 'avx512']) v WHERE outcome(format('SET LOCAL lepton.kernel = %L', v)) = format('22023: invalid value for parameter "lepton.kernel": "%s"', v);
+SELECT v, outcome(format('SET LOCAL lepton.kernel = %L', v)) FROM unnest(ARRAY['auto', 'portable', 'avx1024', '', '0']) v;
 SET lepton.threads = 1024;
 SET lepton.cache_size = 1024;
 SET lepton.log_progress = off;
@@ -35,7 +33,7 @@ RESET lepton.cache_size;
 RESET ROLE;
 SET lepton.max_training_memory = '1MB';
 SET ROLE regress_lepton_nobody;
-SELECT settings_state($$SELECT lepton_train('settings_m', 'settings_ratings', '{"algorithm": "als", "factors": 1024}')$$) ~ '^53400: ' AS refused;
+SELECT outcome($$SELECT lepton_train('settings_m', 'settings_ratings', '{"algorithm": "als", "factors": 1024}')$$) ~ '^53400: ' AS refused;
 SET lepton.max_training_memory = 0;
 RESET lepton.max_training_memory;
 RESET ROLE;
@@ -56,7 +54,7 @@ SHOW lepton.threads;
 SHOW lepton.max_training_memory;
 SELECT lepton_drop('settings_m');
 ALTER ROLE regress_lepton_nobody RESET ALL;
-DROP FUNCTION settings_state, settings_raise;
+DROP FUNCTION outcome, answer, settings_raise;
 DROP TABLE settings_ratings;
 REVOKE CREATE ON SCHEMA public FROM regress_lepton_nobody;
 DROP ROLE regress_lepton_nobody;

@@ -31,6 +31,15 @@ SELECT version FROM lepton_train('drift_dates', 'SELECT user_id, item_id, rated_
 SELECT week, metric, n FROM lepton_drift('drift_dates', 'SELECT user_id, item_id, rated_at::date AS day FROM drift_ratings') WHERE metric IN ('rmse', 'recall') ORDER BY 1, 2;
 SELECT version FROM lepton_train('drift_numbers', 'SELECT user_id, item_id, rating, extract(epoch FROM rated_at)::bigint AS rated_at FROM drift_trained', '{"algorithm": "baseline"}');
 SELECT DISTINCT week, since AT TIME ZONE 'UTC' AS since FROM lepton_drift('drift_numbers', 'SELECT user_id, item_id, rating, extract(epoch FROM rated_at)::bigint AS rated_at FROM drift_ratings') ORDER BY 1;
+-- timestamps without a zone, which are of the session's, and seconds with a fraction
+SET TimeZone = 'UTC';
+SELECT version FROM lepton_train('drift_plain', 'SELECT user_id, item_id, rating, rated_at AT TIME ZONE ''UTC'' AS rated_at FROM drift_trained', '{"algorithm": "baseline"}');
+SELECT version FROM lepton_train('drift_seconds', 'SELECT user_id, item_id, rating, extract(epoch FROM rated_at)::float8 + 0.25 AS rated_at FROM drift_trained', '{"algorithm": "baseline"}');
+SELECT DISTINCT week, since FROM lepton_drift('drift_plain', 'SELECT user_id, item_id, rating, rated_at AT TIME ZONE ''UTC'' AS rated_at FROM drift_ratings') ORDER BY 1;
+SELECT DISTINCT week, since FROM lepton_drift('drift_seconds', 'SELECT user_id, item_id, rating, extract(epoch FROM rated_at)::float8 + 0.25 AS rated_at FROM drift_ratings') ORDER BY 1;
+SET TimeZone = 'Asia/Kolkata';
+SELECT DISTINCT week, since AT TIME ZONE 'UTC' AS since FROM lepton_drift('drift_plain', 'SELECT user_id, item_id, rating, rated_at AT TIME ZONE ''UTC'' AS rated_at FROM drift_ratings') ORDER BY 1;
+RESET TimeZone;
 
 -- what cannot be
 SELECT * FROM lepton_drift('drift_m', 'SELECT user_id, item_id, rating FROM drift_ratings');
@@ -43,5 +52,5 @@ SELECT * FROM lepton_drift(NULL, 'drift_ratings');
 SELECT * FROM lepton_drift('drift_m', NULL);
 SELECT * FROM lepton_drift('drift_m', 'drift_ratings', 0);
 
-SELECT lepton_drop(m) FROM unnest(ARRAY['drift_m', 'drift_dates', 'drift_numbers', 'drift_timeless']) m;
+SELECT lepton_drop(m) FROM unnest(ARRAY['drift_m', 'drift_dates', 'drift_numbers', 'drift_plain', 'drift_seconds', 'drift_timeless']) m;
 DROP TABLE drift_ratings, drift_trained, drift_result;

@@ -1,6 +1,9 @@
 -- Option live: lists and predictions by a user's rows of the moment.
 \set SHOW_CONTEXT never
 SET extra_float_digits = 0;
+\getenv srcdir PG_ABS_SRCDIR
+\set include :srcdir '/sql/include/outcome.sql'
+\i :include
 CREATE TABLE live_ratings (user_id int, item_id int, rating real, PRIMARY KEY (user_id, item_id));
 INSERT INTO live_ratings
 SELECT u, i, 1 + (u * 7 + i * 13 + (u * i) % 11) % 5 FROM generate_series(1, 60) u, generate_series(1, 40) i
@@ -20,6 +23,16 @@ SELECT details ? 'live' AS live
   FROM lepton_train('live_off', 'live_items_first', '{"algorithm": "als", "factors": 4, "epochs": 3}');
 SELECT details ? 'live' AS live, details -> 'options' -> 'live' AS option
   FROM lepton_train('live_off', 'live_ratings', '{"algorithm": "als", "factors": 4, "epochs": 3, "live": false}');
+
+-- memory to train, but none to learn what users are folded in by: not live, which is said to who has asked for it
+SET lepton.max_training_memory = '400kB';
+SELECT details ? 'live' AS live, details -> 'options' -> 'live' AS option
+  FROM lepton_train('live_poor', 'live_ratings', '{"algorithm": "sgd", "factors": 64, "epochs": 1, "live": true}');
+SELECT details ? 'live' AS live, details -> 'options' -> 'live' AS option
+  FROM lepton_train('live_poor', 'live_ratings', '{"algorithm": "sgd", "factors": 64, "epochs": 1}');
+RESET lepton.max_training_memory;
+SELECT count(*) FROM lepton_topn('live_poor', 7, 40);
+SELECT lepton_drop('live_poor');
 
 -- both have the same rows, so the same lists, bit by bit; and the setting makes no difference to unchanged users
 CREATE FUNCTION live_lists(model text) RETURNS TABLE (u int, item_id bigint, score real, origin text) LANGUAGE sql AS
@@ -134,6 +147,15 @@ EXCEPT SELECT item_id, score FROM lepton_topn_for_text('live_ials', ARRAY['film 
 SELECT algorithm, bool_and(lepton_predict('live_' || algorithm, md5('new')::uuid, item_id) = score)
   FROM live_kinds, LATERAL lepton_topn_text('live_' || algorithm, md5('new')::uuid, 30) GROUP BY algorithm ORDER BY 1;
 
+-- a film that no model knows, rated just now: not new to her
+INSERT INTO live_views VALUES (md5('new')::uuid, 'film 999', 1, now());
+SELECT algorithm, string_agg(item_id, ', ') AS news FROM live_kinds, LATERAL lepton_topn_text('live_' || algorithm, md5('new')::uuid, 5, ARRAY['film 998', 'film 999']) GROUP BY algorithm ORDER BY 1;
+-- a row that does not say where the rows are, or by which path: an error
+BEGIN;
+SELECT path, answer(format('UPDATE live_als SET details = details #- %L, generation = generation + 1 WHERE is_current RETURNING is_current', path)) AS changed, answer('SELECT count(*) FROM lepton_topn(''live_als'', 7, 3)') AS list
+  FROM unnest(ARRAY['{live,source}', '{live}', '{search_path}']) path;
+ROLLBACK;
+
 -- views and queries are live where it is said; a query may end in a comment and a semicolon
 CREATE VIEW live_view AS SELECT * FROM live_ratings WHERE rating IS NOT NULL;
 SELECT details -> 'live' ->> 'source' FROM lepton_train('live_by_view', 'live_view', '{"algorithm": "als", "factors": 4, "epochs": 3, "live": true}');
@@ -229,6 +251,6 @@ SELECT * FROM lepton_topn('live_own', 700, 3);
 SELECT lepton_drop(relation) FROM unnest('{live_als,live_off,live_by_view,live_by_query,live_by_nothing,live_by_temp,live_by_writing,live_loop,live_own,live_popular,live_walk,live_slim,live_ials,live_blend}'::text[]) relation;
 DROP VIEW live_view, live_writing, live_recursive, live_text_lists;
 DROP TABLE live_ratings, live_items_first, live_before, live_500, live_twice, live_views, live_kinds, live_text_before;
-DROP FUNCTION live_lists, live_basket, live_train, live_writes;
+DROP FUNCTION outcome, answer, live_lists, live_basket, live_train, live_writes;
 REVOKE CREATE ON SCHEMA public FROM live_owner;
 DROP ROLE live_owner, live_caller;

@@ -38,6 +38,7 @@ SELECT call, planner_top('SELECT * FROM ' || call, 'Plan Rows') AS rows FROM (VA
 	(1, 'lepton_topn(''planner'', 42)'), (2, 'lepton_topn(''planner'', 42, 4)'), (3, 'lepton_topn(''planner'', 42, 7 * 100)'), (4, 'lepton_topn(''planner'', 42, 0)'),
 	(5, 'lepton_topn(''planner'', 42, 1000000)'), (6, 'lepton_topn(''planner_few'', 42, 1000000)'), (7, 'lepton_topn(''nobody'', 42, 1000000)'),
 	(8, 'lepton_topn(''planner'', 42, 10, ARRAY[1, 2])'), (9, 'lepton_topn(''planner'', 42, 1, ARRAY[1, 2])'), (10, 'lepton_topn(''planner'', 42, 20, ARRAY(SELECT id FROM planner_products))'),
+	(16, 'lepton_topn(''planner'', 42, 20, ARRAY[1, 2, (random() * 9)::int])'), (18, 'lepton_topn(''planner'', 42, 20, ARRAY[1, 2, (random() * 9)::bigint])'), (17, 'lepton_topn(''planner'', 42, 20, NULL::int[])'),
 	(11, 'lepton_topn_at(''planner'', 42, now(), 8)'), (12, 'lepton_topn_for(''planner'', ARRAY[1, 2], 6)'), (13, 'lepton_topn_for(''planner'', ARRAY[1, 2], weights => ARRAY[1, 2], n => 9)'),
 	(14, 'lepton_similar(''planner'', 42, 5)'), (15, 'lepton_similar_users(''planner'', 42, 6)')) v(i, call) ORDER BY i;
 PREPARE planner_list AS SELECT * FROM lepton_topn($1, $2, $3);

@@ -68,6 +68,13 @@ SET ROLE regress_lepton_report;
 SELECT length(lepton_report('report_m')) > 1000 AS reads;
 RESET ROLE;
 
+-- somebody who has everything has nothing left
+CREATE TABLE report_all AS SELECT u AS user_id, i AS item_id, 1 + (u * 3 + i * 5) % 4 AS rating FROM generate_series(1, 8) u, generate_series(1, 6) i;
+SELECT version FROM lepton_train('report_all_m', 'report_all', '{"algorithm": "als", "factors": 2}');
+SELECT xmlparse(document page) IS NOT NULL AS well_formed, page ~ 'Nothing is left to be listed' AS says FROM lepton_report('report_all_m') page;
+SELECT lepton_drop('report_all_m');
+DROP TABLE report_all;
+
 -- rows that somebody has written: an error or a page, never more
 BEGIN READ ONLY;
 SELECT length(lepton_report('report_ids')) > 1000 AS read_only;

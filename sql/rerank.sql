@@ -136,6 +136,10 @@ SELECT lepton_topn('rerank_als', 3, max_per_group => 1, groups => 'SELECT i, pg_
 RESET statement_timeout;
 SHOW transaction_read_only;
 
+-- groups of more items than the model has, the same as of its own
+SELECT count(*) AS listed, count(b.rank) AS same FROM lepton_topn('rerank_als', 3, 10, max_per_group => 2, groups => 'SELECT i, i % 4 FROM generate_series(3000, 1, -1) i') a
+	LEFT JOIN lepton_topn('rerank_als', 3, 10, max_per_group => 2, groups => 'SELECT i, i % 4 FROM generate_series(1, 80) i') b USING (rank, item_id, score);
+
 DROP TABLE rerank_als, rerank_walk, rerank_ials, rerank_popular, rerank_text, rerank_uuid, rerank_ratings, rerank_brands, rerank_counts, rerank_diverse;
 DROP FUNCTION rerank_penalized, rerank_cosine, rerank_before_and_after, rerank_write;
 DROP ROLE rerank_reader;

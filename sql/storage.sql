@@ -53,17 +53,13 @@ SELECT m, (SELECT bool_and(lepton_predict(m, u, item_id) = score) FROM generate_
 	(SELECT count(*) FROM lepton_check(m)) AS checked FROM unnest(ARRAY['storage_walk', 'storage_blend']) m;
 
 -- damaged: a scale, an exponent, a number that the writer would not have written
-CREATE FUNCTION storage_state(statement text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE statement;
-	RETURN 'no error';
-EXCEPTION WHEN OTHERS THEN
-	RETURN sqlstate || ': ' || sqlerrm;
-END $$;
+\getenv srcdir PG_ABS_SRCDIR
+\set include :srcdir '/sql/include/outcome.sql'
+\i :include
 SELECT lepton_vector('\x4c45504601020300f2007400f80068'), lepton_vector('\x4c455046010303000003813c3f8108');
-SELECT storage_state(format('SELECT lepton_vector(%L)', b)) FROM unnest(ARRAY['\x4c45504601020300f2007400700068', '\x4c45504601020300f2007c00f80068',
+SELECT outcome(format('SELECT lepton_vector(%L)', b)) FROM unnest(ARRAY['\x4c45504601020300f2007400700068', '\x4c45504601020300f2007c00f80068',
 	'\x4c455046010303000103813c3f8108', '\x4c455046010303000003813c3f8008', '\x4c455046010303000003813c3f81', '\x4c45504601040300']::bytea[]) b;
 
 SELECT lepton_drop(m) FROM unnest(ARRAY['storage_32', 'storage_16', 'storage_8', 'storage_walk', 'storage_blend']) m;
 DROP TABLE storage_ratings;
-DROP FUNCTION storage_agrees, storage_state;
+DROP FUNCTION storage_agrees, outcome, answer;

@@ -134,6 +134,12 @@ SELECT lepton_train('train_table', 'train_ratings');
 ROLLBACK;
 SELECT version FROM train_table;
 
+-- counts, as bigint: implicit feedback, said in a NOTICE
+SET client_min_messages = notice;
+SELECT algorithm, details ->> 'feedback' AS feedback FROM lepton_train('train_counts', 'SELECT user_id, item_id, CASE rating WHEN 1 THEN 7 * item_id ELSE 1 END::bigint AS rating FROM train_ratings', '{"algorithm": "popular"}');
+SET client_min_messages = warning;
+SELECT lepton_drop('train_counts');
+
 SELECT lepton_drop('train_table');
 DROP MATERIALIZED VIEW train_matview;
 DROP VIEW train_view;

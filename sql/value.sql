@@ -113,6 +113,19 @@ BEGIN
 	END LOOP;
 END $$;
 SELECT * FROM value_each();
+-- and the same one, in three statements, is looked at again: its head tells whether it still is what was read
+CREATE FUNCTION value_again() RETURNS TABLE (name text, same boolean) LANGUAGE plpgsql AS $$
+DECLARE v bytea; p real;
+BEGIN
+	FOR name, v IN SELECT m.name, m.model FROM value_shops m WHERE m.shop = 1 ORDER BY m.name LOOP
+		FOR i IN 5 .. 7 LOOP
+			p := lepton_predict(v, i, 7);
+			same := p = lepton_predict('value_' || name, i, 7);
+			RETURN NEXT;
+		END LOOP;
+	END LOOP;
+END $$;
+SELECT name, bool_and(same) AS same, count(*) FROM value_again() GROUP BY name ORDER BY name;
 PREPARE value_call(bytea) AS SELECT lepton_predict($1, 5, 7);
 CREATE FUNCTION value_generic() RETURNS TABLE (name text, same boolean) LANGUAGE plpgsql AS $$
 DECLARE v value_models; p real;
@@ -206,12 +219,18 @@ UPDATE value_factors SET details = details || '{"live": {"source": "value_rating
 UPDATE value_factors SET details = jsonb_set(details, '{serving,live}', 'true');
 SELECT i.source, i.details ?| ARRAY['live', 'pinned', 'unpublished', 'search_path'] AS marks, i.details -> 'serving' ? 'live' AS live FROM lepton_info(lepton_export('value_factors')) i;
 
+-- as many versions are kept where it comes to as the options say
+SELECT version FROM lepton_train('value_keeps', 'value_ratings', '{"algorithm": "baseline", "keep": 3}');
+SELECT (lepton_import('imported_keeps', lepton_export('value_keeps'))).version FROM generate_series(1, 5);
+SELECT count(*), min(version) FROM imported_keeps;
+SELECT lepton_drop('value_keeps'), lepton_drop('imported_keeps');
+
 DEALLOCATE ALL;
 DROP TABLE value_models, value_shops, value_pairs;
 SELECT lepton_drop('value_theirs.m');
 DROP SCHEMA value_theirs;
 SELECT lepton_drop('value_' || name), lepton_drop('imported_' || name) FROM value_kinds ORDER BY name;
-DROP FUNCTION value_differences, value_each, value_generic, value_refuses;
+DROP FUNCTION value_again, value_differences, value_each, value_generic, value_refuses;
 DROP VIEW value_seen, value_named, value_keys, value_hashes;
 DROP TABLE value_kinds, value_ratings;
 DROP ROLE regress_lepton_value;

@@ -317,17 +317,6 @@ read_ratings(LpgHandle *handle, const LepId *id, LepArena *arena, int32 *user)
 /* Ratings looked up between two looks for interrupts. */
 #define RATINGS_PER_CHECK 1024
 
-/* In the current context: text ids point into memory that goes. */
-static LepId
-copy_id(const LepId *id, LepIdKind kind)
-{
-	LepId copy = *id;
-
-	if (kind == LEP_ID_TEXT)
-		copy.v.text.data = memcpy(palloc(Max(id->v.text.len, 1)), id->v.text.data, id->v.text.len);
-	return copy;
-}
-
 /* Of one user's ratings: those of items that the model knows; *digest: of them. */
 static void
 take_known(LpgHandle *handle, const LepRatings *ratings, int32 user, LpgPerson *person, LpgBasket *basket,
@@ -352,7 +341,8 @@ take_known(LpgHandle *handle, const LepRatings *ratings, int32 user, LpgPerson *
 			lpg_env_check_interrupts();
 		if (item < 0)
 		{
-			person->new_seen[person->n_new_seen++] = copy_id(&id, handle->sides[LPG_ITEMS].kind);
+			/* text ids point into memory that goes */
+			person->new_seen[person->n_new_seen++] = lpg_keytype_copy(&id, handle->sides[LPG_ITEMS].kind);
 			continue;
 		}
 		*digest += lep_ratings_hash(ratings, j);

@@ -120,6 +120,9 @@ count_elements(PlannerInfo *root, Node *argument)
 {
 	Node *value = estimate_value(root, argument);
 
+	/* of another type, it may be */
+	while (IsA(value, ArrayCoerceExpr))
+		value = (Node *) ((ArrayCoerceExpr *) value)->arg;
 	if (IsA(value, ArrayExpr))
 		return list_length(((ArrayExpr *) value)->elements);
 	if (!IsA(value, Const))

@@ -3,32 +3,17 @@
 # is killed in the middle, and the other sessions find the model whole.
 use strict;
 use warnings;
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Ratings;
 use Session;
 use Test::More;
 use Time::HiRes qw(sleep);
 
-my $node = PostgreSQL::Test::Cluster->new('main');
-$node->init;
-$node->append_conf('postgresql.conf', "lepton.log_progress = off\nrestart_after_crash = on\n");
-$node->start;
-$node->safe_psql('postgres', q{
-	CREATE EXTENSION lepton;
-	CREATE TABLE ratings AS
-	SELECT n % 20011 AS user_id, n * 7 % 1009 AS item_id, 1 + (n % 20011 * 3 + n * 7 % 1009 * 5) % 5 AS rating
-	FROM generate_series(1, 1000000) n;
-	SELECT lepton_train('recs', 'ratings', '{"algorithm": "als", "factors": 8, "epochs": 2}');
-});
+my $node = start_server("lepton.log_progress = off\nrestart_after_crash = on");
+create_ratings($node, 1_000_000, 20011, 1009);
+$node->safe_psql('postgres', q{SELECT lepton_train('recs', 'ratings', '{"algorithm": "als", "factors": 8, "epochs": 2}')});
 
-# the versions, by model row and by factor rows, and what one of them answers
-my $state = q{
-	SELECT string_agg(version || ' ' || is_current, ',' ORDER BY version) FROM recs
-	UNION ALL SELECT string_agg(DISTINCT version::text, ',') FROM recs_users
-	UNION ALL SELECT string_agg(DISTINCT version::text, ',') FROM recs_items
-	UNION ALL SELECT md5(string_agg(float4send(lepton_predict('recs', u, i))::text, ',' ORDER BY u, i))
-		FROM generate_series(1, 50) u, generate_series(1, 50) i
-};
+my $state = join(' UNION ALL ', rows_of_recs(), answers_of_recs());
 my $before = $node->safe_psql('postgres', $state);
 my $options = q{'{"algorithm": "als", "factors": 128, "epochs": 10000, "patience": 10000}'};
 my $long = "SELECT lepton_train('recs', 'ratings', $options)";

@@ -2,22 +2,14 @@
 # memory behind; and it runs on a standby, with the primary's answer.
 use strict;
 use warnings;
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Ratings;
 use Session;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $node = PostgreSQL::Test::Cluster->new('main');
-$node->init(allows_streaming => 1);
-$node->start;
-$node->safe_psql('postgres', q{
-	CREATE EXTENSION lepton;
-	CREATE TABLE ratings AS
-	SELECT n % 20011 AS user_id, n * 7 % 1009 AS item_id, 1 + (n % 20011 * 3 + n * 7 % 1009 * 5) % 5 AS rating,
-		timestamptz '2020-01-01' + n::bigint * 7919 % 1000003 * interval '1 minute' AS rated_at
-	FROM generate_series(1, 1000000) n;
-});
+my $node = start_server('', allows_streaming => 1);
+create_ratings($node, 1_000_000, 20011, 1009, 1);
 my $inspect = q{SELECT md5(string_agg(i::text, ',')) FROM lepton_inspect('ratings') i};
 my $session = Session->new($node);
 $session->ask($inspect);

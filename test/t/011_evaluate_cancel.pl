@@ -3,21 +3,15 @@
 # back; the model serves as before, and the same question gets the same answer.
 use strict;
 use warnings;
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Ratings;
 use Session;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $node = PostgreSQL::Test::Cluster->new('main');
-$node->init;
-$node->append_conf('postgresql.conf', "lepton.log_progress = off\nlepton.threads = 2\n");
-$node->start;
+my $node = start_server("lepton.log_progress = off\nlepton.threads = 2");
+create_ratings($node, 600_000, 20011, 1009);
 $node->safe_psql('postgres', q{
-	CREATE EXTENSION lepton;
-	CREATE TABLE ratings AS
-	SELECT n % 20011 AS user_id, n * 7 % 1009 AS item_id, 1 + (n % 20011 * 3 + n * 7 % 1009 * 5) % 5 AS rating
-	FROM generate_series(1, 600000) n;
 	CREATE TABLE others AS SELECT * FROM ratings WHERE (user_id + item_id) % 3 = 0;
 	SELECT lepton_train('recs', 'SELECT * FROM ratings WHERE (user_id + item_id) % 3 <> 0',
 		'{"algorithm": "als", "factors": 16, "epochs": 2}');
@@ -25,15 +19,8 @@ $node->safe_psql('postgres', q{
 
 my $session = Session->new($node);
 
-# the versions, by model row and by factor rows; all relations; and what the model answers
-my $state = q{
-	SELECT string_agg(version || ' ' || is_current || ' ' || metrics, ',' ORDER BY version) FROM recs
-	UNION ALL SELECT string_agg(DISTINCT version::text, ',') FROM recs_users
-	UNION ALL SELECT string_agg(DISTINCT version::text, ',') FROM recs_items
-	UNION ALL SELECT string_agg(oid::text, ',' ORDER BY oid) FROM pg_class
-	UNION ALL SELECT md5(string_agg(float4send(lepton_predict('recs', u, i))::text, ',' ORDER BY u, i))
-		FROM generate_series(1, 50) u, generate_series(1, 50) i
-};
+my $state = join(' UNION ALL ', rows_of_recs(), answers_of_recs(),
+	q{SELECT string_agg(metrics::text, ',' ORDER BY version) FROM recs}, q{SELECT string_agg(oid::text, ',' ORDER BY oid) FROM pg_class});
 my $before = $session->ask($state);
 my $n_threads = $session->threads;
 

@@ -3,20 +3,14 @@
 use strict;
 use warnings;
 use IPC::Run;
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Ratings;
 use Session;
 use Test::More;
 
-my $node = PostgreSQL::Test::Cluster->new('main');
-$node->init;
-$node->append_conf('postgresql.conf', "restart_after_crash = on\n");
-$node->start;
+my $node = start_server('restart_after_crash = on');
+create_ratings($node, 100_000, 2003, 20011);
 $node->safe_psql('postgres', q{
-	CREATE EXTENSION lepton;
-	CREATE TABLE ratings AS
-	SELECT n % 2003 AS user_id, n * 7 % 20011 AS item_id, 1 + (n % 2003 * 3 + n * 7 % 20011 * 5) % 5 AS rating
-	FROM generate_series(1, 100000) n;
 	CREATE TABLE bought AS SELECT 'u' || user_id AS user_id, 'item ' || item_id AS item_id FROM ratings WHERE item_id < 500;
 	SELECT lepton_train('recs', 'ratings', '{"algorithm": "sgd", "factors": 32, "epochs": 2}');
 	SELECT lepton_train('walks', 'bought', '{"algorithm": "walk"}');

@@ -143,8 +143,6 @@ sub check_all
 	{
 		push @problems, "$what: there are $fresh tables of a model";
 	}
-	push @problems, "$what: a lock is left"
-	  if $node->safe_psql('postgres', q{SELECT count(*) FROM pg_locks WHERE locktype = 'userlock'}) ne '0';
 	return @problems;
 }
 

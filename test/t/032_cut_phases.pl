@@ -7,8 +7,8 @@
 # printed.  LEPTON_LONG: 100 times each, on more rows; LEPTON_ONLY: a pattern of names.
 use strict;
 use warnings;
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Ratings;
 use Session;
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -20,17 +20,10 @@ my $only = $ENV{LEPTON_ONLY} // '.';
 my $seed = $ENV{LEPTON_SEED} // 1;
 srand($seed);
 
-my $node = PostgreSQL::Test::Cluster->new('main');
-$node->init;
 # The server compiles a costly query before it runs it, and looks for nothing meanwhile.
-$node->append_conf('postgresql.conf', "lepton.threads = 2\njit = off\nlepton.log_progress = off\n");
-$node->start;
-$node->safe_psql('postgres', qq{
-	CREATE EXTENSION lepton;
-	CREATE TABLE ratings AS
-	SELECT n % 20011 AS user_id, n * 7 % 3001 AS item_id, 1 + (n % 20011 * 3 + n * 7 % 3001 * 5) % 5 AS rating,
-		timestamptz '2020-01-01' + n::bigint * 7919 % 1000003 * interval '1 minute' AS rated_at
-	FROM generate_series(1, $n_rows) n;
+my $node = start_server("lepton.threads = 2\njit = off\nlepton.log_progress = off");
+create_ratings($node, $n_rows, 20011, 3001, 1);
+$node->safe_psql('postgres', q{
 	CREATE TABLE words AS SELECT 'user ' || user_id AS user_id, 'item ' || item_id AS item_id FROM ratings;
 	CREATE TABLE later AS SELECT user_id, (item_id + 1) % 3001 AS item_id, rating, rated_at + interval '2 years' AS rated_at FROM ratings;
 	SELECT version FROM lepton_train('recs', 'ratings', '{"algorithm": "als", "factors": 32, "epochs": 2}');
@@ -40,13 +33,7 @@ $node->safe_psql('postgres', qq{
 });
 
 # What there was before, and is afterwards.
-my $state = q{
-	SELECT string_agg(version || ' ' || is_current, ',' ORDER BY version) FROM recs
-	UNION ALL SELECT string_agg(DISTINCT version::text, ',') FROM recs_users
-	UNION ALL SELECT string_agg(DISTINCT version::text, ',') FROM recs_items
-	UNION ALL SELECT count(*)::text FROM pg_class
-	UNION ALL SELECT count(*)::text FROM pg_locks WHERE locktype = 'userlock'
-};
+my $state = join(' UNION ALL ', rows_of_recs(), q{SELECT count(*)::text FROM pg_class});
 
 my $watcher = Session->new($node);
 my $before = $watcher->ask($state);
@@ -87,6 +74,8 @@ sub look_after
 		%base = (memory => $memory, rss => $rss);
 	}
 	push @problems, "$what: $threads threads are there" if $threads != 1;
+	push @problems, "$what: a lock is held"
+	  if $watcher->ask(q{SELECT count(*) FROM pg_locks WHERE locktype = 'userlock' AND pid = } . $session->pid) ne '0';
 	push @problems, "$what: memory contexts have grown from $base{memory} to $memory bytes" if $memory > $base{memory} + 2 * 1024 * 1024;
 	push @problems, "$what: the process has grown from $base{rss} to $rss bytes" if $rss > $base{rss} + 24 * 1024 * 1024;
 	return;
@@ -140,6 +129,22 @@ my %algorithms = (
 my @courses = map { [ "training with $_", "SELECT version FROM lepton_train('trained', 'ratings', '{$algorithms{$_}}')" ] } sort keys %algorithms;
 my $grid = '{"factors": [8, 16], "regularization": [0.1, 0.2]}';
 
+# minutes of work, cut off in its first second: what looks for nothing meanwhile goes on
+my $most = '"epochs": 10000, "patience": 10000';
+my %endless = (
+	sgd => qq{"algorithm": "sgd", "factors": 32, $most},
+	als => qq{"algorithm": "als", "factors": 32, $most},
+	bayes => '"algorithm": "bayes", "factors": 16, "epochs": 10000',
+	'bayes with times' => '"algorithm": "bayes", "factors": 16, "epochs": 10000, "time_bins": 16',
+	ials => '"algorithm": "ials", "feedback": "implicit", "factors": 32, "epochs": 10000',
+);
+push @courses, map { [ "endless training with $_", "SELECT version FROM lepton_train('recs', 'ratings', '{$endless{$_}}')", 1 ] } sort keys %endless;
+push @courses, (
+	[ 'an endless aggregate', qq{SELECT lepton_train(user_id, item_id, rating::float8, '{$endless{als}}') IS NULL FROM ratings}, 1 ],
+	[ 'endless lepton_cross_validate', qq{SELECT count(*) FROM lepton_cross_validate('ratings', '{$endless{sgd}}')}, 1 ],
+	[ 'endless lepton_tune', qq{SELECT count(*) FROM lepton_tune('ratings', '$grid', '{"algorithm": "als", $most}')}, 1 ],
+);
+
 push @courses, (
 	[ 'training on words', q{SELECT version FROM lepton_train('in_words', 'words', '{"algorithm": "ials", "factors": 8, "epochs": 1}')} ],
 	[ 'retraining', q{CALL lepton_retrain('recs', '{"algorithm": "als", "factors": 16, "epochs": 2, "guard": false}')} ],
@@ -170,28 +175,32 @@ push @courses, (
 
 foreach my $course (grep { $_->[0] =~ /$only/ } @courses)
 {
-	my ($what, $query) = @$course;
+	my ($what, $query, $seconds) = @$course;
 	my @cuts;
 	my $begin = time;
 
-	# in a transaction that is taken back, so that it can be done again
-	my $in_transaction = $query !~ /^CALL/ ? 'BEGIN; ' : '';
-	$session->ask($in_transaction . $query . ($in_transaction && '; ROLLBACK'));
-	push @problems, "$what: " . $session->err if $session->err =~ /ERROR/;
-	my $seconds = time - $begin;
+	if (!defined $seconds)
+	{
+		# in a transaction that is taken back, so that it can be done again
+		my $in_transaction = $query !~ /^CALL/ ? 'BEGIN; ' : '';
+		$session->ask($in_transaction . $query . ($in_transaction && '; ROLLBACK'));
+		push @problems, "$what: " . $session->err if $session->err =~ /ERROR/;
+		$seconds = time - $begin;
+	}
 	# a retraining that was left alone leaves a version
 	$before = $watcher->ask($state);
 	for my $n (1 .. $n_cuts)
 	{
 		my $signal = $signals[ ($n + @all) % @signals ];
-		cut_once($what, $signal, $session->cut($query, $seconds * (0.02 + 0.93 * rand), $signal), \@cuts)
-		  or $before = $watcher->ask($state);
+		my $was_cut = cut_once($what, $signal, $session->cut($query, $seconds * (0.02 + 0.93 * rand), $signal), \@cuts);
+
+		# so does one that came to its end; other models are dropped below
+		$before = $watcher->ask($state) if !$was_cut && $query =~ /^CALL/;
 	}
 	diag("$what, of " . int(1000 * $seconds) . ' ms: ' . Session::percentiles(@cuts)) if $is_long;
 	push @all, @cuts;
 	$session->ask('SELECT lepton_drop(m, if_exists => true) FROM unnest(ARRAY[\'in_words\', \'imported\', \'trained\']) m');
 	push @problems, "$what, dropped: " . $session->err if $session->err =~ /ERROR/;
-	$before = $watcher->ask($state) if $what =~ /training|import/;
 	look_at_state($what);
 }
 

@@ -44,14 +44,16 @@ my $source = 'SELECT user_id, item_id, rating + 100 * n AS rating FROM ratings, 
 my $first = qq{BEGIN; SELECT version FROM lepton_train('recs', '$source', '{$algorithms[0]}'); GRANT SELECT ON recs TO reader; COMMIT};
 $node->safe_psql('postgres', $first);
 
-# What a statement sees: the number of the training, how many there are, and how many rows told it.
-my $probe = q{SELECT 'saw ' || min(n) || ' ' || count(DISTINCT n) || ' ' || count(*) FROM (
-	SELECT floor((details -> 'serving' ->> 'mean')::float8 / 100) AS n FROM recs WHERE is_current
-	UNION ALL SELECT floor(lepton_predict('recs', u, i) / 100) FROM generate_series(1, 5) u, generate_series(1, 5) i
-	UNION ALL SELECT floor(score / 100) FROM generate_series(11, 14) u, LATERAL lepton_topn('recs', u, 5)
-	UNION ALL SELECT floor(score / 100) FROM lepton_topn_users('recs', 7, 5)
-	UNION ALL SELECT floor(max(score) / 100) FROM lepton_topn_all('recs', 1)) t};
-my $n_told = 1 + 25 + 20 + 5 + 1;
+# What a statement sees: the number of the training, how many there are, how many rows told it, and
+# what all of them said.  Users from 101 on may be forgotten meanwhile.
+my $probe = q{SELECT 'saw ' || min(n) || ' ' || count(DISTINCT n) || ' ' || count(*) || ' ' || md5(string_agg(said, ',' ORDER BY said)) FROM (
+	SELECT floor((details -> 'serving' ->> 'mean')::float8 / 100) AS n, details -> 'serving' ->> 'mean' AS said FROM recs WHERE is_current
+	UNION ALL SELECT floor(p / 100), concat_ws(' ', 'predict', u, i, p) FROM generate_series(1, 5) u, generate_series(1, 5) i, lepton_predict('recs', u, i) p
+	UNION ALL SELECT floor(score / 100), concat_ws(' ', 'topn', u, l) FROM generate_series(11, 14) u, LATERAL lepton_topn('recs', u, 5) l
+	UNION ALL SELECT floor(score / 100), NULL FROM lepton_topn_users('recs', 7, 5)
+	UNION ALL SELECT floor(score / 100), concat_ws(' ', 'all', l) FROM lepton_topn_all('recs', 1) l WHERE user_id <= 100) t};
+my ($n_told) = $node->safe_psql('postgres', $probe) =~ /^saw 1 1 (\d+) /;
+cmp_ok($n_told, '>', 1 + 25 + 20 + 5 + 50, "each answer tells it $n_told times");
 
 # Errors that are right, and in the course of what.  All others are wrong; a
 # serialization failure (40001) of a reader and a deadlock (40P01) always are.
@@ -64,7 +66,7 @@ my %right = (
 # When these things were going on: since the step of that number, until that one.
 my %course;
 my ($step, $in_step, $trained) = (0, 0, 1);
-my (@problems, %met);
+my (@problems, %met, %said);
 my ($n_answers, $n_fresh, $n_dumps, $n_restored) = (0, 0, 0, 0);
 
 sub is_right
@@ -84,6 +86,25 @@ sub check_errors
 		push @problems, "$who: $1: $2" if !is_right($1, $since);
 	}
 	return;
+}
+
+# What the statements of an answer have seen: the numbers of the trainings.
+sub check_answers
+{
+	my ($who, $answer) = @_;
+	my @seen;
+
+	while ($answer =~ /^saw (\S+) (\d+) (\d+) (\S+)$/mg)
+	{
+		$n_answers++;
+		push @seen, $1;
+		push @problems, "$who: an answer mixes $2 versions" if $2 != 1;
+		push @problems, "$who: an answer has $3 rows, not $n_told" if $3 != $n_told;
+		# whoever asks, and whenever
+		$said{$1} //= $4;
+		push @problems, "$who: training $1 says something else than it did" if $4 ne $said{$1};
+	}
+	return @seen;
 }
 
 # ------------------------------------------------------------------------ readers
@@ -122,13 +143,7 @@ sub end_reading
 		return;
 	}
 	check_errors($who, $reader->{session}->err, $reader->{since});
-	while ($answer =~ /^saw (\S+) (\d+) (\d+)$/mg)
-	{
-		$n_answers++;
-		$seen{$1}++;
-		push @problems, "$who: an answer mixes $2 versions" if $2 != 1;
-		push @problems, "$who: an answer has $3 rows, not $n_told" if $3 != $n_told;
-	}
+	$seen{$_}++ foreach check_answers($who, $answer);
 	push @problems, "$who: a transaction has seen the versions of trainings " . join(', ', sort keys %seen)
 	  if keys %seen > 1 && $reader->{number} % 2 == 0;
 	# nothing has changed all the while: it must be what was there
@@ -173,8 +188,10 @@ sub end_dump
 	# the model was not there, perhaps
 	return if $node->safe_psql('restored', q{SELECT to_regclass('recs') IS NULL}) eq 't';
 	$n_restored++;
+	# dumped amid a change of owner, its tables may have two
+	$node->safe_psql('restored', q{SELECT lepton_set_owner('recs', current_user)});
 	$out = $node->safe_psql('restored', $probe);
-	push @problems, "a restored dump: $out" if $out !~ /^saw \S+ 1 $n_told$/;
+	push @problems, "a restored dump: $out" if check_answers('a restored dump', $out) != 1;
 	return;
 }
 
@@ -184,7 +201,9 @@ sub end_dump
 my @steps;
 foreach my $i (1 .. $n_retrains)
 {
-	my $options = $algorithms[ $i % @algorithms ];
+	# what readers still see is deleted, but for where it is gone back to
+	my $keep = $i % 8 == 5 ? 2 : 1;
+	my $options = $algorithms[ $i % @algorithms ] . qq{, "keep": $keep};
 
 	push @steps, [ 'UPDATE tick SET n = n + 1' ];
 	push @steps, [ "CALL lepton_retrain('recs', '{\"guard\": false, $options}')", trained => 1 ];

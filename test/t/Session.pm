@@ -129,8 +129,8 @@ sub threads
 }
 
 # Kill a server's postmaster, or with it all of its processes at once, and wait until a new one can
-# be started: when the last of them has gone, and the postmaster's entry, too.  How many ms each
-# process has outlived it, by its number.
+# be started: when the last of them has gone, and the postmaster's entry, too; one that goes on
+# for a minute is killed.  How many ms each process has outlived it, by its number.
 sub kill_server
 {
 	my ($node, $postmaster_alone) = @_;
@@ -149,6 +149,7 @@ sub kill_server
 	{
 		$outlived{$_} = 1000 * (time - $begin) foreach grep { !is_alive($_) } @children;
 		@children = grep { !defined $outlived{$_} } @children;
+		kill 'KILL', @children if time - $begin > 60;
 		sleep 0.0005;
 	}
 	sleep 0.001 while -e "/proc/$postmaster";
@@ -195,19 +196,22 @@ sub interrupt
 {
 	my ($self, $signal) = @_;
 	my $cpu = $self->cpu_ms;
+	my $end = $cpu;
 	my $begin = time;
 	my $answer;
 	my %cut;
 
 	kill $signal, $self->{pid};
-	$answer = $self->answer;
-	# a termination that comes after the answer ends the backend as well
-	if (!defined $answer || $signal eq 'TERM')
+	# what has ended says nothing of the CPU time that it took; a termination that comes
+	# after the answer ends the backend as well
+	while ($signal eq 'TERM' && is_alive($self->{pid}))
 	{
-		sleep 0.001 while is_alive($self->{pid});
+		$end = $self->cpu_ms // $end;
+		sleep 0.001;
 	}
+	$answer = $self->answer;
 	$cut{wall} = 1000 * (time - $begin);
-	$cut{cpu} = defined $answer ? $self->cpu_ms - $cpu : 0;
+	$cut{cpu} = ($self->cpu_ms // $end) - $cpu;
 	$cut{was_cut} = !defined $answer || $self->{err} =~ /canceling statement due to|terminating connection/ ? 1 : 0;
 	return \%cut;
 }
