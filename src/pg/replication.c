@@ -6,6 +6,7 @@
 
 #include "catalog/pg_publication.h"
 #include "lib/stringinfo.h"
+#include "utils/lsyscache.h"
 
 #include "pg/registry.h"
 #include "pg/replication.h"
