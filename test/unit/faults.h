@@ -30,6 +30,13 @@
 
 #define FAULT_THREADS 3
 
+/* Where tests are to be small every so many-th request is refused: fewer under the thread sanitizer, which is slow. */
+#ifdef __SANITIZE_THREAD__
+#define FAULT_SMALL_STEP 25
+#else
+#define FAULT_SMALL_STEP 5
+#endif
+
 /* The host: counts what is asked for, and refuses. */
 typedef struct FaultHost
 {
@@ -208,13 +215,13 @@ fault_refuse(const char *name, FaultRun run, const void *input, FaultHost host, 
 }
 
 /*
- * Every request, both ways (where tests are to be small, every fifth); the first 12
+ * Every request, both ways (where tests are to be small, every FAULT_SMALL_STEP-th); the first 12
  * and then every seventh is followed by an undisturbed run.
  */
 static inline void
 fault_sweep(const char *name, FaultRun run, const void *input)
 {
-	int64_t step = getenv("LEPTON_TEST_SMALL") != NULL ? 5 : 1;
+	int64_t step = getenv("LEPTON_TEST_SMALL") != NULL ? FAULT_SMALL_STEP : 1;
 	FaultDigest expected;
 	FaultDigest again;
 	int64_t n_requests;
