@@ -54,6 +54,14 @@ CREATE FUNCTION public.lepton_topn(model text, user_id bigint, n bigint, candida
 RETURNS SETOF record LANGUAGE plpgsql AS $$ BEGIN PERFORM capture.warn('lepton_topn'); END $$;
 CREATE FUNCTION public.lepton_topn(model bytea, user_id bigint, n bigint, candidates bigint[], exclude_seen boolean, exclude bigint[], OUT rank integer, OUT item_id bigint, OUT score real, OUT origin text)
 RETURNS SETOF record LANGUAGE plpgsql AS $$ BEGIN PERFORM capture.warn('lepton_topn'); END $$;
+-- or by types that are nearer to what is written: of $1 and 10 in queries of the library's own
+CREATE FUNCTION public.lepton_versions(oid) RETURNS SETOF public.lepton_model LANGUAGE plpgsql AS $$ BEGIN PERFORM capture.warn('lepton_versions'); END $$;
+CREATE FUNCTION public.lepton_topn(model text, user_id text, n integer, version bigint, OUT rank integer, OUT item_id bigint, OUT score real, OUT origin text)
+RETURNS SETOF record LANGUAGE plpgsql AS $$ BEGIN PERFORM capture.warn('lepton_topn'); END $$;
+CREATE FUNCTION public.lepton_topn(model text, user_id text, n bigint, version bigint, OUT rank integer, OUT item_id bigint, OUT score real, OUT origin text)
+RETURNS SETOF record LANGUAGE plpgsql AS $$ BEGIN PERFORM capture.warn('lepton_topn'); END $$;
+CREATE FUNCTION public.lepton_explain(model text, user_id text, i bigint, version integer, OUT reason text, OUT item_id bigint, OUT contribution float8, OUT share float8, OUT similarity real)
+RETURNS SETOF record LANGUAGE plpgsql AS $$ BEGIN PERFORM capture.warn('lepton_explain'); END $$;
 
 -- it works: in the caller's own words it is she who is captured
 SET search_path = capture, pg_catalog, public;
@@ -83,7 +91,8 @@ SELECT public.lepton_set_owner('public.capture_m', current_user);
 SELECT public.lepton_drop(m) FROM pg_catalog.unnest('{public.capture_m,public.capture_t,public.capture_i}'::pg_catalog.text[]) m;
 RESET search_path;
 DEALLOCATE capture_six;
-DROP FUNCTION public.lepton_topn(text, bigint, bigint, bigint[], boolean, bigint[]), public.lepton_topn(bytea, bigint, bigint, bigint[], boolean, bigint[]);
+DROP FUNCTION public.lepton_topn(text, bigint, bigint, bigint[], boolean, bigint[]), public.lepton_topn(bytea, bigint, bigint, bigint[], boolean, bigint[]),
+	public.lepton_versions(oid), public.lepton_topn(text, text, integer, bigint), public.lepton_topn(text, text, bigint, bigint), public.lepton_explain(text, text, bigint, integer);
 
 -- a temporary table of a model's name, or of the source's, hides it only from her who has made it
 SELECT version FROM lepton_train('capture_m', 'capture_ratings', '{"algorithm": "als", "factors": 2, "epochs": 1, "live": true}');

@@ -139,9 +139,19 @@ END $$;
 SELECT all_planned('SELECT * FROM lepton_topn_all(''all_m'', 4)'), all_planned('SELECT * FROM lepton_topn_all(''all_m'', 1000000)'),
 	all_planned('SELECT * FROM lepton_topn_all(''all_m'', 4, candidates => ''{1,2,3}'')'), all_planned('SELECT * FROM lepton_topn_all(''all_m'')');
 
+-- memory does not grow with users times candidates: each of these users has rated one of 20,000 that the model does not know
+CREATE TABLE all_wide (user_id int, item_id int, rating real, PRIMARY KEY (user_id, item_id));
+INSERT INTO all_wide SELECT u, i, 1 + (u * i) % 5 FROM generate_series(1, 1000) u, generate_series(1, 4) i WHERE (u + i) % 4 > 0;
+SELECT version FROM lepton_train('all_wide_m', 'all_wide', '{"algorithm": "als", "factors": 2, "epochs": 1}');
+INSERT INTO all_wide SELECT u, 1000, 5 FROM generate_series(1, 1000) u;
+CREATE FUNCTION all_memory() RETURNS int LANGUAGE sql VOLATILE AS $$ SELECT substring(pg_read_file('/proc/self/status'), 'VmHWM:\s*(\d+)')::int / 1024 $$;
+SELECT all_memory() AS before \gset
+SELECT count(*), count(*) FILTER (WHERE item_id = 1000) AS rated FROM lepton_topn_all('all_wide_m', 3, candidates => ARRAY(SELECT * FROM generate_series(1000, 20999)));
+SELECT all_memory() - :before < 200 AS little;
+
 REVOKE ALL ON all_m FROM regress_lepton_all;
 DROP ROLE regress_lepton_all;
-DROP FUNCTION all_differences, all_planned;
-SELECT lepton_drop(m) FROM unnest('{all_m,all_ials,all_walk,all_blend,all_popular,all_point,all_many,all_live}'::text[]) m;
+DROP FUNCTION all_differences, all_planned, all_memory;
+SELECT lepton_drop(m) FROM unnest('{all_m,all_ials,all_walk,all_blend,all_popular,all_point,all_many,all_live,all_wide_m}'::text[]) m;
 SELECT count(lepton_drop('all_' || u || '_' || i)) FROM unnest('{bigints,texts,uuids}'::text[]) u, unnest('{item_id,item_text,item_uuid}'::text[]) i;
-DROP TABLE all_ratings, all_now, all_scores, all_filled, all_kinds;
+DROP TABLE all_ratings, all_now, all_scores, all_filled, all_kinds, all_wide;

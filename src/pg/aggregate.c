@@ -393,6 +393,7 @@ check_texts(const LepRowView *view)
 		{
 			LepId id;
 
+			CHECK_FOR_INTERRUPTS();
 			lep_rowview_ids(view, side, &at, &id, 1);
 			(void) pg_verifymbstr(id.v.text.data, id.v.text.len, false);
 		}

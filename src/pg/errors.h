@@ -11,11 +11,10 @@
 #include "core/status.h"
 
 /* Raise the error; does not return. */
-extern void lpg_error(const LepError *error) pg_attribute_noreturn();
+extern _Noreturn void lpg_error(const LepError *error);
 
 /* The same for bytes found in a column of a table; table NULL: in an argument of that name. */
-extern void
-lpg_error_bytes(const LepError *error, const char *table, const char *column) pg_attribute_noreturn();
+extern _Noreturn void lpg_error_bytes(const LepError *error, const char *table, const char *column);
 
 /* lpg_error unless status is LEP_OK. */
 static inline void

@@ -1,6 +1,6 @@
 /*
  * jsonread.c
- *		Numbers out of a jsonb document.
+ *		Numbers, texts and keys out of a jsonb document.
  */
 #include "postgres.h"
 
@@ -146,4 +146,21 @@ lpg_jsonread_number(Jsonb *document, const char *object, const char *key, double
 		return true;
 	}
 	return lpg_jsonread_double(&number, value);
+}
+
+char *
+lpg_jsonread_next(JsonbIterator **iterator, JsonbValue *value)
+{
+	JsonbIteratorToken token;
+	char *key;
+
+	do
+	{
+		token = JsonbIteratorNext(iterator, value, true);
+		if (token == WJB_DONE)
+			return NULL;
+	} while (token != WJB_KEY);
+	key = pnstrdup(value->val.string.val, value->val.string.len);
+	(void) JsonbIteratorNext(iterator, value, true);
+	return key;
 }

@@ -1,6 +1,6 @@
 /*
  * jsonread.h
- *		Numbers out of a jsonb document, whatever the document is.
+ *		Numbers, texts and keys out of a jsonb document, whatever the document is.
  */
 #ifndef LPG_JSONREAD_H
 #define LPG_JSONREAD_H
@@ -35,6 +35,12 @@ extern bool lpg_jsonread_int64s(const JsonbValue *object, const char *key, int m
 
 /* The text at a key of an object that was found, NULL if there is none. */
 extern char *lpg_jsonread_text(const JsonbValue *object, const char *key);
+
+/*
+ * The next key of the object that the iterator has begun, and its value; NULL after
+ * the last one.
+ */
+extern char *lpg_jsonread_next(JsonbIterator **iterator, JsonbValue *value);
 
 /* A jsonb number as double; false if it does not fit (*value is infinite then) or is no number (0). */
 extern bool lpg_jsonread_double(const JsonbValue *json, double *value);

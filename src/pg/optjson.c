@@ -110,19 +110,13 @@ static void
 read_options(JsonbContainer *object, LepOptions *options)
 {
 	JsonbIterator *iterator = JsonbIteratorInit(object);
-	JsonbIteratorToken token;
 	JsonbValue value;
+	char *name;
 
 	check_stack_depth(); /* parts may be said to have parts */
 	lep_options_init(options);
-	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	while ((name = lpg_jsonread_next(&iterator, &value)) != NULL)
 	{
-		char *name;
-
-		if (token != WJB_KEY)
-			continue;
-		name = pnstrdup(value.val.string.val, value.val.string.len);
-		(void) JsonbIteratorNext(&iterator, &value, true);
 		lpg_option_set(options, name, &value);
 		pfree(name);
 	}

@@ -55,7 +55,7 @@ extern void lpg_owner_enter(Oid owner, const char *search_path, LpgOwnerSaved *s
  * relations or columns, or may not read them, gets this text as a hint, or as a detail where a
  * hint is there.
  */
-extern void lpg_owner_rethrow(MemoryContext context, const char *help) pg_attribute_noreturn();
+extern _Noreturn void lpg_owner_rethrow(MemoryContext context, const char *help);
 
 extern void lpg_owner_leave(const LpgOwnerSaved *saved);
 

@@ -504,7 +504,8 @@ read_levels(Relation model, Jsonb *details, LepLevels *levels)
  * bins of time are some 20 kB, and would else be fetched and decompressed by each
  * query that asks for one prediction, at more than the cost of all the rest.
  */
-#define N_REMEMBERED 8
+#define N_REMEMBERED   8
+#define MAX_REMEMBERED BLCKSZ
 
 /* Entries of all items together: far more than any memory holds. */
 #define LPG_MAX_NEIGHBORS (INT64CONST(1) << 48)
@@ -605,7 +606,9 @@ recall_serving_part(Relation model, Datum datum, LpgVersion *version)
 		return;
 	}
 	read_serving_part(model, datum, version);
-	remember(bytes, n_bytes, version);
+	/* a document that is not from a table, as where one is imported, can have any size */
+	if (n_bytes <= MAX_REMEMBERED)
+		remember(bytes, n_bytes, version);
 }
 
 void

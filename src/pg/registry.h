@@ -175,13 +175,13 @@ lpg_registry_read_version(Relation model, const Datum *values, const bool *nulls
 extern Jsonb *lpg_registry_details(Relation model, Snapshot snapshot, int64 version);
 
 /* ERROR: there is no model of this name. */
-extern void lpg_registry_fail_no_model(const char *name) pg_attribute_noreturn();
+extern _Noreturn void lpg_registry_fail_no_model(const char *name);
 
 /* ERROR: the model has no version of this number. */
-extern void lpg_registry_fail_version(const char *model, int64 number) pg_attribute_noreturn();
+extern _Noreturn void lpg_registry_fail_version(const char *model, int64 number);
 
 /* ERROR: this part of a version's row is damaged. */
-extern void lpg_registry_fail_row(const char *model, const char *what) pg_attribute_noreturn();
+extern _Noreturn void lpg_registry_fail_row(const char *model, const char *what);
 
 /* Open one of a version's factor tables and check it; closed by table_close(rel, NoLock). */
 extern Relation lpg_registry_open_factors(Relation model, const LpgVersion *version, LpgSide side,
@@ -203,7 +203,7 @@ extern bool lpg_registry_lock_session(const LpgTarget *target, bool wait);
 extern void lpg_registry_unlock_session(const LpgTarget *target);
 
 /* ERROR: somebody trains the model. */
-extern void lpg_registry_fail_training(const LpgTarget *target) pg_attribute_noreturn();
+extern _Noreturn void lpg_registry_fail_training(const LpgTarget *target);
 
 /* "schema.name" as it would be typed, for messages and statements. */
 extern char *lpg_registry_qualified_name(Oid relid);

@@ -64,7 +64,7 @@ expand(const LpgReport *r, const char *query)
 int64
 lpg_report_query_of(const LpgReport *r, const char *query, const char *user, const char *item)
 {
-	Oid types[] = { OIDOID, INT8OID, TEXTOID, TEXTOID, TEXTOID };
+	Oid types[] = { REGCLASSOID, INT8OID, TEXTOID, TEXTOID, TEXTOID };
 	Datum values[] = { ObjectIdGetDatum(r->handle->model), Int64GetDatum(r->handle->version.version),
 					   CStringGetTextDatum(r->name), CStringGetTextDatum(user), CStringGetTextDatum(item) };
 	char *text = expand(r, query);

@@ -20,7 +20,7 @@ typedef struct LpgReport
 } LpgReport;
 
 /*
- * Run a query: $1 is the model's oid, $2 the version's number, $3 the model's name;
+ * Run a query: $1 is the model, a regclass, $2 the version's number, $3 the model's name;
  * "@." stands for the extension's schema, "@version" for the version's row, called v.
  * How many rows it has.
  */

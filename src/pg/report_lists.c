@@ -143,14 +143,18 @@ item_suffix(const LpgReport *r)
 	return kind == LEP_ID_INT64 ? "" : kind == LEP_ID_TEXT ? "_text" : "_uuid";
 }
 
-/* A list of a user: rank, item, score, origin; how long it is. */
+/*
+ * A list of a user: rank, item, score, origin; how long it is.  All arguments are
+ * given, each with its type: no other function of that schema can have those.
+ */
 static int64
 query_list(const Sample *s, const char *user)
 {
-	char *query =
-		psprintf("SELECT l.rank, l.item_id::text AS item, round(l.score::numeric, 3) AS score, l.origin "
-				 "FROM @.lepton_topn%s($3, $4, %d, version => $2) l ORDER BY l.rank",
-				 item_suffix(s->report), LIST_LENGTH);
+	char *query = psprintf(
+		"SELECT l.rank, l.item_id::text AS item, round(l.score::numeric, 3) AS score, l.origin "
+		"FROM @.lepton_topn%s($3, $4, %d::bigint, NULL::boolean, NULL::%s[], 0::float8, "
+		"NULL::integer, NULL::text, 0::float8, $2) l ORDER BY l.rank",
+		item_suffix(s->report), LIST_LENGTH, lpg_keytype_name(s->report->handle->sides[LPG_ITEMS].kind));
 
 	return lpg_report_query_of(s->report, query, user, "");
 }
@@ -291,16 +295,13 @@ add_popularity(Sample *s)
 static void
 add_reasons(const Sample *s, const char *user, const char *item)
 {
-	static const char *const types[] = { "bigint", "text", "uuid" };
-	const char *suffix = item_suffix(s->report);
-	LepIdKind kind = s->report->handle->sides[LPG_ITEMS].kind;
-	int type = kind == LEP_ID_INT64 ? 0 : kind == LEP_ID_TEXT ? 1 : 2;
-	char *query = psprintf("SELECT e.reason AS \"why the first\", e.item_id::text AS item, "
-						   "round(e.contribution::numeric, 3) AS contribution, "
-						   "round(e.similarity::numeric, 3) AS similarity FROM @.lepton_explain%s($3, "
-						   "$4, $5::%s, version => $2) e "
-						   "WHERE coalesce(e.contribution, e.similarity) IS NOT NULL LIMIT 8",
-						   suffix, types[type]);
+	char *query =
+		psprintf("SELECT e.reason AS \"why the first\", e.item_id::text AS item, "
+				 "round(e.contribution::numeric, 3) AS contribution, "
+				 "round(e.similarity::numeric, 3) AS similarity FROM @.lepton_explain%s($3, "
+				 "$4, $5::%s, $2) e "
+				 "WHERE coalesce(e.contribution, e.similarity) IS NOT NULL LIMIT 8",
+				 item_suffix(s->report), lpg_keytype_name(s->report->handle->sides[LPG_ITEMS].kind));
 
 	if (lpg_report_query_of(s->report, query, user, item) > 0)
 		lpg_report_rows(s->report);

@@ -194,6 +194,9 @@ put_new(TopnAll *all, UserRows *rows, int64 at)
 	}
 	for (int64 i = 0; i < candidates.n_new && rows->rank < all->n; i++)
 		put_row(all, rows, &candidates.new_ids[i], score, all->origins[LPG_ORIGIN_NEW]);
+	/* as many as the caller has given, for each user of the batch */
+	if (candidates.new_ids != all->candidates.new_ids)
+		pfree(candidates.new_ids);
 }
 
 static void

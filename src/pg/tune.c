@@ -113,21 +113,15 @@ read_range(LepTuneAxis *axis, const char *name, JsonbContainer *object)
 {
 	LepOptionType type = lep_option(axis->option)->type;
 	JsonbIterator *iterator = JsonbIteratorInit(object);
-	JsonbIteratorToken token;
 	JsonbValue value;
+	char *key;
 
 	if (type != LEP_OPTION_INT && type != LEP_OPTION_REAL)
 		fail_grid(name, "It is no number, and so it has no range.");
 	axis->min = NAN;
 	axis->max = NAN;
-	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	while ((key = lpg_jsonread_next(&iterator, &value)) != NULL)
 	{
-		char *key;
-
-		if (token != WJB_KEY)
-			continue;
-		key = pnstrdup(value.val.string.val, value.val.string.len);
-		(void) JsonbIteratorNext(&iterator, &value, true);
 		if (strcmp(key, "min") == 0)
 			axis->min = read_end(axis, name, key, &value);
 		else if (strcmp(key, "max") == 0)
@@ -173,23 +167,15 @@ static void
 read_grid(Tune *t, Jsonb *grid)
 {
 	JsonbIterator *iterator = JsonbIteratorInit(&grid->root);
-	JsonbIteratorToken token;
 	JsonbValue value;
+	char *name;
 
 	if (!JB_ROOT_IS_OBJECT(grid) || JB_ROOT_COUNT(grid) == 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("the grid must be a JSON object with an option in it"),
 						errhint("Write for example '{\"factors\": [16, 32, 64]}'.")));
-	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
-	{
-		char *name;
-
-		if (token != WJB_KEY)
-			continue;
-		name = pnstrdup(value.val.string.val, value.val.string.len);
-		(void) JsonbIteratorNext(&iterator, &value, true);
+	while ((name = lpg_jsonread_next(&iterator, &value)) != NULL)
 		read_axis(t, name, &value);
-	}
 	t->space.axes = t->axes;
 }
 

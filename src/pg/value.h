@@ -79,7 +79,7 @@ extern Jsonb *lpg_value_json(const LpgValue *value, LepModelDocument document);
 extern bool lpg_value_created_at(const LpgValue *value, TimestampTz *created_at);
 
 /* ERROR: what the engine says is wrong with a value. */
-extern void lpg_value_fail(const LepError *error) pg_attribute_noreturn();
+extern _Noreturn void lpg_value_fail(const LepError *error);
 
 /* ERROR unless all ids of text, of both sides, can be in this database. */
 extern void lpg_value_check_texts(const LpgValue *value);

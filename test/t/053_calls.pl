@@ -8,7 +8,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $long = $ENV{LEPTON_LONG};
-my $n_random = $long ? 100_000 : 1_500;
+my $n_random = $long ? 100_000 : 1_000;
 my $seed = $ENV{LEPTON_SEED} // ($long ? time : 15);
 srand($seed);
 
@@ -90,7 +90,7 @@ for my $line (split /\n/, $node->safe_psql('postgres', q{
 }
 cmp_ok(scalar @functions, '>', 100, 'functions are found');
 my @options = map { [ split /\|/ ] } split /\n/, $node->safe_psql('postgres', q{
-	SELECT DISTINCT ON (option) option, type, CASE WHEN a = 'auto' THEN 'als' ELSE a END FROM unnest(ARRAY['auto', 'baseline', 'sgd', 'als', 'ials', 'bayes', 'walk', 'slim', 'blend']) a, lepton_options(a) ORDER BY option, a = 'auto'});
+	SELECT DISTINCT ON (option) option, type, CASE WHEN a = 'auto' THEN 'als' ELSE a END, min, max FROM unnest(ARRAY['auto', 'baseline', 'sgd', 'als', 'ials', 'bayes', 'walk', 'slim', 'blend']) a, lepton_options(a) ORDER BY option, a = 'auto'});
 my @algorithms = split /\n/, $node->safe_psql('postgres', q{SELECT unnest(words) FROM lepton_options() WHERE option = 'algorithm'});
 
 # ------------------------------------------------------------------------------------- values
@@ -246,11 +246,13 @@ sub run
 
 # ------------------------------------------------------------------------- each at its edges
 
-my @calls;
+# Overloads of a function go through the same code: in short each value of an argument is tried with one of them, in turn.
+my (@calls, %by_value);
 for my $f (@functions)
 {
 	my @right = map { right_value($f, $_) } 0 .. $#{ $f->{types} };
-	push @calls, call($f, @right);
+	my $family = $f->{name} =~ s/(_of)?_(text|uuid)(?=_|$)//gr;
+	push @{ $by_value{$family} }, call($f, @right);
 	for my $a (0 .. $#right)
 	{
 		for my $value (@{ $edges{ $f->{types}[$a] } }, undef)
@@ -258,20 +260,24 @@ for my $f (@functions)
 			my @arguments = @right;
 			$arguments[$a] = quote($value, $f->{types}[$a] eq '"any"' ? 'text' : $f->{types}[$a]);
 			$arguments[$a] = 'NULL' if $f->{types}[$a] eq 'internal';
-			push @calls, call($f, @arguments);
+			push @{ $by_value{ join '|', $family, $f->{names}[$a] // $a, $value // 'NULL' } }, call($f, @arguments);
 		}
 	}
 }
-# nine overloads of a function go through the same code: in short one of eleven calls, in turn
-@calls = @calls[ grep { $_ % 11 == 0 } 0 .. $#calls ] unless $long;
+for my $key (sort keys %by_value)
+{
+	my @overloads = @{ $by_value{$key} };
+	push @calls, $long ? @overloads : $overloads[ @calls % @overloads ];
+}
 run('arguments at their edges', @calls);
 
 my @trainings;
 for my $option (@options)
 {
-	my ($name, $type, $algorithm) = @$option;
+	my ($name, $type, $algorithm, $min, $max) = @$option;
 	my $source = $algorithm =~ /walk|slim|ials|blend/ ? 'SELECT user_id, item_id FROM ratings WHERE rating > 2' : 'ratings';
 	my @numbers = (@bigints, qw(0.5 -0.5 1e-300 1e300 1e400 1e39));
+	push @numbers, $min, $max, map { sprintf $type =~ /integer/ ? '%.0f' : '%.17g', $_ } $min - 1, $max + 1 if $type =~ /integer|real/ && length $max;
 	my @values = $type =~ /range|numbers/ ? map { "[$_, $numbers[-$_ % 7]]" } 0 .. 6 : $type =~ /integer|real/ ? @numbers : ('0', '""', '"x"', 'null', '[]', 'true', '{}');
 	push @values, '[0, 0]', '[1, -1]', '[-1e38, 1e38]', '[1e400, 0]' if $type =~ /range|numbers/;
 	for my $value (@values)

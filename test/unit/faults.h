@@ -4,12 +4,10 @@
  *		every n, once and from then on; and with the i-th thread not to be made.
  *
  *		static LepStatus
- *		run_something(LepEnv *env, const void *input, FaultDigest *digest)
+ *		run_something(LepArena *arena, const void *input, FaultDigest *digest)
  *		{
- *			LepArena arena;
  *			...
  *			digest_add(digest, result, size);
- *			lep_arena_drop(&arena);
  *			return status;
  *		}
  *
@@ -32,6 +30,13 @@
 
 #define FAULT_THREADS 3
 
+/* Where tests are to be small every so many-th request is refused: fewer under the thread sanitizer, which is slow. */
+#ifdef __SANITIZE_THREAD__
+#define FAULT_SMALL_STEP 25
+#else
+#define FAULT_SMALL_STEP 5
+#endif
+
 /* The host: counts what is asked for, and refuses. */
 typedef struct FaultHost
 {
@@ -49,7 +54,8 @@ typedef struct FaultDigest
 	int64_t n_bytes;
 } FaultDigest;
 
-typedef LepStatus (*FaultRun)(LepEnv *env, const void *input, FaultDigest *digest);
+/* The arena, which goes afterwards, has the environment. */
+typedef LepStatus (*FaultRun)(LepArena *arena, const void *input, FaultDigest *digest);
 
 static struct
 {
@@ -149,6 +155,7 @@ fault_run_once(const char *name, FaultRun run, const void *input, FaultHost *hos
 			   LepStatus *status)
 {
 	LepEnv env;
+	LepArena arena;
 	bool held;
 
 	unit_env_init(&env);
@@ -158,7 +165,9 @@ fault_run_once(const char *name, FaultRun run, const void *input, FaultHost *hos
 	env.host = host;
 	env.n_threads = FAULT_THREADS;
 	*digest = (FaultDigest){ UINT64_C(0xCBF29CE484222325), 0 };
-	*status = run(&env, input, digest);
+	lep_arena_init(&arena, &env);
+	*status = run(&arena, input, digest);
+	lep_arena_drop(&arena);
 	held = CHECK(*status == LEP_OK || *status == env.error.status, "%s: %s, but the error says %s", name,
 				 lep_status_name(*status), lep_status_name(env.error.status));
 	held &= CHECK(host->n_held == 0, "%s: %d blocks are left after request %d", name, (int) host->n_held,
@@ -206,13 +215,13 @@ fault_refuse(const char *name, FaultRun run, const void *input, FaultHost host, 
 }
 
 /*
- * Every request, both ways (where tests are to be small, every fifth); the first 12
+ * Every request, both ways (where tests are to be small, every FAULT_SMALL_STEP-th); the first 12
  * and then every seventh is followed by an undisturbed run.
  */
 static inline void
 fault_sweep(const char *name, FaultRun run, const void *input)
 {
-	int64_t step = getenv("LEPTON_TEST_SMALL") != NULL ? 5 : 1;
+	int64_t step = getenv("LEPTON_TEST_SMALL") != NULL ? FAULT_SMALL_STEP : 1;
 	FaultDigest expected;
 	FaultDigest again;
 	int64_t n_requests;

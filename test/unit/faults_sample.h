@@ -12,6 +12,14 @@
 #include "core/neighbors.h"
 #include "core/train.h"
 
+/* What undisturbed work makes: the inputs of what is disturbed. */
+static struct
+{
+	LepEnv env;
+	LepArena arena;
+	Sample sample;
+} fault_world;
+
 /* Rows as they are read, and what of. */
 typedef struct FaultSource
 {
@@ -34,6 +42,21 @@ fault_sample(void)
 		sample.rows[j].rating = fmin(fmax(round(sample.rows[j].rating), 1), 5);
 	sample_shuffle(&sample, 5);
 	return sample;
+}
+
+static inline void
+fault_world_begin(void)
+{
+	unit_env_init(&fault_world.env);
+	lep_arena_init(&fault_world.arena, &fault_world.env);
+	fault_world.sample = fault_sample();
+}
+
+static inline void
+fault_world_end(void)
+{
+	lep_arena_drop(&fault_world.arena);
+	sample_free(&fault_world.sample);
 }
 
 static inline LepId

@@ -176,21 +176,6 @@ test_eigen_of_special_matrices(void)
 	CHECK(!lep_dense_eigen(nan, 2, value, scratch));
 }
 
-/* Says stop from the n-th question on. */
-typedef struct Stopper
-{
-	int n_asked;
-	int limit;
-} Stopper;
-
-static bool
-stop_after(void *host)
-{
-	Stopper *stopper = host;
-
-	return ++stopper->n_asked > stopper->limit;
-}
-
 /* Asked often, with the same bits; and left at once. */
 static void
 test_eigen_can_be_stopped(void)
@@ -200,14 +185,14 @@ test_eigen_can_be_stopped(void)
 	double plain_value[N_MAX];
 	double value[N_MAX];
 	double scratch[N_MAX];
-	Stopper stopper = { 0, INT32_MAX };
+	UnitStopper stopper = { 0, INT64_MAX };
 	int n = 40;
 	int n_asked;
 	LepEnv env;
 
 	unit_env_init(&env);
 	env.host = &stopper;
-	env.should_stop = stop_after;
+	env.should_stop = unit_stop_after;
 	random_gram(plain, n, n + 3, 11);
 	memcpy(a, plain, sizeof(a));
 	CHECK(lep_dense_eigen(plain, n, plain_value, scratch));
@@ -218,7 +203,7 @@ test_eigen_can_be_stopped(void)
 	CHECK(n_asked > 2 * n);
 	for (int limit = 0; limit < n_asked; limit += 7)
 	{
-		stopper = (Stopper){ 0, limit };
+		stopper = (UnitStopper){ 0, limit };
 		random_gram(a, n, n + 3, 11);
 		CHECK_STATUS(lep_dense_eigen_stoppable(&env, a, n, value, scratch), LEP_ERR_STOPPED);
 		CHECK_INT_EQ(stopper.n_asked, limit + 1);
@@ -234,13 +219,13 @@ test_cholesky_can_be_stopped(void)
 {
 	double plain[N_MAX * N_MAX];
 	double a[N_MAX * N_MAX];
-	Stopper stopper = { 0, INT32_MAX };
+	UnitStopper stopper = { 0, INT64_MAX };
 	int n = 40;
 	LepEnv env;
 
 	unit_env_init(&env);
 	env.host = &stopper;
-	env.should_stop = stop_after;
+	env.should_stop = unit_stop_after;
 	random_gram(plain, n, n + 3, 12);
 	memcpy(a, plain, sizeof(a));
 	CHECK(lep_dense_cholesky(plain, n));
@@ -249,12 +234,12 @@ test_cholesky_can_be_stopped(void)
 	CHECK_INT_EQ(stopper.n_asked, n);
 	for (int limit = 0; limit < n; limit += 7)
 	{
-		stopper = (Stopper){ 0, limit };
+		stopper = (UnitStopper){ 0, limit };
 		random_gram(a, n, n + 3, 12);
 		CHECK_STATUS(lep_dense_cholesky_stoppable(&env, a, n), LEP_ERR_STOPPED);
 		CHECK_INT_EQ(stopper.n_asked, limit + 1);
 	}
-	stopper = (Stopper){ 0, INT32_MAX };
+	stopper = (UnitStopper){ 0, INT64_MAX };
 	random_gram(a, n, n + 3, 12);
 	a[0] = 0;
 	CHECK_STATUS(lep_dense_cholesky_stoppable(&env, a, n), LEP_ERR_DIVERGED);

@@ -31,9 +31,6 @@ typedef struct Trained
 
 static struct
 {
-	LepEnv env;
-	LepArena arena;
-	Sample sample;
 	Trained bayes; /* explicit: factors, variances */
 	Trained blend; /* implicit: factors and neighbours */
 	LepFoldinPrior user_prior;
@@ -44,10 +41,10 @@ static bool
 serve(Trained *trained)
 {
 	const LepModel *model = &trained->result.model;
-	int32_t *order = lep_arena_alloc(&world.arena, model->n_items, sizeof(int32_t));
+	int32_t *order = lep_arena_alloc(&fault_world.arena, model->n_items, sizeof(int32_t));
 
 	trained->factors_only.mean = model->mean;
-	trained->factors_only.items = lep_items_create(&world.arena, model->n_items, model->n_factors,
+	trained->factors_only.items = lep_items_create(&fault_world.arena, model->n_items, model->n_factors,
 												   model->mean, model->item_bias, model->item_factors);
 	trained->served = trained->factors_only;
 	if (order == NULL || trained->served.items == NULL)
@@ -55,37 +52,29 @@ serve(Trained *trained)
 	trained->served.neighbors = model->neighbors;
 	trained->served.popularity = model->neighbors == NULL ? NULL : model->item_bias;
 	trained->served.order = model->neighbors == NULL ? NULL : order;
-	return lep_neighbors_order(&world.env, model->item_bias, model->n_items, order) == LEP_OK;
+	return lep_neighbors_order(&fault_world.env, model->item_bias, model->n_items, order) == LEP_OK;
 }
 
 static bool
 train(Trained *trained, LepFeedback feedback, const char *words)
 {
-	FaultSource source = { &world.sample, LEP_ID_INT64, LEP_ID_TEXT, true, feedback, 1 };
+	FaultSource source = { &fault_world.sample, LEP_ID_INT64, LEP_ID_TEXT, true, feedback, 1 };
 	LepOptions options = fault_options(words);
 
-	return fault_ratings(&world.arena, &source, &trained->ratings) == LEP_OK &&
-		   lep_train(&world.arena, trained->ratings, &options, &trained->result) == LEP_OK && serve(trained);
+	return fault_ratings(&fault_world.arena, &source, &trained->ratings) == LEP_OK &&
+		   lep_train(&fault_world.arena, trained->ratings, &options, &trained->result) == LEP_OK &&
+		   serve(trained);
 }
 
 static void
 world_begin(void)
 {
-	unit_env_init(&world.env);
-	lep_arena_init(&world.arena, &world.env);
-	world.sample = fault_sample();
+	fault_world_begin();
 	if (!train(&world.bayes, LEP_FEEDBACK_EXPLICIT, "algorithm=bayes factors=3 epochs=4 time_bins=3") ||
 		!train(&world.blend, LEP_FEEDBACK_IMPLICIT, "algorithm=blend") ||
-		lep_foldin_learn(&world.arena, &world.bayes.result.model, world.bayes.ratings, LEP_PARTS_ALL,
+		lep_foldin_learn(&fault_world.arena, &world.bayes.result.model, world.bayes.ratings, LEP_PARTS_ALL,
 						 &world.user_prior, &world.item_prior) != LEP_OK)
 		abort();
-}
-
-static void
-world_end(void)
-{
-	lep_arena_drop(&world.arena);
-	sample_free(&world.sample);
 }
 
 /* ---- judging ---- */
@@ -99,7 +88,7 @@ digest_ranking(FaultDigest *digest, const LepRankingMetrics *metrics)
 
 /* FaultRun: a Trained. */
 static LepStatus
-run_errors(LepEnv *env, const void *input, FaultDigest *digest)
+run_errors(LepArena *arena, const void *input, FaultDigest *digest)
 {
 	const Trained *trained = input;
 	const LepModel *model = &trained->result.model;
@@ -109,17 +98,17 @@ run_errors(LepEnv *env, const void *input, FaultDigest *digest)
 	LepCountErrors users;
 	LepCountErrors items;
 	double mae;
-	LepStatus status = lep_metrics_errors(env, model, trained->ratings, LEP_PARTS_TEST, &metrics);
+	LepStatus status = lep_metrics_errors(arena->env, model, trained->ratings, LEP_PARTS_TEST, &metrics);
 
 	if (status == LEP_OK)
-		status = lep_intervals_measure(env, model, trained->ratings, LEP_PARTS_VALIDATION, &intervals);
+		status = lep_intervals_measure(arena->env, model, trained->ratings, LEP_PARTS_VALIDATION, &intervals);
 	if (status == LEP_OK)
-		status = lep_levels_measure(env, model, trained->ratings, LEP_PARTS_VALIDATION, &levels);
+		status = lep_levels_measure(arena->env, model, trained->ratings, LEP_PARTS_VALIDATION, &levels);
 	if (status == LEP_OK)
-		status = lep_levels_error(env, model, trained->ratings, LEP_PARTS_TEST, &levels, &mae);
+		status = lep_levels_error(arena->env, model, trained->ratings, LEP_PARTS_TEST, &levels, &mae);
 	if (status == LEP_OK)
-		status =
-			lep_count_errors(env, model, trained->ratings, LEP_PARTS_TRAIN, LEP_PARTS_TEST, &users, &items);
+		status = lep_count_errors(arena->env, model, trained->ratings, LEP_PARTS_TRAIN, LEP_PARTS_TEST,
+								  &users, &items);
 	if (status == LEP_OK)
 	{
 		digest_real(digest, metrics.rmse);
@@ -135,7 +124,7 @@ run_errors(LepEnv *env, const void *input, FaultDigest *digest)
 
 /* FaultRun: a Trained. */
 static LepStatus
-run_ranking(LepEnv *env, const void *input, FaultDigest *digest)
+run_ranking(LepArena *arena, const void *input, FaultDigest *digest)
 {
 	const Trained *trained = input;
 	LepRankingSplit split = { .ratings = trained->ratings,
@@ -144,11 +133,11 @@ run_ranking(LepEnv *env, const void *input, FaultDigest *digest)
 							  .k = 5,
 							  .wanted = LEP_RANKING_ALL };
 	LepRankingMetrics metrics;
-	LepStatus status = lep_pool_start(env);
+	LepStatus status = lep_pool_start(arena->env);
 
 	if (status == LEP_OK)
-		status = lep_ranking_measure_split(env, &trained->result.model, &split, &metrics);
-	lep_pool_shutdown(env);
+		status = lep_ranking_measure_split(arena->env, &trained->result.model, &split, &metrics);
+	lep_pool_shutdown(arena->env);
 	if (status == LEP_OK)
 		digest_ranking(digest, &metrics);
 	return status;
@@ -199,21 +188,18 @@ judge(LepArena *arena, const Trained *trained, LepJudgement *model, LepJudgement
 
 /* FaultRun: a Trained. */
 static LepStatus
-run_judging(LepEnv *env, const void *input, FaultDigest *digest)
+run_judging(LepArena *arena, const void *input, FaultDigest *digest)
 {
 	LepJudgement model;
 	LepJudgement popular;
-	LepArena arena;
 	LepStatus status;
 
-	lep_arena_init(&arena, env);
-	status = judge(&arena, input, &model, &popular);
+	status = judge(arena, input, &model, &popular);
 	for (int m = 0; m < LEP_N_METRICS && status == LEP_OK; m++)
 	{
 		digest_figure(digest, &model.figure[m]);
 		digest_figure(digest, &popular.figure[m]);
 	}
-	lep_arena_drop(&arena);
 	return status;
 }
 
@@ -232,7 +218,7 @@ test_judging(void)
 
 /* FaultRun: a Trained. */
 static LepStatus
-run_image(LepEnv *env, const void *input, FaultDigest *digest)
+run_image(LepArena *arena, const void *input, FaultDigest *digest)
 {
 	const LepModel *model = &((const Trained *) input)->result.model;
 	bool has_neighbors = model->neighbors != NULL;
@@ -256,7 +242,7 @@ run_image(LepEnv *env, const void *input, FaultDigest *digest)
 		memcpy(room.target, model->neighbors->target, (size_t) n_neighbors * sizeof(int32_t));
 		memcpy(room.weight, model->neighbors->weight, (size_t) n_neighbors * sizeof(float));
 	}
-	status = lep_image_build(env, block, &shape, model->item_bias);
+	status = lep_image_build(arena->env, block, &shape, model->item_bias);
 	if (status == LEP_OK && CHECK(lep_image_open(block, &image)))
 		digest_add(digest, block, size);
 	free(block);
@@ -265,7 +251,7 @@ run_image(LepEnv *env, const void *input, FaultDigest *digest)
 
 /* FaultRun: a Trained, as bytes that are checked and loaded. */
 static LepStatus
-run_bytes(LepEnv *env, const void *input, FaultDigest *digest)
+run_bytes(LepArena *arena, const void *input, FaultDigest *digest)
 {
 	const Trained *trained = input;
 	LepModelHead head;
@@ -279,20 +265,20 @@ run_bytes(LepEnv *env, const void *input, FaultDigest *digest)
 	LepImageRoom room;
 	LepStatus status;
 
-	CHECK_OK(lep_modelbytes_head(env, &trained->result, trained->ratings, &head));
+	CHECK_OK(lep_modelbytes_head(arena->env, &trained->result, trained->ratings, &head));
 	len = lep_modelbytes_size(&head);
 	bytes = malloc(len);
-	CHECK_OK(lep_modelbytes_encode(env, &head, &trained->result, trained->ratings, bytes));
+	CHECK_OK(lep_modelbytes_encode(arena->env, &head, &trained->result, trained->ratings, bytes));
 	digest_add(digest, bytes, len);
-	CHECK_OK(lep_modelbytes_open(bytes, len, &model, &env->error));
+	CHECK_OK(lep_modelbytes_open(bytes, len, &model, &arena->env->error));
 	shape = lep_modelbytes_shape(&model);
 	block = aligned_alloc(LEP_ALIGNMENT, lep_image_size(&shape));
 	ids = malloc((size_t) shape.n_items * sizeof(LepId));
 	bias = malloc((size_t) shape.n_items * sizeof(float));
 	room = lep_image_room(block, &shape);
-	status = lep_modelbytes_verify(env, &model);
+	status = lep_modelbytes_verify(arena->env, &model);
 	if (status == LEP_OK)
-		status = lep_modelbytes_load(env, &model, &room, ids, bias);
+		status = lep_modelbytes_load(arena->env, &model, &room, ids, bias);
 	if (status == LEP_OK)
 		digest_add(digest, bias, (size_t) shape.n_items * sizeof(float));
 	free(bias);
@@ -346,7 +332,7 @@ typedef struct ListInput
 
 /* FaultRun: a ListInput; lists for everybody, without and with items that are out. */
 static LepStatus
-run_lists(LepEnv *env, const void *input, FaultDigest *digest)
+run_lists(LepArena *arena, const void *input, FaultDigest *digest)
 {
 	static const int32_t out[] = { 1, 2, 3, 5, 8, 13 };
 	const ListInput *in = input;
@@ -361,7 +347,7 @@ run_lists(LepEnv *env, const void *input, FaultDigest *digest)
 		int64_t n;
 
 		user.known = u != 4;
-		status = lep_serve_topn(env, in->served, &user, &query, entries, origins, &n);
+		status = lep_serve_topn(arena->env, in->served, &user, &query, entries, origins, &n);
 		if (status == LEP_OK)
 			digest_list(digest, entries, origins, n);
 	}
@@ -370,7 +356,7 @@ run_lists(LepEnv *env, const void *input, FaultDigest *digest)
 
 /* FaultRun: a ListInput; a list of many wishes. */
 static LepStatus
-run_rerank(LepEnv *env, const void *input, FaultDigest *digest)
+run_rerank(LepArena *arena, const void *input, FaultDigest *digest)
 {
 	const ListInput *in = input;
 	int32_t n_items = in->trained->result.model.n_items;
@@ -388,25 +374,22 @@ run_rerank(LepEnv *env, const void *input, FaultDigest *digest)
 						 .n_listed = n_listed,
 						 .diversity = 0.4 };
 	LepServedScan scan;
-	LepArena arena;
 	LepStatus status;
 	int64_t n;
 
 	for (int32_t i = 0; i < n_items; i++)
 		group[i] = i % 4;
-	lep_arena_init(&arena, env);
-	status = lep_serve_scan(&arena, in->served, &user, &scan);
+	status = lep_serve_scan(arena, in->served, &user, &scan);
 	if (status == LEP_OK)
-		status = lep_rerank_topn(env, &scan, &query, &rerank, entries, origins, &n);
+		status = lep_rerank_topn(arena->env, &scan, &query, &rerank, entries, origins, &n);
 	if (status == LEP_OK)
 		digest_list(digest, entries, origins, n);
-	lep_arena_drop(&arena);
 	return status;
 }
 
 /* FaultRun: a ListInput; everybody's list at once. */
 static LepStatus
-run_bulk(LepEnv *env, const void *input, FaultDigest *digest)
+run_bulk(LepArena *arena, const void *input, FaultDigest *digest)
 {
 	const ListInput *in = input;
 	LepBulkUser users[20];
@@ -415,22 +398,19 @@ run_bulk(LepEnv *env, const void *input, FaultDigest *digest)
 	LepBulk bulk = {
 		.served = in->served, .users = users, .n_users = 20, .entries = entries, .origins = origins
 	};
-	LepArena arena;
 	LepStatus status;
 
 	bulk.n = lep_bulk_length(in->served, NULL, 0, N_LISTED);
 	for (int32_t u = 0; u < 20; u++)
 		users[u] = (LepBulkUser){ .user = user_of(in->trained, u) };
-	lep_arena_init(&arena, env);
-	status = lep_pool_start(env);
+	status = lep_pool_start(arena->env);
 	if (status == LEP_OK)
-		status = lep_bulk_scratch(&arena, &bulk);
+		status = lep_bulk_scratch(arena, &bulk);
 	if (status == LEP_OK)
-		status = lep_bulk_topn(env, &bulk);
-	lep_pool_shutdown(env);
+		status = lep_bulk_topn(arena->env, &bulk);
+	lep_pool_shutdown(arena->env);
 	for (int u = 0; u < 20 && status == LEP_OK; u++)
 		digest_list(digest, entries + u * bulk.n, origins + u * bulk.n, users[u].n_found);
-	lep_arena_drop(&arena);
 	return status;
 }
 
@@ -453,13 +433,13 @@ test_lists(void)
 
 /* FaultRun: somebody without an id, by ratings. */
 static LepStatus
-run_fold_in(LepEnv *env, const void *input, FaultDigest *digest)
+run_fold_in(LepArena *arena, const void *input, FaultDigest *digest)
 {
 	const Trained *trained = input;
 	LepRated rated = { trained->ratings->item, trained->ratings->rating, trained->ratings->user_start[1] };
 	_Alignas(64) float row[64];
 	float bias;
-	LepStatus status = lep_serve_fold_in(env, &trained->served, &world.user_prior, &rated, &bias, row);
+	LepStatus status = lep_serve_fold_in(arena->env, &trained->served, &world.user_prior, &rated, &bias, row);
 
 	if (status == LEP_OK)
 	{
@@ -469,14 +449,15 @@ run_fold_in(LepEnv *env, const void *input, FaultDigest *digest)
 	return status;
 }
 
-/* Somebody new in a blend: her row, and what her items bring in. */
+/* FaultRun: somebody new in a blend: her row, and what her items bring in. */
 static LepStatus
-fold_in_implicit(LepArena *arena, const Trained *trained, FaultDigest *digest)
+run_implicit_fold_in(LepArena *arena, const void *input, FaultDigest *digest)
 {
+	const Trained *trained = input;
 	const LepModel *model = &trained->result.model;
 	LepBasket basket = lep_neighbors_basket(model->neighbors, 2);
 	const float *rating = trained->ratings->rating + trained->ratings->user_start[2];
-	LepImplicitInput input = { trained->served.items, basket.rows, rating, basket.n, NULL };
+	LepImplicitInput hers = { trained->served.items, basket.rows, rating, basket.n, NULL };
 	LepGram *gram = lep_gram_create(arena, trained->served.items, model->n_factors);
 	double ratio = lep_blend_ratio(&trained->result.options);
 	_Alignas(64) float row[128];
@@ -490,29 +471,16 @@ fold_in_implicit(LepArena *arena, const Trained *trained, FaultDigest *digest)
 	(void) lep_blend_part(&trained->result.options, LEP_BLEND_FACTORS, NULL, &part);
 	status = lep_implicit_rule(arena->env, trained->ratings, LEP_PARTS_ALL, &part, &rule);
 	if (status == LEP_OK)
-		status = lep_implicit_fold_in(arena->env, gram, &rule, &input, row);
+		status = lep_implicit_fold_in(arena->env, gram, &rule, &hers, row);
 	if (status == LEP_OK)
 		status = lep_blend_row(arena->env, gram, model->neighbors, &basket, ratio, row);
 	if (status == LEP_OK)
-		status = lep_implicit_explain(arena->env, gram, &rule, &input, 7, terms);
+		status = lep_implicit_explain(arena->env, gram, &rule, &hers, 7, terms);
 	if (status == LEP_OK)
 	{
 		digest_add(digest, row, (size_t) model->stride * sizeof(float));
 		digest_add(digest, terms, (size_t) basket.n * sizeof(double));
 	}
-	return status;
-}
-
-/* FaultRun: a Trained. */
-static LepStatus
-run_implicit_fold_in(LepEnv *env, const void *input, FaultDigest *digest)
-{
-	LepArena arena;
-	LepStatus status;
-
-	lep_arena_init(&arena, env);
-	status = fold_in_implicit(&arena, input, digest);
-	lep_arena_drop(&arena);
 	return status;
 }
 
@@ -525,7 +493,7 @@ test_folding_in(void)
 
 /* FaultRun: the best of rows that come one by one. */
 static LepStatus
-run_ranked(LepEnv *env, const void *input, FaultDigest *digest)
+run_ranked(LepArena *arena, const void *input, FaultDigest *digest)
 {
 	static uint8_t bytes[8192];
 	LepRankedRow rows[64];
@@ -542,12 +510,12 @@ run_ranked(LepEnv *env, const void *input, FaultDigest *digest)
 		if (!lep_ranked_takes(&state, &row))
 			continue;
 		if (lep_ranked_is_full(&state))
-			status = lep_ranked_prune(env, &state);
+			status = lep_ranked_prune(arena->env, &state);
 		if (status == LEP_OK)
 			lep_ranked_append(&state, &row);
 	}
 	if (status == LEP_OK)
-		status = lep_ranked_sort(env, &state, rows);
+		status = lep_ranked_sort(arena->env, &state, rows);
 	for (int j = 0; j < 20 && status == LEP_OK; j++)
 	{
 		digest_real(digest, rows[j].score);
@@ -572,6 +540,6 @@ main(void)
 	TEST(test_lists);
 	TEST(test_folding_in);
 	TEST(test_best_of_rows);
-	world_end();
+	fault_world_end();
 	return unit_done();
 }

@@ -17,9 +17,6 @@
 /* What all operations are given; nobody may change it but for the parts that a split sets. */
 static struct
 {
-	LepEnv env;
-	LepArena arena;
-	Sample sample;
 	LepRatings *stars;	/* explicit, with times */
 	LepRatings *bought; /* implicit */
 } world;
@@ -27,39 +24,27 @@ static struct
 static void
 world_begin(void)
 {
-	FaultSource stars = { &world.sample, LEP_ID_INT64, LEP_ID_TEXT, true, LEP_FEEDBACK_EXPLICIT, 1 };
-	FaultSource bought = { &world.sample, LEP_ID_TEXT, LEP_ID_INT64, true, LEP_FEEDBACK_IMPLICIT, 1 };
+	FaultSource stars = { &fault_world.sample, LEP_ID_INT64, LEP_ID_TEXT, true, LEP_FEEDBACK_EXPLICIT, 1 };
+	FaultSource bought = { &fault_world.sample, LEP_ID_TEXT, LEP_ID_INT64, true, LEP_FEEDBACK_IMPLICIT, 1 };
 
-	unit_env_init(&world.env);
-	lep_arena_init(&world.arena, &world.env);
-	world.sample = fault_sample();
-	if (fault_ratings(&world.arena, &stars, &world.stars) != LEP_OK ||
-		fault_ratings(&world.arena, &bought, &world.bought) != LEP_OK)
+	fault_world_begin();
+	if (fault_ratings(&fault_world.arena, &stars, &world.stars) != LEP_OK ||
+		fault_ratings(&fault_world.arena, &bought, &world.bought) != LEP_OK)
 		abort();
-}
-
-static void
-world_end(void)
-{
-	lep_arena_drop(&world.arena);
-	sample_free(&world.sample);
 }
 
 /* ---- rows ---- */
 
 /* FaultRun: a FaultSource to ratings. */
 static LepStatus
-run_ratings(LepEnv *env, const void *input, FaultDigest *digest)
+run_ratings(LepArena *arena, const void *input, FaultDigest *digest)
 {
-	LepArena arena;
 	LepRatings *ratings = NULL;
 	LepStatus status;
 
-	lep_arena_init(&arena, env);
-	status = fault_ratings(&arena, input, &ratings);
+	status = fault_ratings(arena, input, &ratings);
 	if (status == LEP_OK)
 		digest_ratings(digest, ratings);
-	lep_arena_drop(&arena);
 	return status;
 }
 
@@ -70,9 +55,8 @@ test_reading(void)
 
 	for (int k = 0; k < 3; k++)
 	{
-		FaultSource source = {
-			&world.sample, kinds[k], kinds[(k + 1) % 3], k != 1, LEP_FEEDBACK_EXPLICIT, k
-		};
+		FaultSource source = { &fault_world.sample,	  kinds[k], kinds[(k + 1) % 3], k != 1,
+							   LEP_FEEDBACK_EXPLICIT, k };
 
 		fault_sweep(k == 0	 ? "integers and texts"
 					: k == 1 ? "texts and uuids"
@@ -151,27 +135,24 @@ run_state(LepArena *arena, const FaultSource *source, uint8_t **bytes, FaultDige
 
 /* FaultRun: a FaultSource through states. */
 static LepStatus
-run_states(LepEnv *env, const void *input, FaultDigest *digest)
+run_states(LepArena *arena, const void *input, FaultDigest *digest)
 {
 	uint8_t *bytes = NULL;
-	LepArena arena;
 	LepStatus status;
 
-	lep_arena_init(&arena, env);
-	status = run_state(&arena, input, &bytes, digest);
+	status = run_state(arena, input, &bytes, digest);
 	free(bytes);
-	lep_arena_drop(&arena);
 	return status;
 }
 
 static void
 test_states_of_the_aggregate(void)
 {
-	Sample few = { world.sample.rows, 300 };
+	Sample few = { fault_world.sample.rows, 300 };
 	FaultSource source = { &few, LEP_ID_INT64, LEP_ID_TEXT, false, LEP_FEEDBACK_EXPLICIT, 1 };
 
 	fault_sweep("a small state", run_states, &source);
-	source.sample = &world.sample;
+	source.sample = &fault_world.sample;
 	source.user_kind = LEP_ID_UUID;
 	fault_sweep("a large state", run_states, &source);
 }
@@ -180,15 +161,15 @@ test_states_of_the_aggregate(void)
 
 /* FaultRun: the words of options. */
 static LepStatus
-run_split(LepEnv *env, const void *input, FaultDigest *digest)
+run_split(LepArena *arena, const void *input, FaultDigest *digest)
 {
 	LepOptions options = fault_options(input);
-	LepStatus status = lep_split(env, world.stars, &options);
+	LepStatus status = lep_split(arena->env, world.stars, &options);
 
 	if (status == LEP_OK)
 		digest_add(digest, world.stars->part, (size_t) world.stars->n_ratings);
 	if (status == LEP_OK)
-		status = lep_split_fold(env, world.stars, &options, (LepFold){ 2, 3 });
+		status = lep_split_fold(arena->env, world.stars, &options, (LepFold){ 2, 3 });
 	if (status == LEP_OK)
 		digest_add(digest, world.stars->part, (size_t) world.stars->n_ratings);
 	return status;
@@ -205,14 +186,14 @@ test_splits(void)
 
 /* FaultRun */
 static LepStatus
-run_inspect(LepEnv *env, const void *input, FaultDigest *digest)
+run_inspect(LepArena *arena, const void *input, FaultDigest *digest)
 {
 	LepOptions options = fault_options(input);
 	LepInspection found;
-	LepStatus status = lep_inspect(env, world.stars, &options, &found);
+	LepStatus status = lep_inspect(arena->env, world.stars, &options, &found);
 
 	if (status == LEP_OK)
-		status = lep_inspect_future(env, world.stars, 500 * 86400, &found);
+		status = lep_inspect_future(arena->env, world.stars, 500 * 86400, &found);
 	if (status == LEP_OK)
 	{
 		digest_real(digest, found.users.gini);
@@ -261,16 +242,14 @@ static const Training trainings[] = {
 
 /* FaultRun: a Training. */
 static LepStatus
-run_training(LepEnv *env, const void *input, FaultDigest *digest)
+run_training(LepArena *arena, const void *input, FaultDigest *digest)
 {
 	const Training *training = input;
 	LepOptions options = fault_options(training->options);
 	LepTrainResult result;
-	LepArena arena;
 	LepStatus status;
 
-	lep_arena_init(&arena, env);
-	status = lep_train(&arena, training->is_implicit ? world.bought : world.stars, &options, &result);
+	status = lep_train(arena, training->is_implicit ? world.bought : world.stars, &options, &result);
 	if (status == LEP_OK)
 	{
 		digest_model(digest, &result.model);
@@ -281,7 +260,6 @@ run_training(LepEnv *env, const void *input, FaultDigest *digest)
 			digest_figure(digest, &result.ranking.figure[m]);
 		digest_int(digest, result.n_trials);
 	}
-	lep_arena_drop(&arena);
 	return status;
 }
 
@@ -297,25 +275,22 @@ test_every_algorithm(void)
 
 /* FaultRun: priors of new users and items, out of a model that is trained undisturbed. */
 static LepStatus
-run_learn_priors(LepEnv *env, const void *input, FaultDigest *digest)
+run_learn_priors(LepArena *arena, const void *input, FaultDigest *digest)
 {
 	LepFoldinPrior users;
 	LepFoldinPrior items;
-	LepArena arena;
 	LepStatus status;
 
-	lep_arena_init(&arena, env);
-	status = lep_pool_start(env);
+	status = lep_pool_start(arena->env);
 	if (status == LEP_OK)
-		status = lep_foldin_learn(&arena, input, world.stars, LEP_PARTS_ALL, &users, &items);
-	lep_pool_shutdown(env);
+		status = lep_foldin_learn(arena, input, world.stars, LEP_PARTS_ALL, &users, &items);
+	lep_pool_shutdown(arena->env);
 	if (status == LEP_OK)
 	{
 		digest_real(digest, users.noise);
 		digest_add(digest, users.mean, ((size_t) users.n_factors + 1) * sizeof(float));
 		digest_add(digest, items.scale, ((size_t) items.n_factors + 1) * sizeof(float));
 	}
-	lep_arena_drop(&arena);
 	return status;
 }
 
@@ -325,7 +300,7 @@ test_priors(void)
 	LepOptions options = fault_options("algorithm=als factors=4 epochs=2");
 	LepTrainResult result;
 
-	if (!CHECK_OK(lep_train(&world.arena, world.stars, &options, &result)))
+	if (!CHECK_OK(lep_train(&fault_world.arena, world.stars, &options, &result)))
 		return;
 	fault_sweep("priors of new rows", run_learn_priors, &result.model);
 	fault_sweep_threads("priors of new rows", run_learn_priors, &result.model);
@@ -348,25 +323,22 @@ rules_for(const LepRatings *ratings)
 
 /* FaultRun: a Training, cross-validated. */
 static LepStatus
-run_crossval(LepEnv *env, const void *input, FaultDigest *digest)
+run_crossval(LepArena *arena, const void *input, FaultDigest *digest)
 {
 	const Training *training = input;
 	LepRatings *ratings = training->is_implicit ? world.bought : world.stars;
 	LepOptions options = fault_options(training->options);
 	LepContestRules rules = rules_for(ratings);
 	LepFoldResult results[2];
-	LepArena arena;
 	LepStatus status;
 
-	lep_arena_init(&arena, env);
-	status = lep_crossval(&arena, ratings, &options, &rules, 2, results);
+	status = lep_crossval(arena, ratings, &options, &rules, 2, results);
 	for (int fold = 0; fold < 2 && status == LEP_OK; fold++)
 	{
 		digest_judgement(digest, &results[fold].comparison.model);
 		digest_judgement(digest, &results[fold].comparison.baseline);
 		digest_judgement(digest, &results[fold].comparison.popular);
 	}
-	lep_arena_drop(&arena);
 	return status;
 }
 
@@ -406,22 +378,19 @@ tune(LepArena *arena, LepTuneResult *result)
 
 /* FaultRun */
 static LepStatus
-run_tune(LepEnv *env, const void *input, FaultDigest *digest)
+run_tune(LepArena *arena, const void *input, FaultDigest *digest)
 {
 	LepTuneResult result;
-	LepArena arena;
 	LepStatus status;
 
 	(void) input;
-	lep_arena_init(&arena, env);
-	status = tune(&arena, &result);
+	status = tune(arena, &result);
 	for (int row = 0; row < result.n_rows && status == LEP_OK; row++)
 	{
 		digest_int(digest, result.rows[row].trial);
 		digest_int(digest, result.rows[row].note);
 		digest_figure(digest, &result.rows[row].figure);
 	}
-	lep_arena_drop(&arena);
 	return status;
 }
 
@@ -445,6 +414,6 @@ main(void)
 	TEST(test_priors);
 	TEST(test_cross_validation);
 	TEST(test_tuning);
-	world_end();
+	fault_world_end();
 	return unit_done();
 }

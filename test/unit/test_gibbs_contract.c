@@ -10,21 +10,6 @@
 #include "core/pool.h"
 #include "core/solver.h"
 
-/* Says stop from the n-th question on. */
-typedef struct Stopper
-{
-	int64_t n_asked;
-	int64_t limit;
-} Stopper;
-
-static bool
-stop_after(void *host)
-{
-	Stopper *stopper = host;
-
-	return ++stopper->n_asked > stopper->limit;
-}
-
 /* One run through the solver's own functions. */
 typedef struct Run
 {
@@ -33,7 +18,7 @@ typedef struct Run
 	LepRatings *ratings;
 	LepOptions options;
 	LepModel model;
-	Stopper stopper;
+	UnitStopper stopper;
 	LepStatus status;
 } Run;
 
@@ -51,8 +36,8 @@ run_begin(Run *run, const Sample *sample, const RunPlan *plan)
 	unit_env_init(&run->env);
 	run->env.n_threads = plan->n_threads;
 	run->env.host = &run->stopper;
-	run->env.should_stop = stop_after;
-	run->stopper = (Stopper){ 0, INT64_MAX };
+	run->env.should_stop = unit_stop_after;
+	run->stopper = (UnitStopper){ 0, INT64_MAX };
 	lep_arena_init(&run->arena, &run->env);
 	run->ratings = sample_ratings(&run->arena, sample, LEP_FEEDBACK_EXPLICIT);
 	lep_options_init(&run->options);
@@ -73,7 +58,7 @@ run_solver(Run *run, const RunPlan *plan)
 	void *state;
 
 	CHECK_OK(lep_pool_start(&run->env));
-	run->stopper = (Stopper){ 0, plan->limit };
+	run->stopper = (UnitStopper){ 0, plan->limit };
 	run->status = solver->start(&run->arena, run->ratings, LEP_PARTS_ALL, &run->options, &state);
 	for (int epoch = 1; epoch <= plan->sweeps && run->status == LEP_OK; epoch++)
 		run->status = solver->epoch(&run->env, state, epoch, &rmse);

@@ -4,23 +4,12 @@
  */
 #include "core/idmap.h"
 #include "core/rng.h"
-#include "unit.h"
+#include "sample.h"
 
 #define N_ADDED 60000
 #define N_POOL	20000
 
 static const LepIdKind kinds[] = { LEP_ID_INT64, LEP_ID_TEXT, LEP_ID_UUID };
-
-/* splitmix64: fixed numbers, none of the engine's code */
-static uint64_t
-next_random(uint64_t *state)
-{
-	uint64_t z = (*state += UINT64_C(0x9E3779B97F4A7C15));
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-	return z ^ (z >> 31);
-}
 
 static LepId
 int_id(int64_t value)
@@ -48,7 +37,7 @@ static LepId
 pool_id(LepIdKind kind, int k, char *buffer)
 {
 	uint64_t state = (uint64_t) k;
-	uint64_t random = next_random(&state);
+	uint64_t random = sample_next(&state);
 	LepId id;
 
 	if (kind == LEP_ID_INT64)
@@ -135,11 +124,11 @@ add_random(LepIdMap *map, int32_t *row_of, int32_t *n_rows)
 		LepId ids[LEP_ID_BATCH];
 		int picked[LEP_ID_BATCH];
 		int32_t rows[LEP_ID_BATCH];
-		int n = (int) (next_random(&state) % (LEP_ID_BATCH + 1));
+		int n = (int) (sample_next(&state) % (LEP_ID_BATCH + 1));
 
 		for (int j = 0; j < n; j++)
 		{
-			picked[j] = (int) (next_random(&state) % (N_POOL / 4 * 3));
+			picked[j] = (int) (sample_next(&state) % (N_POOL / 4 * 3));
 			ids[j] = pool.id[picked[j]];
 		}
 		if (!CHECK_OK(lep_idmap_add(map, ids, n, rows)))
@@ -364,7 +353,7 @@ make_prefixed(int shared)
 			}
 	for (int k = prefixed.n - 1; k > 0; k--)
 	{
-		int other = (int) (next_random(&state) % (uint64_t) (k + 1));
+		int other = (int) (sample_next(&state) % (uint64_t) (k + 1));
 		LepId id = prefixed.id[k];
 
 		prefixed.id[k] = prefixed.id[other];
@@ -456,7 +445,7 @@ test_one_text_that_shares_less(void)
 		for (int k = 0; k < 8; k++)
 			for (int less = 0; less < shared; less += less < 2 ? 1 : 9)
 			{
-				char differs = next_random(&state) % 2 == 0 ? 'a' : 'z';
+				char differs = sample_next(&state) % 2 == 0 ? 'a' : 'z';
 
 				make_prefixed(shared);
 				prefixed_put(places[k] < prefixed.n ? places[k] : prefixed.n, less, differs);
@@ -663,29 +652,13 @@ test_out_of_memory(void)
 	unit_env_done(&env);
 }
 
-/* A host that says stop at a question, and from then on. */
-typedef struct StopHost
-{
-	int n_asked;
-	int stop_at; /* 0: never */
-} StopHost;
-
-static bool
-stop_at(void *host)
-{
-	StopHost *stop = host;
-
-	stop->n_asked++;
-	return stop->stop_at > 0 && stop->n_asked >= stop->stop_at;
-}
-
-/* Sort the prefixed texts, stopped at a question; how often it was asked. */
-static int
-sort_stopped(int question, LepStatus expected)
+/* Sort the prefixed texts, stopped after so many questions; how often it was asked. */
+static int64_t
+sort_stopped(int64_t limit, LepStatus expected)
 {
 	static int32_t rows[MAX_PREFIXED];
 	static int32_t new_row[MAX_PREFIXED];
-	StopHost stop = { 0, 0 };
+	UnitStopper stopper = { 0, INT64_MAX };
 	LepEnv env;
 	LepArena arena;
 	LepIdMap *map;
@@ -694,17 +667,17 @@ sort_stopped(int question, LepStatus expected)
 
 	unit_env_init(&env);
 	lep_arena_init(&arena, &env);
-	env.should_stop = stop_at;
-	env.host = &stop;
+	env.should_stop = unit_stop_after;
+	env.host = &stopper;
 	map = lep_idmap_create(&arena, LEP_ID_TEXT, "users");
 	for (int k = 0; k < prefixed.n; k++)
 		CHECK_OK(lep_idmap_add(map, &prefixed.id[k], 1, &rows[k]));
-	stop = (StopHost){ 0, question };
+	stopper = (UnitStopper){ 0, limit };
 	CHECK_STATUS(lep_idmap_sort(map, NULL, new_row), expected);
-	if (question > 0)
+	if (expected == LEP_ERR_STOPPED)
 	{
 		CHECK_INT_EQ(env.error.status, LEP_ERR_STOPPED);
-		CHECK_INT_EQ(stop.n_asked, question);
+		CHECK_INT_EQ(stopper.n_asked, limit + 1);
 	}
 	CHECK_INT_EQ(lep_idmap_count(map), prefixed.n);
 	for (int k = 0; k < prefixed.n; k++)
@@ -717,22 +690,22 @@ sort_stopped(int question, LepStatus expected)
 	CHECK(as_added == prefixed.n || sorted == prefixed.n, "%d as added, %d sorted", as_added, sorted);
 	lep_arena_drop(&arena);
 	unit_env_done(&env);
-	return stop.n_asked;
+	return stopper.n_asked;
 }
 
 /* Every 256 rows of each pass: rows, beginnings, keys, nine merges, new numbers, ids, table. */
 static void
 test_stopped_sort(void)
 {
-	int n_asked;
+	int64_t n_asked;
 
 	make_prefixed(9);
 	memcpy(prefixed.sorted, prefixed.id, sizeof(prefixed.sorted));
 	qsort(prefixed.sorted, (size_t) prefixed.n, sizeof(LepId), compare_texts);
-	n_asked = sort_stopped(0, LEP_OK);
-	CHECK(n_asked >= 15 * (prefixed.n / 256), "asked %d times", n_asked);
-	for (int question = 1; question <= n_asked; question++)
-		sort_stopped(question, LEP_ERR_STOPPED);
+	n_asked = sort_stopped(INT64_MAX, LEP_OK);
+	CHECK(n_asked >= 15 * (prefixed.n / 256), "asked %d times", (int) n_asked);
+	for (int64_t limit = 0; limit < n_asked; limit++)
+		sort_stopped(limit, LEP_ERR_STOPPED);
 }
 
 static void

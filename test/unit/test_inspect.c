@@ -5,7 +5,7 @@
  */
 #include "core/inspect.h"
 #include "core/split.h"
-#include "unit.h"
+#include "sample.h"
 
 #define N_ROWS 6000
 
@@ -16,17 +16,6 @@ typedef struct Row
 	double rating;
 	int64_t time;
 } Row;
-
-/* splitmix64: fixed numbers, none of the engine's code */
-static uint64_t
-next_random(uint64_t *state)
-{
-	uint64_t z = (*state += UINT64_C(0x9E3779B97F4A7C15));
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-	return z ^ (z >> 31);
-}
 
 static LepRatings *
 build(LepArena *arena, const Row *rows, int64_t n, bool has_time)
@@ -288,8 +277,8 @@ test_times(void)
 		rows[j].user = j % 100;
 		rows[j].item = j / 100;
 		rows[j].rating = j % 5;
-		rows[j].time = j % 3 == 0 ? extremes[next_random(&state) % 4]
-								  : (int64_t) (next_random(&state) & ~UINT64_C(0) << 52);
+		rows[j].time = j % 3 == 0 ? extremes[sample_next(&state) % 4]
+								  : (int64_t) (sample_next(&state) & ~UINT64_C(0) << 52);
 		times[j] = rows[j].time;
 	}
 	qsort(times, N_ROWS, sizeof(int64_t), compare_int64);
@@ -367,7 +356,7 @@ test_spread(void)
 	{
 		Row row = { j / 300, j % 300, (double) (j % 4), 0 };
 
-		if (next_random(&state) % 1000 >= (uint64_t) (8000 / (row.user + 5) + 4000 / (row.item + 3)) / 4 ||
+		if (sample_next(&state) % 1000 >= (uint64_t) (8000 / (row.user + 5) + 4000 / (row.item + 3)) / 4 ||
 			n == N_ROWS)
 			continue;
 		rows[n++] = row;
@@ -441,7 +430,7 @@ test_leaks(void)
 		rows[j].user = j % 400;
 		rows[j].item = j / 400;
 		rows[j].rating = j % 5;
-		rows[j].time = (int64_t) (next_random(&state) % 50);
+		rows[j].time = (int64_t) (sample_next(&state) % 50);
 		/* some come late: their ratings are all new */
 		if (rows[j].user % 40 == 0 || rows[j].item == 3)
 			rows[j].time += 60;
@@ -480,26 +469,11 @@ test_leaks(void)
 	unit_env_done(&env);
 }
 
-/* A host that wants a stop at the question with this number. */
-typedef struct Host
-{
-	int64_t n_asked;
-	int64_t stop_at;
-} Host;
-
-static bool
-stop_at(void *host)
-{
-	Host *h = host;
-
-	return ++h->n_asked >= h->stop_at;
-}
-
 /* Stopped at any of its questions, it says so and gives everything back. */
 static void
 test_stop(void)
 {
-	Host host = { 0, INT64_MAX };
+	UnitStopper stopper = { 0, INT64_MAX };
 	int64_t now = 500;
 	LepEnv env;
 	LepArena arena;
@@ -514,14 +488,14 @@ test_stop(void)
 	lep_options_init(&options);
 	ratings = build(&arena, by_hand, 10, true);
 	held = env.bytes_now;
-	env.host = &host;
-	env.should_stop = stop_at;
+	env.host = &stopper;
+	env.should_stop = unit_stop_after;
 	CHECK_OK(look(&env, ratings, &options, &now, &found));
-	n_asked = host.n_asked;
+	n_asked = stopper.n_asked;
 	CHECK(n_asked > 20);
-	for (host.stop_at = 1; host.stop_at <= n_asked; host.stop_at++)
+	for (int64_t limit = 0; limit < n_asked; limit++)
 	{
-		host.n_asked = 0;
+		stopper = (UnitStopper){ 0, limit };
 		CHECK_STATUS(look(&env, ratings, &options, &now, &found), LEP_ERR_STOPPED);
 		CHECK_INT_EQ(env.bytes_now, held);
 	}

@@ -3,61 +3,26 @@
  *		Quantiles and cuts against brute force: a full sort, and every
  *		non-decreasing choice of cuts.
  */
-#include "sample.h"
+#include "sample_case.h"
 
 #include "core/interval.h"
 #include "core/kernels.h"
 #include "core/pool.h"
 
-/* A set with parts, and a model of random numbers for it. */
-typedef struct Case
-{
-	LepEnv env;
-	LepArena arena;
-	LepRatings *ratings;
-	LepModel model;
-} Case;
-
 /* Ratings rounded to whole numbers from 1 to n_levels, or as drawn for 0. */
 static bool
-case_begin(Case *c, int n_users, int n_items, int n_levels)
+levels_begin(Case *c, int n_users, int n_items, int n_levels)
 {
 	SamplePlan plan = { n_users, n_items, 0.5, 2, 0.5, 1, 3 };
 	Sample sample = sample_planted(&plan, 78);
-	uint64_t seed = 6;
 
 	for (int64_t j = 0; j < sample.n && n_levels > 0; j++)
 		sample.rows[j].rating = fmin(n_levels, fmax(1, floor(sample.rows[j].rating + 0.5)));
-	unit_env_init(&c->env);
-	lep_arena_init(&c->arena, &c->env);
-	c->ratings = sample_ratings(&c->arena, &sample, LEP_FEEDBACK_EXPLICIT);
-	sample_free(&sample);
-	if (c->ratings == NULL)
+	if (!case_begin_of(c, &sample, 3, 6))
 		return false;
-	for (int64_t j = 0; j < c->ratings->n_ratings; j++)
-		c->ratings->part[j] = (uint8_t) (sample_next(&seed) % 3);
-	if (!CHECK_OK(lep_model_create(&c->arena, c->ratings->n_users, c->ratings->n_items, 3, &c->model)))
-		return false;
-	c->model.mean = 3;
 	c->model.min_score = 1;
 	c->model.max_score = 5;
-	for (int u = 0; u < c->model.n_users; u++)
-		c->model.user_bias[u] = (float) floor(20 * sample_uniform(&seed)) / 10 - 1;
-	for (int i = 0; i < c->model.n_items; i++)
-		c->model.item_bias[i] = (float) floor(20 * sample_uniform(&seed)) / 10 - 1;
-	for (int64_t e = 0; e < (int64_t) c->model.n_users * c->model.stride; e++)
-		c->model.user_factors[e] = e % c->model.stride < 3 ? (float) sample_normal(&seed) : 0;
-	for (int64_t e = 0; e < (int64_t) c->model.n_items * c->model.stride; e++)
-		c->model.item_factors[e] = e % c->model.stride < 3 ? (float) sample_normal(&seed) : 0;
 	return true;
-}
-
-static void
-case_end(Case *c)
-{
-	lep_pool_shutdown(&c->env);
-	lep_arena_drop(&c->arena);
-	unit_env_done(&c->env);
 }
 
 static bool
@@ -177,7 +142,7 @@ test_intervals_match_brute_force(void)
 	Case c;
 	LepIntervals intervals;
 
-	if (!case_begin(&c, 150, 200, 0))
+	if (!levels_begin(&c, 150, 200, 0))
 		return;
 	CHECK_OK(lep_intervals_measure(&c.env, &c.model, c.ratings, LEP_PARTS_VALIDATION, &intervals));
 	check_intervals(&c, &intervals);
@@ -201,7 +166,7 @@ test_intervals_cover(void)
 	Case c;
 	LepIntervals intervals;
 
-	if (!case_begin(&c, 200, 200, 0) || !add_variances(&c))
+	if (!levels_begin(&c, 200, 200, 0) || !add_variances(&c))
 		return;
 	CHECK_OK(lep_intervals_measure(&c.env, &c.model, c.ratings, LEP_PARTS_TEST, &intervals));
 	for (int l = 0; l < 4; l++)
@@ -250,7 +215,7 @@ test_nothing_held_out(void)
 	LepLevels levels;
 	double mae = 1;
 
-	if (!case_begin(&c, 20, 20, 3))
+	if (!levels_begin(&c, 20, 20, 3))
 		return;
 	for (int64_t j = 0; j < c.ratings->n_ratings; j++)
 		c.ratings->part[j] = LEP_PART_TRAIN;
@@ -273,7 +238,7 @@ test_no_variance_at_all(void)
 	Case c;
 	LepIntervals intervals;
 
-	if (!case_begin(&c, 30, 30, 0) || !add_variances(&c))
+	if (!levels_begin(&c, 30, 30, 0) || !add_variances(&c))
 		return;
 	c.model.noise = 0;
 	memset(c.model.user_variance, 0, sizeof(float) * (size_t) c.model.n_users);
@@ -323,7 +288,7 @@ test_cuts_are_the_best(void)
 	double best;
 	double error;
 
-	if (!case_begin(&c, 16, 20, 3))
+	if (!levels_begin(&c, 16, 20, 3))
 		return;
 	CHECK_OK(lep_levels_measure(&c.env, &c.model, c.ratings, LEP_PARTS_TEST, &levels));
 	if (!CHECK_INT_EQ(levels.n, 3))
@@ -369,7 +334,7 @@ test_cuts_of_many_levels(void)
 	double mae;
 	int64_t n;
 
-	if (!case_begin(&c, 300, 200, 5))
+	if (!levels_begin(&c, 300, 200, 5))
 		return;
 	CHECK_OK(lep_levels_measure(&c.env, &c.model, c.ratings, LEP_PARTS_TEST, &levels));
 	if (!CHECK_INT_EQ(levels.n, 5))
@@ -404,7 +369,7 @@ test_number_of_levels(void)
 	Case c;
 	LepLevels levels;
 
-	if (!case_begin(&c, 60, 60, 0))
+	if (!levels_begin(&c, 60, 60, 0))
 		return;
 	CHECK_OK(lep_levels_measure(&c.env, &c.model, c.ratings, LEP_PARTS_TEST, &levels));
 	CHECK_INT_EQ(levels.n, 0);
@@ -446,7 +411,7 @@ test_threads_give_the_same_bits(void)
 	LepIntervals intervals[2];
 	LepLevels levels[2];
 
-	if (!case_begin(&c, 400, 300, 5) || !add_variances(&c))
+	if (!levels_begin(&c, 400, 300, 5) || !add_variances(&c))
 		return;
 	for (int t = 0; t < 2; t++)
 	{
@@ -475,7 +440,7 @@ test_stops(void)
 	LepIntervals intervals;
 	LepLevels levels;
 
-	if (!case_begin(&c, 100, 100, 5))
+	if (!levels_begin(&c, 100, 100, 5))
 		return;
 	c.env.should_stop = always_stop;
 	CHECK_STATUS(lep_intervals_measure(&c.env, &c.model, c.ratings, LEP_PARTS_TEST, &intervals),

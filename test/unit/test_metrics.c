@@ -2,59 +2,21 @@
  * test_metrics.c
  *		Errors against brute force and by hand.
  */
-#include "sample.h"
+#include "sample_case.h"
 
 #include "core/kernels.h"
 #include "core/metrics.h"
 #include "core/pool.h"
 
-/* A set with parts, and a model of random numbers for it. */
-typedef struct Case
-{
-	LepEnv env;
-	LepArena arena;
-	LepRatings *ratings;
-	LepModel model;
-} Case;
-
-/* Biases in tenths make ties; part 2 is the test, rating j is in part j * 7 % 3. */
+/* Predictions are clipped to 2 to 4. */
 static bool
-case_begin(Case *c, int n_users, int n_items, double density, int n_factors)
+clipped_begin(Case *c, int n_users, int n_items, double density, int n_factors)
 {
-	SamplePlan plan = { n_users, n_items, density, 2, 0.5, 1, 3 };
-	Sample sample = sample_planted(&plan, 77);
-	uint64_t seed = 5;
-
-	unit_env_init(&c->env);
-	lep_arena_init(&c->arena, &c->env);
-	c->ratings = sample_ratings(&c->arena, &sample, LEP_FEEDBACK_EXPLICIT);
-	sample_free(&sample);
-	if (c->ratings == NULL)
+	if (!case_begin(c, n_users, n_items, density, n_factors))
 		return false;
-	for (int64_t j = 0; j < c->ratings->n_ratings; j++)
-		c->ratings->part[j] = (uint8_t) (sample_next(&seed) % 3);
-	if (!CHECK_OK(
-			lep_model_create(&c->arena, c->ratings->n_users, c->ratings->n_items, n_factors, &c->model)))
-		return false;
-	c->model.mean = 3;
 	c->model.min_score = 2;
 	c->model.max_score = 4;
-	for (int u = 0; u < c->model.n_users; u++)
-		c->model.user_bias[u] = (float) floor(20 * sample_uniform(&seed)) / 10 - 1;
-	for (int i = 0; i < c->model.n_items; i++)
-		c->model.item_bias[i] = (float) floor(20 * sample_uniform(&seed)) / 10 - 1;
-	for (int64_t e = 0; e < (int64_t) c->model.n_users * c->model.stride; e++)
-		c->model.user_factors[e] = e % c->model.stride < n_factors ? (float) sample_normal(&seed) : 0;
-	for (int64_t e = 0; e < (int64_t) c->model.n_items * c->model.stride; e++)
-		c->model.item_factors[e] = e % c->model.stride < n_factors ? (float) sample_normal(&seed) : 0;
 	return true;
-}
-
-static void
-case_end(Case *c)
-{
-	lep_arena_drop(&c->arena);
-	unit_env_done(&c->env);
 }
 
 static void
@@ -66,7 +28,7 @@ test_errors_match_brute_force(void)
 	double absolute = 0;
 	int64_t n = 0;
 
-	if (!case_begin(&c, 150, 300, 0.5, 5))
+	if (!clipped_begin(&c, 150, 300, 0.5, 5))
 		return;
 	for (int u = 0; u < c.ratings->n_users; u++)
 	{
@@ -100,7 +62,7 @@ test_errors_of_no_ratings_are_not_numbers(void)
 	Case c;
 	LepErrorMetrics metrics;
 
-	if (!case_begin(&c, 20, 20, 0.5, 0))
+	if (!clipped_begin(&c, 20, 20, 0.5, 0))
 		return;
 	memset(c.ratings->part, LEP_PART_TRAIN, (size_t) c.ratings->n_ratings);
 	CHECK_OK(lep_metrics_errors(&c.env, &c.model, c.ratings, LEP_PARTS_TEST, &metrics));
@@ -216,13 +178,13 @@ test_standard_errors_across_tasks(void)
 	Case c;
 
 	/* many users in a task; users over several tasks; one task, its users in one part */
-	if (!case_begin(&c, 400, 120, 0.9, 4))
+	if (!clipped_begin(&c, 400, 120, 0.9, 4))
 		return;
 	CHECK(c.ratings->n_ratings > 4 * 8192);
 	check_standard_errors(&c, LEP_PARTS_ALL);
 	check_standard_errors(&c, LEP_PARTS_TEST);
 	case_end(&c);
-	if (!case_begin(&c, 3, 20000, 0.9, 4))
+	if (!clipped_begin(&c, 3, 20000, 0.9, 4))
 		return;
 	CHECK(c.ratings->n_ratings > 3 * 8192 * 2);
 	check_standard_errors(&c, LEP_PARTS_ALL);
@@ -280,7 +242,7 @@ test_threads_do_not_matter(void)
 	Case c;
 	LepErrorMetrics errors[3];
 
-	if (!case_begin(&c, 400, 120, 0.4, 4))
+	if (!clipped_begin(&c, 400, 120, 0.4, 4))
 		return;
 	for (int t = 0; t < 3; t++)
 	{

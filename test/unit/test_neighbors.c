@@ -451,21 +451,6 @@ test_long_rows(void)
 
 /* ---- what takes long can be stopped ---- */
 
-/* Says stop from the n-th question on. */
-typedef struct Stopper
-{
-	int64_t n_asked;
-	int64_t limit;
-} Stopper;
-
-static bool
-stop_after(void *host)
-{
-	Stopper *stopper = host;
-
-	return ++stopper->n_asked > stopper->limit;
-}
-
 /* Neighbours of N items, each item speaking for the WIDTH behind it, of one user with all of them. */
 #define MANY_ITEMS 2048
 #define MANY_WIDTH 1000
@@ -476,7 +461,7 @@ typedef struct Many
 	LepArena arena;
 	LepModel model;
 	LepNeighborRows rows;
-	Stopper stopper;
+	UnitStopper stopper;
 } Many;
 
 static bool
@@ -512,7 +497,7 @@ many_begin(Many *many)
 	many->model.neighbors->basket_start = start;
 	many->model.neighbors->basket_item = all;
 	many->env.host = &many->stopper;
-	many->env.should_stop = stop_after;
+	many->env.should_stop = unit_stop_after;
 	return true;
 }
 
@@ -538,7 +523,7 @@ test_export_can_be_stopped(void)
 		many.stopper.n_asked = 0;
 		CHECK_OK(lep_neighbor_rows_export_turned(&many.env, &many.rows, many.model.neighbors, &least));
 		CHECK(many.stopper.n_asked >= 30, "%lld", (long long) many.stopper.n_asked);
-		many.stopper = (Stopper){ 0, 20 };
+		many.stopper = (UnitStopper){ 0, 20 };
 		CHECK_STATUS(lep_neighbor_rows_export_turned(&many.env, &many.rows, many.model.neighbors, &least),
 					 LEP_ERR_STOPPED);
 	}
@@ -583,7 +568,7 @@ test_a_large_basket_can_be_stopped(void)
 			for (int32_t i = 0; i < 16; i++)
 				CHECK_CLOSE((double) out[i], (double) lep_model_score(model, 0, first + i), 0);
 		}
-		many.stopper = (Stopper){ 0, 10 };
+		many.stopper = (UnitStopper){ 0, 10 };
 		CHECK_STATUS(ranker.prepare(&many.env, ranker.arg, users, 2), LEP_ERR_STOPPED);
 	}
 	many_end(&many);
@@ -598,7 +583,7 @@ test_a_long_list_can_be_stopped(void)
 		N = 100000
 	};
 	LepNeighbors none = { .n_items = N };
-	Stopper stopper = { 0, INT64_MAX };
+	UnitStopper stopper = { 0, INT64_MAX };
 	float *bias = calloc(N, sizeof(float));
 	int32_t *order = calloc(N, sizeof(int32_t));
 	LepTopnEntry *entries = calloc(N, sizeof(LepTopnEntry));
@@ -613,13 +598,13 @@ test_a_long_list_can_be_stopped(void)
 		order[i] = i;
 	}
 	env.host = &stopper;
-	env.should_stop = stop_after;
+	env.should_stop = unit_stop_after;
 	CHECK_OK(lep_neighbors_topn(&env, &none, &query, entries, &n_found));
 	CHECK_INT_EQ(n_found, N);
 	for (int32_t i = 0; i < N; i++)
 		CHECK(entries[i].item == i);
 	CHECK(stopper.n_asked >= 20, "%lld", (long long) stopper.n_asked);
-	stopper = (Stopper){ 0, 15 };
+	stopper = (UnitStopper){ 0, 15 };
 	CHECK_STATUS(lep_neighbors_topn(&env, &none, &query, entries, &n_found), LEP_ERR_STOPPED);
 	CHECK_INT_EQ(n_found, 0);
 	free(bias);

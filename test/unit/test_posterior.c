@@ -353,27 +353,12 @@ test_not_finite(void)
 	unit_env_done(&env);
 }
 
-/* Says stop from the n-th question on. */
-typedef struct Stopper
-{
-	int n_asked;
-	int limit;
-} Stopper;
-
-static bool
-stop_after(void *host)
-{
-	Stopper *stopper = host;
-
-	return ++stopper->n_asked > stopper->limit;
-}
-
 /* Eigenvectors for 128 factors take 0.1 s: asked about row by row, and ended wherever told to. */
 static void
 test_stops_in_the_small_problem(void)
 {
 	static World w;
-	Stopper stopper = { 0, INT_MAX };
+	UnitStopper stopper = { 0, INT64_MAX };
 	int n_asked = 0;
 
 	init_world(&w, 5, 0);
@@ -389,9 +374,9 @@ test_stops_in_the_small_problem(void)
 		posterior = lep_posterior_create(&arena, &w.data, MAX_RANK);
 		lep_rng_init(&rng, 1, 2, 3);
 		draw_sample(&w, &rng);
-		stopper = (Stopper){ 0, limit };
+		stopper = (UnitStopper){ 0, limit };
 		env.host = &stopper;
-		env.should_stop = stop_after;
+		env.should_stop = unit_stop_after;
 		CHECK_STATUS(lep_posterior_add(&env, posterior, &w.sample),
 					 limit == INT_MAX ? LEP_OK : LEP_ERR_STOPPED);
 		if (limit == INT_MAX)

@@ -3,7 +3,7 @@
  *		Ranking metrics by hand, and against brute force: every pair scored, a
  *		full sort, the textbook form of each formula.
  */
-#include "sample.h"
+#include "sample_case.h"
 
 #include "core/kernels.h"
 #include "core/pool.h"
@@ -257,53 +257,6 @@ test_items_that_are_never_listed(void)
 }
 
 /* ---- brute force ---- */
-
-/* A set with parts, and a model of random numbers for it. */
-typedef struct Case
-{
-	LepEnv env;
-	LepArena arena;
-	LepRatings *ratings;
-	LepModel model;
-} Case;
-
-/* Biases in tenths make ties; ratings are in parts at random. */
-static bool
-case_begin(Case *c, int n_users, int n_items, double density, int n_factors)
-{
-	SamplePlan plan = { n_users, n_items, density, 2, 0.5, 1, 3 };
-	Sample sample = sample_planted(&plan, 77);
-	uint64_t seed = 5;
-
-	unit_env_init(&c->env);
-	lep_arena_init(&c->arena, &c->env);
-	c->ratings = sample_ratings(&c->arena, &sample, LEP_FEEDBACK_EXPLICIT);
-	sample_free(&sample);
-	if (c->ratings == NULL)
-		return false;
-	for (int64_t j = 0; j < c->ratings->n_ratings; j++)
-		c->ratings->part[j] = (uint8_t) (sample_next(&seed) % 3);
-	if (!CHECK_OK(
-			lep_model_create(&c->arena, c->ratings->n_users, c->ratings->n_items, n_factors, &c->model)))
-		return false;
-	c->model.mean = 3;
-	for (int u = 0; u < c->model.n_users; u++)
-		c->model.user_bias[u] = (float) floor(20 * sample_uniform(&seed)) / 10 - 1;
-	for (int i = 0; i < c->model.n_items; i++)
-		c->model.item_bias[i] = (float) floor(20 * sample_uniform(&seed)) / 10 - 1;
-	for (int64_t e = 0; e < (int64_t) c->model.n_users * c->model.stride; e++)
-		c->model.user_factors[e] = e % c->model.stride < n_factors ? (float) sample_normal(&seed) : 0;
-	for (int64_t e = 0; e < (int64_t) c->model.n_items * c->model.stride; e++)
-		c->model.item_factors[e] = e % c->model.stride < n_factors ? (float) sample_normal(&seed) : 0;
-	return true;
-}
-
-static void
-case_end(Case *c)
-{
-	lep_arena_drop(&c->arena);
-	unit_env_done(&c->env);
-}
 
 /* One item of a user's full order. */
 typedef struct Place

@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "core/ratings.h"
-#include "unit.h"
+#include "sample.h"
 
 #define N_USERS 211
 #define N_ITEMS 97
@@ -23,17 +23,6 @@ typedef struct Row
 	double rating;
 	int64_t time;
 } Row;
-
-/* splitmix64: fixed numbers, none of the engine's code */
-static uint64_t
-next_random(uint64_t *state)
-{
-	uint64_t z = (*state += UINT64_C(0x9E3779B97F4A7C15));
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-	return z ^ (z >> 31);
-}
 
 /* The id of number k, of a kind in which ids go in another order than numbers. */
 static LepId
@@ -297,15 +286,15 @@ make_rows(Row *rows, int64_t n, uint64_t seed)
 
 	for (int64_t j = 0; j < n; j++)
 	{
-		rows[j].user = (int) (next_random(&state) % (1 + next_random(&state) % N_USERS));
-		rows[j].item = (int) (next_random(&state) % (1 + next_random(&state) % N_ITEMS));
+		rows[j].user = (int) (sample_next(&state) % (1 + sample_next(&state) % N_USERS));
+		rows[j].item = (int) (sample_next(&state) % (1 + sample_next(&state) % N_ITEMS));
 		if (j % 20 == 0)
 		{
 			rows[j].user = 13;
 			rows[j].item = 31;
 		}
-		rows[j].rating = (float) ((int) (next_random(&state) % 1000) - 300) / 7;
-		rows[j].time = (int64_t) (next_random(&state) % 50) - 25;
+		rows[j].rating = (float) ((int) (sample_next(&state) % 1000) - 300) / 7;
+		rows[j].time = (int64_t) (sample_next(&state) % 50) - 25;
 	}
 }
 
@@ -316,7 +305,7 @@ shuffle(Row *rows, int64_t n, uint64_t seed)
 
 	for (int64_t j = n - 1; j > 0; j--)
 	{
-		int64_t k = (int64_t) (next_random(&state) % (uint64_t) (j + 1));
+		int64_t k = (int64_t) (sample_next(&state) % (uint64_t) (j + 1));
 		Row row = rows[j];
 
 		rows[j] = rows[k];
@@ -1037,10 +1026,10 @@ check_memory(const LepSourceShape *shape, double reading, double sorting, double
 
 	for (int64_t j = 0; j < N; j++)
 	{
-		rows[j].user = (int) (next_random(&state) % 20000);
-		rows[j].item = (int) (next_random(&state) % 5000);
-		rows[j].rating = (double) (next_random(&state) % 10) / 2;
-		rows[j].time = (int64_t) next_random(&state) / 1000;
+		rows[j].user = (int) (sample_next(&state) % 20000);
+		rows[j].item = (int) (sample_next(&state) % 5000);
+		rows[j].rating = (double) (sample_next(&state) % 10) / 2;
+		rows[j].time = (int64_t) sample_next(&state) / 1000;
 	}
 	unit_env_init(&env);
 	lep_arena_init(&arena, &env);

@@ -296,21 +296,6 @@ test_constant_ratings(void)
 	}
 }
 
-/* Says stop from the n-th question on. */
-typedef struct Stopper
-{
-	int64_t n_asked;
-	int64_t limit;
-} Stopper;
-
-static bool
-stop_after(void *host)
-{
-	Stopper *stopper = host;
-
-	return ++stopper->n_asked > stopper->limit;
-}
-
 /* Start and two epochs and export, stopped at the limit; how often it asked. */
 static int64_t
 ask(const LepSolver *solver, const Sample *sample, int64_t limit, int n_threads, LepStatus *status)
@@ -320,14 +305,14 @@ ask(const LepSolver *solver, const Sample *sample, int64_t limit, int n_threads,
 	LepRatings *ratings;
 	LepOptions options;
 	LepModel model;
-	Stopper stopper = { 0, INT64_MAX };
+	UnitStopper stopper = { 0, INT64_MAX };
 	double rmse;
 	void *state;
 
 	unit_env_init(&env);
 	env.n_threads = n_threads;
 	env.host = &stopper;
-	env.should_stop = stop_after;
+	env.should_stop = unit_stop_after;
 	lep_arena_init(&arena, &env);
 	ratings = sample_ratings(&arena, sample, feedback_of(solver->algorithm));
 	lep_options_init(&options);

@@ -4,7 +4,7 @@
  */
 #include "core/rng.h"
 #include "core/split.h"
-#include "unit.h"
+#include "sample.h"
 
 #define N_ROWS 20000
 
@@ -14,17 +14,6 @@ typedef struct Row
 	int64_t item;
 	int64_t time;
 } Row;
-
-/* splitmix64: fixed numbers, none of the engine's code */
-static uint64_t
-next_random(uint64_t *state)
-{
-	uint64_t z = (*state += UINT64_C(0x9E3779B97F4A7C15));
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-	return z ^ (z >> 31);
-}
 
 static LepRatings *
 build(LepArena *arena, const Row *rows, int64_t n, bool has_time)
@@ -55,9 +44,9 @@ make_rows(Row *rows, int64_t n, uint64_t seed, uint64_t spread)
 
 	for (int64_t j = 0; j < n; j++)
 	{
-		rows[j].user = (int64_t) (next_random(&state) % 300) - 50;
-		rows[j].item = (int64_t) (next_random(&state) % 400) * 1000;
-		rows[j].time = (int64_t) (next_random(&state) % spread) * 86400 - 1000000;
+		rows[j].user = (int64_t) (sample_next(&state) % 300) - 50;
+		rows[j].item = (int64_t) (sample_next(&state) % 400) * 1000;
+		rows[j].time = (int64_t) (sample_next(&state) % spread) * 86400 - 1000000;
 	}
 }
 

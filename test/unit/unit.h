@@ -209,6 +209,21 @@ unit_done(void)
 	return unit_state.n_failed > 0 || unit_state.n_tests == 0;
 }
 
+/* A host that counts how often it is asked whether to stop, and says so after `limit` questions. */
+typedef struct UnitStopper
+{
+	int64_t n_asked;
+	int64_t limit; /* INT64_MAX: never */
+} UnitStopper;
+
+static inline bool
+unit_stop_after(void *host)
+{
+	UnitStopper *stopper = host;
+
+	return ++stopper->n_asked > stopper->limit;
+}
+
 /* An environment over malloc, one thread, for one test. */
 static inline void
 unit_env_init(LepEnv *env)
