@@ -46,6 +46,8 @@ check_tunable(const char *name, int option)
 						 "algorithms take.")));
 }
 
+static void fail_grid(const char *name, const char *detail) pg_attribute_noreturn();
+
 static void
 fail_grid(const char *name, const char *detail)
 {
