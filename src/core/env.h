@@ -88,7 +88,9 @@ typedef struct LepArena
 static inline LepStatus
 lep_env_failure(const LepEnv *env)
 {
-	return env->error.status != LEP_OK ? env->error.status : LEP_ERR_MEMORY;
+	LepStatus status = env->error.status;
+
+	return status != LEP_OK ? status : LEP_ERR_MEMORY;
 }
 
 /* An environment over malloc, one thread, never stopped: tests and tools. */

@@ -164,7 +164,7 @@ add_block(LepGram *gram, const GramRows *from, int32_t first, int n, float *rows
 
 	for (int i = 0; i < n; i++)
 	{
-		const float *row = from->items != NULL ? lep_items_row(from->items, first + i)
+		const float *row = from->items != NULL ? lep_items_factors(from->items, first + i)
 											   : from->rows + (int64_t) (first + i) * stride;
 
 		memcpy(rows + (size_t) i * (size_t) stride, row, bytes);
@@ -281,7 +281,7 @@ add_items(LepImplicitUser *user, const LepImplicitInput *input, int64_t first, d
 	memset(wide, 0, (size_t) (TOGETHER * k) * sizeof(double));
 	for (int64_t t = 0; t < n; t++)
 	{
-		const float *q = lep_items_row(input->items, input->item[first + t]);
+		const float *q = lep_items_factors(input->items, input->item[first + t]);
 
 		c[t] = weight_of(input, first + t);
 		for (int f = 0; f < k; f++)
@@ -386,7 +386,7 @@ LepStatus
 lep_implicit_terms(LepEnv *env, LepImplicitUser *user, const LepImplicitInput *input, int32_t i,
 				   double *terms)
 {
-	const float *q = lep_items_row(input->items, i);
+	const float *q = lep_items_factors(input->items, i);
 	int k = user->n_factors;
 	double *z = user->work; /* A^-1 q_i */
 
@@ -396,7 +396,7 @@ lep_implicit_terms(LepEnv *env, LepImplicitUser *user, const LepImplicitInput *i
 	lep_dense_solve_upper(user->root, k, z);
 	for (int64_t j = 0; j < input->n; j++)
 	{
-		const float *own = lep_items_row(input->items, input->item[j]);
+		const float *own = lep_items_factors(input->items, input->item[j]);
 		double sum = 0;
 
 		if (j % STOP_INTERVAL == 0 && lep_env_stopped(env))

@@ -94,10 +94,18 @@ lep_items_bias(const LepItems *items, int32_t item)
 	return items->bias[item];
 }
 
+/* The row of an item of a model that has factors. */
+static inline const float *
+lep_items_factors(const LepItems *items, int32_t item)
+{
+	return items->rows + (int64_t) item * items->stride;
+}
+
+/* The same; NULL where the model has none. */
 static inline const float *
 lep_items_row(const LepItems *items, int32_t item)
 {
-	return items->stride == 0 ? NULL : items->rows + (int64_t) item * items->stride;
+	return items->stride == 0 ? NULL : lep_items_factors(items, item);
 }
 
 /* An upper bound of the norm of a padded row. */

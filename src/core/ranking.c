@@ -614,7 +614,7 @@ lep_ranking_measure_split(LepEnv *env, const LepModel *model, const LepRankingSp
 {
 	LepRankingRequest request;
 	LepRanker ranker;
-	LepView views[2];
+	LepView views[2] = { 0 };
 	LepArena scratch;
 	LepStatus status;
 

@@ -190,7 +190,7 @@ chunk_append(LepRowChunk *chunk, const int32_t *users, const int32_t *items, con
 	memcpy(chunk->item + chunk->n, items, taken * sizeof(int32_t));
 	if (chunk->rating != NULL)
 		memcpy(chunk->rating + chunk->n, ratings, taken * sizeof(float));
-	if (chunk->time != NULL)
+	if (chunk->time != NULL && times != NULL)
 		memcpy(chunk->time + chunk->n, times, taken * sizeof(int64_t));
 	chunk->n += (int64_t) taken;
 	return (int) taken;

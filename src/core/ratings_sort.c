@@ -350,7 +350,7 @@ scatter_digit(const Sort *sort, const Digits *digits, int d, const LepEntries *f
 		if (lep_rows_stop(sort->rows->arena->env, j))
 			return LEP_ERR_STOPPED;
 		to->row[at] = from->row[j];
-		if (from->time != NULL)
+		if (from->time != NULL && to->time != NULL)
 			to->time[at] = from->time[j];
 	}
 	to->n = from->n;

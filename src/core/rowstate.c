@@ -194,14 +194,14 @@ make_room(LepRowState *state, size_t record)
 		if (status != LEP_OK)
 			return status;
 	}
-	if (state->pending_used + record <= state->pending_size)
+	if (state->pending != NULL && state->pending_used + record <= state->pending_size)
 		return LEP_OK;
 	while (size < state->pending_used + record)
 		size *= 2;
 	grown = lep_arena_alloc(state->arena, (int64_t) size, 1);
 	if (grown == NULL)
 		return lep_env_failure(state->arena->env);
-	if (state->pending_used > 0)
+	if (state->pending != NULL)
 		memcpy(grown, state->pending, state->pending_used);
 	lep_arena_free(state->arena, state->pending);
 	state->pending = grown;
@@ -221,7 +221,7 @@ check_row(const LepRowState *state, const LepId *const ids[], double rating)
 			continue;
 		lep_fail(error, LEP_ERR_ID_TOO_LONG, side_name(side), ids[side]->v.text.len, 0, LEP_MAX_TEXT_ID);
 		error->row = state->n_rows + 1;
-		return error->status;
+		return LEP_ERR_ID_TOO_LONG;
 	}
 	return lep_rating_check(rating, state->n_rows + 1, error);
 }

@@ -469,7 +469,7 @@ fold_in(LepArena *arena, const LepServed *served, const LepFoldinPrior *prior, c
 		if (j % STOP_INTERVAL == 0 && lep_env_stopped(arena->env))
 			return LEP_ERR_STOPPED;
 		bias[j] = lep_items_bias(served->items, rated->item[j]);
-		memcpy(factors + (size_t) j * stride, lep_items_row(served->items, rated->item[j]),
+		memcpy(factors + (size_t) j * stride, lep_items_factors(served->items, rated->item[j]),
 			   stride * sizeof(float));
 	}
 	return lep_foldin_user(prior, &input, scratch, bias_out, row, &arena->env->error);

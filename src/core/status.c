@@ -42,8 +42,8 @@ lep_status_name(LepStatus status)
 	return status_names[status];
 }
 
-LepStatus
-lep_fail(LepError *error, LepStatus status, const char *what, double value, double min, double max)
+void
+lep_error_set(LepError *error, LepStatus status, const char *what, double value, double min, double max)
 {
 	memset(error, 0, sizeof(*error));
 	error->status = status;
@@ -51,7 +51,6 @@ lep_fail(LepError *error, LepStatus status, const char *what, double value, doub
 	error->value = value;
 	error->min = min;
 	error->max = max;
-	return status;
 }
 
 void

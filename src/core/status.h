@@ -71,13 +71,21 @@ typedef struct LepError
 /* The status as a lower-case word, "memory_limit"; for tests and logs. */
 extern const char *lep_status_name(LepStatus status);
 
+/* Fill *error; the other fields are cleared.  what may be NULL. */
+extern void
+lep_error_set(LepError *error, LepStatus status, const char *what, double value, double min, double max);
+
 /*
- * Fill *error and return status, so that a caller can write
- * "return lep_fail(&env->error, LEP_ERR_..., ...)".  The other fields are
- * cleared; what may be NULL.
+ * The same, and return status, so that a caller can write
+ * "return lep_fail(&env->error, LEP_ERR_..., ...)", and who analyzes it sees that
+ * the answer is not LEP_OK.
  */
-extern LepStatus
-lep_fail(LepError *error, LepStatus status, const char *what, double value, double min, double max);
+static inline LepStatus
+lep_fail(LepError *error, LepStatus status, const char *what, double value, double min, double max)
+{
+	lep_error_set(error, status, what, value, min, max);
+	return status;
+}
 
 /* Copy text into error->text, truncated at a UTF-8 character's boundary. */
 extern void lep_error_set_text(LepError *error, const char *text);

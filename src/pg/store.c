@@ -39,11 +39,11 @@ make_wide_slot(Relation table)
 	if (!lpg_columns_lack_variance(narrow))
 		return NULL;
 	wide = CreateTemplateTupleDesc(LPG_FACTORS_NATTS);
-	for (AttrNumber i = 1; i < LPG_FACTORS_VARIANCE; i++)
-		TupleDescCopyEntry(wide, i, narrow, i);
+	for (int i = 1; i < LPG_FACTORS_VARIANCE; i++)
+		TupleDescCopyEntry(wide, (AttrNumber) i, narrow, (AttrNumber) i);
 	TupleDescInitEntry(wide, LPG_FACTORS_VARIANCE, "variance", FLOAT4OID, -1, 0);
-	for (AttrNumber i = LPG_FACTORS_FACTORS; i <= LPG_FACTORS_NATTS; i++)
-		TupleDescCopyEntry(wide, i, narrow, i - 1);
+	for (int i = LPG_FACTORS_FACTORS; i <= LPG_FACTORS_NATTS; i++)
+		TupleDescCopyEntry(wide, (AttrNumber) i, narrow, (AttrNumber) (i - 1));
 	return MakeSingleTupleTableSlot(wide, &TTSOpsVirtual);
 }
 

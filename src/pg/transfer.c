@@ -265,6 +265,7 @@ measure_row(void *arg, TupleTableSlot *slot)
 	Export *e = arg;
 	LepModelHead *head = &e->head;
 	bool has_extra = e->side == LPG_USERS || head->has_neighbors;
+	const bytea *bytes;
 
 	slot_getsomeattrs(slot, LPG_FACTORS_NATTS);
 	head->n_rows[e->side]++;
@@ -277,10 +278,11 @@ measure_row(void *arg, TupleTableSlot *slot)
 										  : bytes_of(slot, LPG_FACTORS_EXTRA);
 	if (e->has_precision)
 		return;
-	if (head->n_factors > 0 && !slot->tts_isnull[LPG_FACTORS_FACTORS - 1])
-		take_precision(e, get_bytes(slot, LPG_FACTORS_FACTORS));
-	else if (e->side == LPG_ITEMS && has_extra && !slot->tts_isnull[LPG_FACTORS_EXTRA - 1])
-		take_precision(e, get_bytes(slot, LPG_FACTORS_EXTRA));
+	bytes = head->n_factors > 0 ? get_bytes(slot, LPG_FACTORS_FACTORS) : NULL;
+	if (bytes == NULL && e->side == LPG_ITEMS && has_extra)
+		bytes = get_bytes(slot, LPG_FACTORS_EXTRA);
+	if (bytes != NULL)
+		take_precision(e, bytes);
 }
 
 /* The factors of a row, as the head says. */

@@ -433,6 +433,8 @@ form_row(FunctionCallInfo fcinfo, const Target *target, int64 number)
 	table_endscan(scan);
 	UnregisterSnapshot(fresh);
 	ExecDropSingleTupleTableSlot(slot);
+	if (row == NULL)
+		elog(ERROR, "the row of version " INT64_FORMAT " is gone", number);
 	return HeapTupleGetDatum(row);
 }
 

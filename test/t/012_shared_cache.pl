@@ -8,7 +8,7 @@ use Ratings;
 use Session;
 use Test::More;
 
-my $node = start_server('restart_after_crash = on');
+my $node = start_server("restart_after_crash = on\n# segments of shared memory are files of this server, which can be counted\ndynamic_shared_memory_type = mmap");
 create_ratings($node, 100_000, 2003, 20011);
 $node->safe_psql('postgres', q{
 	CREATE TABLE bought AS SELECT 'u' || user_id AS user_id, 'item ' || item_id AS item_id FROM ratings WHERE item_id < 500;
@@ -23,6 +23,9 @@ my $list = "SELECT md5(string_agg(u || ':' || rank || ':' || item_id || ':' || f
 my $words = "SELECT string_agg(item_id, ',' ORDER BY rank) FROM lepton_topn_text('walks', 'u7', 10)";
 my $held = "SELECT model || ' ' || place || ' ' || sessions FROM lepton_cache() ORDER BY 1";
 
+sub n_segments { return scalar(my @files = glob($node->data_dir . '/pg_dynshmem/*')); }
+
+my $n_others = n_segments();
 my $first = Session->new($node);
 my $answer = $first->ask($list);
 is($first->ask($held), 'recs shared 1', 'what a session reads is there for others');
@@ -90,6 +93,7 @@ for my $i (1 .. 4)
 		"the limit holds with small$i");
 }
 like($node->safe_psql('postgres', $held), qr/^small4 shared 0$/m, 'the longest unused went, the last is there');
+is(n_segments() - $n_others, $node->safe_psql('postgres', q{SELECT count(*) FROM lepton_cache() WHERE place = 'shared'}), 'and no segment of those that went');
 $node->append_conf('postgresql.conf', "lepton.shared_cache_size = 0\n");
 $node->reload;
 is($node->safe_psql('postgres', "SELECT count(*) FROM lepton_topn('small3', 1, 5); SELECT place FROM lepton_cache() WHERE model = 'small3'::regclass"),
