@@ -45,9 +45,12 @@ RESET ROLE;
 REVOKE SET ON PARAMETER lepton.max_training_memory FROM regress_lepton_nobody;
 RESET lepton.max_training_memory;
 -- a training for somebody has the limit of who calls it, not what the source's code says
-CREATE FUNCTION settings_raise() RETURNS int VOLATILE LANGUAGE plpgsql AS $$ BEGIN PERFORM set_config('lepton.threads', '7', false); PERFORM set_config('lepton.max_training_memory', '0', false); RETURN 0; EXCEPTION WHEN insufficient_privilege THEN RETURN 0; END $$;
+CREATE FUNCTION settings_raise() RETURNS int VOLATILE LANGUAGE plpgsql AS $$ BEGIN PERFORM set_config('lepton.threads', '7', false); BEGIN PERFORM set_config('lepton.max_training_memory', '0', false); EXCEPTION WHEN insufficient_privilege THEN NULL; END; RETURN 0; END $$;
 SET ROLE regress_lepton_nobody;
 SELECT version FROM lepton_train('settings_m', 'SELECT user_id, item_id, rating + (SELECT settings_raise()) AS rating FROM settings_ratings', '{"algorithm": "als", "factors": 2, "epochs": 1}');
+-- in a session of hers she may
+SHOW lepton.threads;
+RESET lepton.threads;
 RESET ROLE;
 CALL lepton_retrain('settings_m', '{"guard": false}');
 SHOW lepton.threads;

@@ -46,9 +46,7 @@ check_tunable(const char *name, int option)
 						 "algorithms take.")));
 }
 
-static void fail_grid(const char *name, const char *detail) pg_attribute_noreturn();
-
-static void
+static _Noreturn void
 fail_grid(const char *name, const char *detail)
 {
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -14,9 +14,9 @@
  *
  * Counting begins with planning or with a utility command, and ends with the
  * statement.  Nothing is refused where PostgreSQL does not allow for it: in the
- * error context, which has memory of its own for that; in critical sections; and
- * while a transaction ends.  In "from then on" the statement's error handlers find
- * no memory either.
+ * error context, which has memory of its own for that; in critical sections;
+ * while a transaction ends; and for the owners of a lock.  In "from then on" the
+ * statement's error handlers find no memory either.
  */
 #include "postgres.h"
 
@@ -29,6 +29,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "optimizer/planner.h"
+#include "storage/lock.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -138,10 +139,21 @@ allocator_of(MemoryContext context)
 	return IsA(context, GenerationContext) ? &generation : &aset;
 }
 
+/*
+ * LockAcquireExtended() leaves an entry without owners where it gets no memory for
+ * them, and writes through it if the same lock is asked for again before the
+ * transaction ends, as after an exception block: a fault of the server's own.
+ */
+static bool
+is_for_owners_of_lock(MemoryContext context, Size size)
+{
+	return context == TopMemoryContext && size == 8 * sizeof(LOCALLOCKOWNER);
+}
+
 static void *
 refusing_alloc(ALLOC_PARAMETERS)
 {
-	if (context != ErrorContext && refuses(FAULT_PALLOC))
+	if (context != ErrorContext && !is_for_owners_of_lock(context, size) && refuses(FAULT_PALLOC))
 		return REFUSED(context);
 	return allocator_of(context)->alloc(ALLOC_ARGUMENTS);
 }

@@ -129,7 +129,7 @@ my %algorithms = (
 my @courses = map { [ "training with $_", "SELECT version FROM lepton_train('trained', 'ratings', '{$algorithms{$_}}')" ] } sort keys %algorithms;
 my $grid = '{"factors": [8, 16], "regularization": [0.1, 0.2]}';
 
-# minutes of work, cut off in its first second: what looks for nothing meanwhile goes on
+# minutes of work, cut off when they have begun: what looks for nothing meanwhile goes on
 my $most = '"epochs": 10000, "patience": 10000';
 my %endless = (
 	sgd => qq{"algorithm": "sgd", "factors": 32, $most},
@@ -140,7 +140,6 @@ my %endless = (
 );
 push @courses, map { [ "endless training with $_", "SELECT version FROM lepton_train('recs', 'ratings', '{$endless{$_}}')", 1 ] } sort keys %endless;
 push @courses, (
-	[ 'an endless aggregate', qq{SELECT lepton_train(user_id, item_id, rating::float8, '{$endless{als}}') IS NULL FROM ratings}, 1 ],
 	[ 'endless lepton_cross_validate', qq{SELECT count(*) FROM lepton_cross_validate('ratings', '{$endless{sgd}}')}, 1 ],
 	[ 'endless lepton_tune', qq{SELECT count(*) FROM lepton_tune('ratings', '$grid', '{"algorithm": "als", $most}')}, 1 ],
 );
@@ -175,11 +174,12 @@ push @courses, (
 
 foreach my $course (grep { $_->[0] =~ /$only/ } @courses)
 {
-	my ($what, $query, $seconds) = @$course;
+	my ($what, $query, $is_endless) = @$course;
 	my @cuts;
 	my $begin = time;
+	my $seconds;
 
-	if (!defined $seconds)
+	if (!$is_endless)
 	{
 		# in a transaction that is taken back, so that it can be done again
 		my $in_transaction = $query !~ /^CALL/ ? 'BEGIN; ' : '';
@@ -192,12 +192,26 @@ foreach my $course (grep { $_->[0] =~ /$only/ } @courses)
 	for my $n (1 .. $n_cuts)
 	{
 		my $signal = $signals[ ($n + @all) % @signals ];
-		my $was_cut = cut_once($what, $signal, $session->cut($query, $seconds * (0.02 + 0.93 * rand), $signal), \@cuts);
+		my $cut;
+
+		if ($is_endless)
+		{
+			$signal = $signal eq 'TERM' ? $signal : 'INT';
+			$session->send($query);
+			push @problems, "$what: it does not begin" if !$watcher->sees_phase($session, 'train');
+			sleep(0.2 * rand);
+			$cut = $session->interrupt($signal);
+		}
+		else
+		{
+			$cut = $session->cut($query, $seconds * (0.02 + 0.93 * rand), $signal);
+		}
+		my $was_cut = cut_once($what, $signal, $cut, \@cuts);
 
 		# so does one that came to its end; other models are dropped below
 		$before = $watcher->ask($state) if !$was_cut && $query =~ /^CALL/;
 	}
-	diag("$what, of " . int(1000 * $seconds) . ' ms: ' . Session::percentiles(@cuts)) if $is_long;
+	diag("$what, of " . ($is_endless ? 'minutes' : int(1000 * $seconds) . ' ms') . ': ' . Session::percentiles(@cuts)) if $is_long;
 	push @all, @cuts;
 	$session->ask('SELECT lepton_drop(m, if_exists => true) FROM unnest(ARRAY[\'in_words\', \'imported\', \'trained\']) m');
 	push @problems, "$what, dropped: " . $session->err if $session->err =~ /ERROR/;
