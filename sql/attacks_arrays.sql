@@ -4,6 +4,7 @@ SET client_min_messages = warning;
 CREATE TABLE arrays_ratings AS
 SELECT u AS user_id, i AS item_id, 1 + (u * 3 + i * 5) % 5 AS rating FROM generate_series(1, 20) u, generate_series(1, 15) i WHERE (u + i * 3) % 4 > 0;
 SELECT version FROM lepton_train('arrays_m', 'arrays_ratings', '{"algorithm": "als", "factors": 4, "epochs": 3}');
+SELECT version FROM lepton_train('arrays_w', 'SELECT u AS user_id, i AS item_id, 1 + (u * 3 + i * 5) % 5 AS rating FROM generate_series(1, 20) u, generate_series(1, 200) i', '{"algorithm": "als", "factors": 4, "epochs": 1}');
 SELECT version FROM lepton_train('arrays_t', 'SELECT user_id, ''i'' || item_id AS item_id, 1 AS rating FROM arrays_ratings WHERE rating > 2', '{"algorithm": "walk"}');
 \getenv srcdir PG_ABS_SRCDIR
 \set include :srcdir '/sql/include/outcome.sql'
@@ -14,6 +15,8 @@ CREATE TABLE arrays_shapes (shape text, ids text);
 INSERT INTO arrays_shapes VALUES ('plain', '{3,7,9}'), ('two dimensions', '{{3,7},{9,3}}'), ('six dimensions', '{{{{{{3,7,9}}}}}}'), ('lower bound below 0', '[-5:-3]={3,7,9}'), ('lower bound 0', '[0:2]={3,7,9}'),
 	('at the largest subscript', '[2147483644:2147483646]={3,7,9}'), ('at the smallest', '[-2147483648:-2147483646]={3,7,9}'), ('NULLs', '{NULL,3,NULL,NULL,7,9,NULL}'), ('NULLs in dimensions', '{{3,NULL},{NULL,7},{9,NULL}}'), ('repeated', '{3,3,7,7,7,9,3}'), ('descending', '{9,7,3}');
 SELECT count(DISTINCT list), min(list) FROM arrays_shapes, answer(format('SELECT string_agg(item_id || '':'' || score || '':'' || origin, '' '' ORDER BY rank) FROM lepton_topn(''arrays_m'', 1, 10, %L::bigint[], false)', ids)) list;
+-- so few of so many that they are scored one by one
+SELECT count(DISTINCT list), count(*), max(length(list)) > 0 AS any FROM arrays_shapes, answer(format('SELECT string_agg(item_id::text, '' '' ORDER BY rank) FROM lepton_topn(''arrays_w'', 1, 10, %L::bigint[], false)', ids)) list;
 SELECT count(DISTINCT list), min(list) ~ '3:|7:|9:' AS excluded_are_there FROM arrays_shapes, answer(format('SELECT string_agg(item_id || '':'' || score, '' '' ORDER BY rank) FROM lepton_topn(''arrays_m'', 1, 100, false, %L::bigint[])', ids)) list;
 SELECT count(DISTINCT list), count(*) FROM arrays_shapes, answer(format('SELECT string_agg(item_id || '':'' || score, '' '' ORDER BY rank) FROM lepton_topn_for_text(''arrays_t'', (SELECT array_agg(''i'' || i) FROM unnest(%L::bigint[]) i WHERE i IS NOT NULL), 100)', ids)) list;
 SELECT count(DISTINCT list) FROM arrays_shapes, answer(format('SELECT string_agg(item_id || '':'' || score, '' '' ORDER BY rank) FROM lepton_topn_for_text(''arrays_t'', %L, 100)', regexp_replace(ids, '(?<![\[:\d=-])(?<!:-)(\d+)(?!\d*[\]:])', 'i\1', 'g'))) list;
@@ -50,6 +53,6 @@ SET statement_timeout = 1;
 SELECT count(*) FROM lepton_topn('arrays_m', 1, 20, (SELECT array_agg(g) FROM generate_series(1, 3000000) g), false);
 RESET statement_timeout;
 
-SELECT lepton_drop(m) FROM unnest(ARRAY['arrays_m', 'arrays_t']) m;
+SELECT lepton_drop(m) FROM unnest(ARRAY['arrays_m', 'arrays_t', 'arrays_w']) m;
 DROP TABLE arrays_shapes, arrays_ratings;
 DROP FUNCTION outcome, answer;

@@ -12,8 +12,8 @@
  * where a cancel or a termination is pending; the caller's
  * CHECK_FOR_INTERRUPTS then says which.  Other interrupts are processed here, at
  * once, since a barrier or a recovery conflict must not wait for a training: that
- * may throw, and then the cleanup that the caller has put around the engine joins
- * the workers.
+ * may throw, as an error of a parallel worker does, and then the engine's workers are
+ * joined before the error leaves its frames, where what they work on may be.
  */
 #include "postgres.h"
 
@@ -200,6 +200,32 @@ look_for_postmaster(void)
 	}
 }
 
+/* An engine at work, and whose work it is a part of: a source that is read may train. */
+typedef struct Run
+{
+	LepEnv *env;
+	struct Run *outer; /* NULL: nobody's */
+} Run;
+
+static Run *innermost = NULL;
+
+/* All that is pending; an error leaves no worker that is at work on our frames. */
+static void
+process_interrupts(void)
+{
+	PG_TRY();
+	{
+		CHECK_FOR_INTERRUPTS();
+	}
+	PG_CATCH();
+	{
+		if (innermost != NULL)
+			lep_pool_shutdown(innermost->env);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+}
+
 static bool
 should_stop(void *host)
 {
@@ -207,7 +233,8 @@ should_stop(void *host)
 	look_for_postmaster();
 	if (QueryCancelPending || ProcDiePending)
 		return true;
-	CHECK_FOR_INTERRUPTS();
+	if (unlikely(InterruptPending))
+		process_interrupts();
 	return false;
 }
 
@@ -232,25 +259,36 @@ lpg_env_init(LepEnv *env, MemoryContext context)
 }
 
 static void
-shut_down_pool(int code, Datum arg)
+end_run(int code, Datum arg)
 {
-	lep_pool_shutdown((LepEnv *) DatumGetPointer(arg));
+	const Run *run = (const Run *) DatumGetPointer(arg);
+
+	innermost = run->outer;
+	lep_pool_shutdown(run->env);
 }
 
 /* FATAL skips PG_FINALLY, and a worker on freed memory takes the server down. */
 LepStatus
-lpg_env_run(LepEnv *env, LpgEnvWork work, void *arg)
+lpg_env_run_on(LepEnv *env, int n_threads, LpgEnvWork work, void *arg)
 {
+	Run run = { env, innermost };
 	LepStatus status = LEP_OK;
 
-	env->n_threads = lpg_settings_threads();
-	PG_ENSURE_ERROR_CLEANUP(shut_down_pool, PointerGetDatum(env));
+	env->n_threads = n_threads;
+	PG_ENSURE_ERROR_CLEANUP(end_run, PointerGetDatum(&run));
 	{
+		innermost = &run;
 		status = work(arg);
 	}
-	PG_END_ENSURE_ERROR_CLEANUP(shut_down_pool, PointerGetDatum(env));
-	lep_pool_shutdown(env);
+	PG_END_ENSURE_ERROR_CLEANUP(end_run, PointerGetDatum(&run));
+	end_run(0, PointerGetDatum(&run));
 	return status;
+}
+
+LepStatus
+lpg_env_run(LepEnv *env, LpgEnvWork work, void *arg)
+{
+	return lpg_env_run_on(env, lpg_settings_threads(), work, arg);
 }
 
 void

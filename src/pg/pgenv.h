@@ -27,6 +27,9 @@ typedef LepStatus (*LpgEnvWork)(void *arg);
  */
 extern LepStatus lpg_env_run(LepEnv *env, LpgEnvWork work, void *arg);
 
+/* The same with so many threads. */
+extern LepStatus lpg_env_run_on(LepEnv *env, int n_threads, LpgEnvWork work, void *arg);
+
 /*
  * CHECK_FOR_INTERRUPTS, and FATAL where the postmaster is gone: a server does not start
  * again before the last backend of the old one has ended.  For loops over rows; it must not

@@ -8,7 +8,6 @@
 
 #include "catalog/namespace.h"
 #include "miscadmin.h"
-#include "storage/ipc.h"
 #include "utils/memutils.h"
 
 #include "core/blend.h"
@@ -35,12 +34,6 @@ lpg_training_begin(LpgTraining *t)
 }
 
 /* ------------------------------------------------------------------------ engine */
-
-static void
-shut_down_pool(int code, Datum arg)
-{
-	lep_pool_shutdown((LepEnv *) DatumGetPointer(arg));
-}
 
 /* How the factors were trained, a blend's as well. */
 static LepStatus
@@ -83,22 +76,20 @@ learn_prior(LpgTraining *t)
 	return status == LEP_ERR_STOPPED ? status : LEP_OK;
 }
 
-/* FATAL skips PG_FINALLY, and a worker on freed memory takes the server down. */
+/* LpgEnvWork */
+static LepStatus
+train(void *arg)
+{
+	LpgTraining *t = arg;
+	LepStatus status = lep_train(&t->arena, t->ratings, &t->options, &t->result);
+
+	return status == LEP_OK ? learn_prior(t) : status;
+}
+
 LepStatus
 lpg_training_try(LpgTraining *t, int n_threads)
 {
-	LepStatus status = LEP_OK;
-
-	t->env.n_threads = n_threads;
-	PG_ENSURE_ERROR_CLEANUP(shut_down_pool, PointerGetDatum(&t->env));
-	{
-		status = lep_train(&t->arena, t->ratings, &t->options, &t->result);
-		if (status == LEP_OK)
-			status = learn_prior(t);
-	}
-	PG_END_ENSURE_ERROR_CLEANUP(shut_down_pool, PointerGetDatum(&t->env));
-	lep_pool_shutdown(&t->env);
-	return status;
+	return lpg_env_run_on(&t->env, n_threads, train, t);
 }
 
 void

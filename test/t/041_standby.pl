@@ -72,6 +72,21 @@ cmp_ok($verified, '>', 0, 'and there were some');
 figure("verifying transactions on the standby during $retrains retrains", $verified);
 figure('cancelled queries', 0 + $standby->safe_psql('postgres', 'SELECT sum(confl_lock + confl_snapshot + confl_bufferpin + confl_deadlock) FROM pg_stat_database_conflicts'));
 
+# ---- what VACUUM could cut off from tables that somebody of the standby has open
+
+# her transaction holds no snapshot, which would keep the rows
+my $open = $standby->background_psql('postgres');
+my $few = q{SELECT lepton_train('gone', 'SELECT * FROM recs_ratings LIMIT 500', '{"algorithm": "als", "factors": 8, "epochs": 2, "keep": 1}');};
+my $asked = q{SELECT count(*) FROM lepton_topn('gone', 1, 1, false)};
+$primary->safe_psql('postgres', "SET client_min_messages = warning; $few");
+catch_up();
+$open->query_safe("BEGIN; $asked");
+# the first goes to the end of the table, the second into the room that VACUUM has found before it
+$primary->safe_psql('postgres', $_) foreach 'VACUUM gone_users, gone_items', $few, 'VACUUM gone_users, gone_items';
+catch_up();
+is($open->query_safe("$asked; COMMIT"), 1, 'VACUUM does not shorten the tables: that would cancel whoever has read them');
+$open->quit;
+
 # ---- the same answers, to the bit
 
 my $before = fingerprint($primary, 'postgres', $pairs);

@@ -206,6 +206,7 @@ sub interrupt
 	# after the answer ends the backend as well
 	while ($signal eq 'TERM' && is_alive($self->{pid}))
 	{
+		die "process $self->{pid} does not end" if time - $begin > 60;
 		$end = $self->cpu_ms // $end;
 		sleep 0.001;
 	}
