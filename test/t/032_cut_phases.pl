@@ -4,7 +4,8 @@
 #
 # "Soon" is 100 ms on a machine that has nothing else to do.  What is asserted is what a
 # busy one cannot break: how much CPU time the backend still uses.  Wall times are
-# printed.  LEPTON_LONG: 100 times each, on more rows; LEPTON_ONLY: a pattern of names.
+# printed.  LEPTON_LONG: 100 times each, on more rows; LEPTON_ONLY: a pattern of names;
+# LEPTON_CUTS: how often each.
 use strict;
 use warnings;
 use PostgreSQL::Test::Utils;
@@ -15,7 +16,7 @@ use Time::HiRes qw(sleep time);
 
 my $is_long = $ENV{LEPTON_LONG};
 my $n_rows = $is_long ? 500_000 : 100_000;
-my $n_cuts = $is_long ? 100 : 1;
+my $n_cuts = $ENV{LEPTON_CUTS} // ($is_long ? 100 : 1);
 my $only = $ENV{LEPTON_ONLY} // '.';
 my $seed = $ENV{LEPTON_SEED} // 1;
 srand($seed);

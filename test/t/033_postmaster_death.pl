@@ -1,7 +1,7 @@
 # The postmaster dies while lepton is at work: its backend ends soon, wherever it is,
 # so that the server can be started again, and the model is whole then.
 #
-# LEPTON_LONG: 100 times in each phase.  What is asserted of time is generous.
+# LEPTON_LONG: 100 times in each phase; LEPTON_ONLY: a pattern of names; LEPTON_CUTS: how often each.  What is asserted of time is generous.
 use strict;
 use warnings;
 use PostgreSQL::Test::Utils;
@@ -11,7 +11,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $is_long = $ENV{LEPTON_LONG};
-my $n_deaths = $is_long ? 100 : 1;
+my $n_deaths = $ENV{LEPTON_CUTS} // ($is_long ? 100 : 1);
 my $only = $ENV{LEPTON_ONLY} // '.';
 srand($ENV{LEPTON_SEED} // 1);
 
