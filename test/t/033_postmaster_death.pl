@@ -1,7 +1,8 @@
 # The postmaster dies while lepton is at work: its backend ends soon, wherever it is,
 # so that the server can be started again, and the model is whole then.
 #
-# LEPTON_LONG: 100 times in each phase; LEPTON_ONLY: a pattern of names; LEPTON_CUTS: how often each.  What is asserted of time is generous.
+# LEPTON_LONG: 100 times in each phase; LEPTON_ONLY: a pattern of names; LEPTON_CUTS:
+# how often each.  What is asserted of time is generous.
 use strict;
 use warnings;
 use PostgreSQL::Test::Utils;
