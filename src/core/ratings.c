@@ -25,6 +25,12 @@
 /* A chunk is at most such a part of what was read before: so much may be unused. */
 #define CHUNK_SHARE 16
 
+/*
+ * Where that would be less, chunks of so many rows behind four times as many: a host maps
+ * blocks of this size and gives them back at once, what it has in its heap page by page.
+ */
+#define LARGE_CHUNK (16 * 1024)
+
 /* Ratings look like counts beyond this maximum, if so many percent are ones. */
 #define COUNTS_MAX	   10
 #define COUNTS_PERCENT 25
@@ -92,7 +98,7 @@ chunk_create(LepRatingsBuilder *builder)
 	const LepSourceShape *shape = &builder->shape;
 	size_t row_size = 2 * sizeof(int32_t) + (shape->has_rating ? sizeof(float) : 0) +
 					  (shape->has_time ? sizeof(int64_t) : 0);
-	int64_t capacity = MIN_CHUNK;
+	int64_t capacity = builder->n_rows < 4 * LARGE_CHUNK ? MIN_CHUNK : LARGE_CHUNK;
 	size_t size;
 	LepRowChunk *chunk;
 	char *data;

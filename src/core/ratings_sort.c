@@ -24,8 +24,11 @@
  */
 #define MAX_RANGES 128
 
-/* Rows of a range at least, where there are so many: fewer are not worth one. */
-#define MIN_RANGE_ROWS 4096
+/*
+ * Rows of a range at least, where there are so many: fewer are not worth one, and what
+ * these take a host maps and gives back at once, unlike what it has in its heap.
+ */
+#define MIN_RANGE_ROWS (12 * 1024)
 
 /* Bits of a digit at most, and digits of (user, item) at most. */
 #define DIGIT_BITS 10
