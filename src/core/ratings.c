@@ -26,9 +26,10 @@
 #define CHUNK_SHARE 16
 
 /*
- * Where that would be less, chunks of so many rows behind four times as many: a host maps
- * blocks of this size and gives them back at once, what it has in its heap page by page.
+ * From so many rows on, where that would be less, large chunks: a host maps blocks of
+ * that size and gives them back at once, what it has in its heap slowly.
  */
+#define MANY_ROWS	(160 * 1024)
 #define LARGE_CHUNK (16 * 1024)
 
 /* Ratings look like counts beyond this maximum, if so many percent are ones. */
@@ -98,7 +99,7 @@ chunk_create(LepRatingsBuilder *builder)
 	const LepSourceShape *shape = &builder->shape;
 	size_t row_size = 2 * sizeof(int32_t) + (shape->has_rating ? sizeof(float) : 0) +
 					  (shape->has_time ? sizeof(int64_t) : 0);
-	int64_t capacity = builder->n_rows < 4 * LARGE_CHUNK ? MIN_CHUNK : LARGE_CHUNK;
+	int64_t capacity = builder->n_rows < MANY_ROWS ? MIN_CHUNK : LARGE_CHUNK;
 	size_t size;
 	LepRowChunk *chunk;
 	char *data;

@@ -25,10 +25,13 @@
 #define MAX_RANGES 128
 
 /*
- * Rows of a range at least, where there are so many: fewer are not worth one, and what
- * these take a host maps and gives back at once, unlike what it has in its heap.
+ * Rows of a range at least, where there are so many: fewer are not worth one.  With
+ * more, what a range takes is large enough for a host to map it and to give it back at
+ * once, unlike what it has in its heap: a range is so many, if a thirty-second is.
  */
-#define MIN_RANGE_ROWS (12 * 1024)
+#define MIN_RANGE_ROWS	  4096
+#define MAPPED_RANGE_ROWS (12 * 1024)
+#define RANGE_SHARE		  32
 
 /* Bits of a digit at most, and digits of (user, item) at most. */
 #define DIGIT_BITS 10
@@ -123,9 +126,11 @@ cut_ranges(Sort *sort)
 {
 	const int64_t *count = sort->rows->user_start;
 	int64_t share = (sort->input->n + MAX_RANGES - 1) / MAX_RANGES;
+	int64_t least = sort->input->n / RANGE_SHARE;
 	Range *range = NULL;
 
-	share = share < MIN_RANGE_ROWS ? MIN_RANGE_ROWS : share;
+	least = least > MAPPED_RANGE_ROWS ? MAPPED_RANGE_ROWS : least < MIN_RANGE_ROWS ? MIN_RANGE_ROWS : least;
+	share = share < least ? least : share;
 	for (int32_t u = 0; u < sort->rows->n_users; u++)
 	{
 		if (lep_rows_stop(sort->rows->arena->env, u))
