@@ -245,6 +245,8 @@ for my $share (shares())
 		if (defined $finder)
 		{
 			$n_found++;
+			# so that a run that is ended early has said something
+			print "# found $name:$line by $finder ($n_found of ", $n_found + $n_survived, ")\n";
 			next;
 		}
 		$n_survived++;
