@@ -57,19 +57,11 @@ UPDATE checksum_models SET items = users + n_users * (8 + 4 + 4 + 16 + 4) + 4 + 
 SELECT what, n_users, n_items, checksum_number(model, 8, 8) = checksum_of(substr(model, 17)) AS same, checksum_number(model, users, 8) AS first_user, checksum_number(model, users + 8 * (n_users - 1), 8) AS last_user,
 	CASE what WHEN 'numbers' THEN checksum_number(model, items + 8, 8)::text ELSE convert_from(substr(model, items + 4 * (n_items + 1) + 1, n_items), 'UTF8') END AS items
 FROM checksum_models ORDER BY what;
--- what a reader says of a value, the details of an error too
-CREATE FUNCTION checksum_answer(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	result text;
-BEGIN
-	EXECUTE statement INTO result;
-	RETURN coalesce(result, 'NULL');
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS result = PG_EXCEPTION_DETAIL;
-	RETURN sqlstate || ': ' || sqlerrm || ' ' || result;
-END $$;
+\getenv srcdir PG_ABS_SRCDIR
+\set include :srcdir '/sql/include/outcome.sql'
+\i :include
 CREATE FUNCTION checksum_try(m checksum_models, forged bytea) RETURNS TABLE (call text, outcome text) LANGUAGE sql AS $$
-	SELECT c.name, checksum_answer(format(c.call, forged, m.suffix, m.source)) FROM (VALUES ('predict', 'SELECT lepton_predict(%1$L::bytea, 1, ''2'') BETWEEN 1 AND 5'), ('topn', 'SELECT count(*) FROM lepton_topn%2$s(%1$L::bytea, 1, 3, false)'),
+	SELECT c.name, answer(format(c.call, forged, m.suffix, m.source), true) FROM (VALUES ('predict', 'SELECT lepton_predict(%1$L::bytea, 1, ''2'') BETWEEN 1 AND 5'), ('topn', 'SELECT count(*) FROM lepton_topn%2$s(%1$L::bytea, 1, 3, false)'),
 		('similar', 'SELECT count(*) FROM lepton_similar%2$s(%1$L::bytea, ''2'', 3)'), ('info', 'SELECT (lepton_info(%1$L::bytea)).n_items'), ('evaluate', 'SELECT count(*) > 0 FROM lepton_evaluate(%1$L::bytea, %3$L)'), ('import', 'SELECT (lepton_import(''checksum_m'' || %2$L, %1$L)).n_items')) c(name, call) $$;
 -- as it is; numbers that stand for nothing; a head that the details contradict; ids out of order, twice; a text that is none; counts below 0
 SELECT forged, outcome, calls, string_agg(what, ' ' ORDER BY what) AS models FROM (
@@ -82,5 +74,5 @@ WHERE m.what = 'texts' OR w.what <> 'the last item is no text' GROUP BY m.what, 
 SELECT o.outcome, string_agg(DISTINCT o.call, ' ' ORDER BY o.call) AS calls FROM (SELECT m, checksum_forge(m.model, b, set_byte('\x00', 0, (get_byte(m.model, b) + 1) % 256)) AS forged FROM checksum_models m, generate_series(4, 151) b WHERE m.what = 'numbers' AND b <> 24 OFFSET 0) f, checksum_try(f.m, f.forged) o
 WHERE o.outcome ~ '^\w{5}: ' AND o.outcome !~ '^XX001: bytes in "model" are damaged' GROUP BY o.outcome ORDER BY o.outcome COLLATE "C";
 SELECT lepton_drop(m) FROM unnest(ARRAY['checksum_m', 'checksum_m_text']) m;
-DROP FUNCTION checksum_try, checksum_answer, checksum_forge, checksum_of, checksum_bytes, checksum_number, checksum_shift, checksum_rotate, checksum_mod;
+DROP FUNCTION checksum_try, outcome, answer, checksum_forge, checksum_of, checksum_bytes, checksum_number, checksum_shift, checksum_rotate, checksum_mod;
 DROP TABLE checksum_models, checksum_ratings;
