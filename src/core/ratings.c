@@ -186,7 +186,7 @@ observe_ratings(LepRatingsBuilder *builder, const float *ratings, int n)
 	}
 }
 
-/* Copy part of a batch, from row `from`, as far as the chunk has room. */
+/* Copy a batch as far as the chunk has room.  There are times if and only if the chunk has a place for them. */
 static int
 chunk_append(LepRowChunk *chunk, const int32_t *users, const int32_t *items, const float *ratings,
 			 const int64_t *times, int n)
