@@ -6,8 +6,8 @@
  * decide feedback and the rule for duplicates from what was seen of all rows,
  * renumber by id, sort, merge, drop the cold (ratings_sort.h).
  *
- * Memory: chunks are a sixteenth of what was read before, so that at most 1/16 is
- * unused and nothing is ever copied to grow.  Chunks and id maps are the
+ * Memory: chunks are a sixteenth of what was read before, or are reserved and in use as
+ * far as rows go, so that at most 1/16 is unused and nothing is ever copied to grow.  Chunks and id maps are the
  * builder's arena's; a phase's scratch memory is dropped with it.
  * One thread; lep_ratings_count and lep_ratings_user are read only.
  */
@@ -26,11 +26,13 @@
 #define CHUNK_SHARE 16
 
 /*
- * From so many rows on, where that would be less, large chunks: a host maps blocks of
- * that size and gives them back at once, what it has in its heap slowly.
+ * From so many rows on large chunks, where that share would be less: a host maps blocks of
+ * that size and gives them back at once, what it has in its heap slowly.  They are reserved
+ * until they are no more than the share.
  */
-#define MANY_ROWS	(160 * 1024)
+#define SOME_ROWS	(4 * 1024)
 #define LARGE_CHUNK (16 * 1024)
+#define MANY_ROWS	(CHUNK_SHARE * LARGE_CHUNK)
 
 /* Ratings look like counts beyond this maximum, if so many percent are ones. */
 #define COUNTS_MAX	   10
@@ -92,14 +94,23 @@ lep_ratings_set_day(LepRatingsBuilder *builder, double day)
 	builder->day = day;
 }
 
+/* Bytes of a chunk with so many rows. */
+static size_t
+chunk_size(const LepSourceShape *shape, int64_t n)
+{
+	size_t row_size = 2 * sizeof(int32_t) + (shape->has_rating ? sizeof(float) : 0) +
+					  (shape->has_time ? sizeof(int64_t) : 0);
+
+	return sizeof(LepRowChunk) + (size_t) n * row_size;
+}
+
 /* Append an empty chunk: one block, the arrays behind the header. */
 static LepStatus
 chunk_create(LepRatingsBuilder *builder)
 {
 	const LepSourceShape *shape = &builder->shape;
-	size_t row_size = 2 * sizeof(int32_t) + (shape->has_rating ? sizeof(float) : 0) +
-					  (shape->has_time ? sizeof(int64_t) : 0);
-	int64_t capacity = builder->n_rows < MANY_ROWS ? MIN_CHUNK : LARGE_CHUNK;
+	bool reserved = builder->n_rows >= SOME_ROWS && builder->n_rows < MANY_ROWS;
+	int64_t capacity = builder->n_rows < SOME_ROWS ? MIN_CHUNK : LARGE_CHUNK;
 	size_t size;
 	LepRowChunk *chunk;
 	char *data;
@@ -107,13 +118,14 @@ chunk_create(LepRatingsBuilder *builder)
 	while (capacity < MAX_CHUNK && capacity * 2 <= builder->n_rows / CHUNK_SHARE)
 		capacity *= 2;
 	/* arrays stay aligned to 8 */
-	size = sizeof(LepRowChunk) + (size_t) capacity * row_size;
-	chunk = lep_arena_alloc(builder->arena, 1, size);
+	size = chunk_size(shape, capacity);
+	chunk = (reserved ? lep_arena_reserve : lep_arena_alloc)(builder->arena, 1, size);
 	if (chunk == NULL)
 		return lep_env_failure(builder->arena->env);
 	memset(chunk, 0, sizeof(*chunk));
 	chunk->capacity = capacity;
-	chunk->size = size;
+	chunk->reserved = reserved;
+	chunk->size = reserved ? 0 : size;
 	data = (char *) (chunk + 1);
 	if (shape->has_time)
 	{
@@ -203,6 +215,18 @@ chunk_append(LepRowChunk *chunk, const int32_t *users, const int32_t *items, con
 	return (int) taken;
 }
 
+/* Say how much of the last chunk is in use. */
+static LepStatus
+use_chunk(LepRatingsBuilder *builder)
+{
+	LepRowChunk *chunk = builder->last;
+
+	if (!chunk->reserved)
+		return LEP_OK;
+	chunk->size = chunk_size(&builder->shape, chunk->n);
+	return lep_arena_use(builder->arena, chunk, 1, chunk->size);
+}
+
 /* Numbers for both ids of a batch; errors tell the row in the source. */
 static LepStatus
 add_ids(LepRatingsBuilder *builder, const LepId *users, const LepId *items, int n, int32_t *rows[2])
@@ -226,15 +250,17 @@ append_rows(LepRatingsBuilder *builder, const int32_t *users, const int32_t *ite
 		observe_ratings(builder, converted, n);
 	for (int done = 0; done < n;)
 	{
-		if (builder->last == NULL || builder->last->n == builder->last->capacity)
-		{
-			LepStatus status = chunk_create(builder);
+		LepStatus status = LEP_OK;
 
-			if (status != LEP_OK)
-				return status;
-		}
+		if (builder->last == NULL || builder->last->n == builder->last->capacity)
+			status = chunk_create(builder);
+		if (status != LEP_OK)
+			return status;
 		done += chunk_append(builder->last, users + done, items + done, converted + done,
 							 times != NULL ? times + done : NULL, n - done);
+		status = use_chunk(builder);
+		if (status != LEP_OK)
+			return status;
 	}
 	builder->n_rows += n;
 	return LEP_OK;

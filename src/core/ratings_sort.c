@@ -148,26 +148,37 @@ cut_ranges(Sort *sort)
 	return LEP_OK;
 }
 
-/* Place for n entries, reserved in full or held. */
+/* Bytes of an entry, its time among them. */
+static size_t
+entry_size(const Sort *sort)
+{
+	return sizeof(LepEntry) + (sort->has_time ? sizeof(int64_t) : 0);
+}
+
+/* Place for n entries, reserved in full or held: one block, times first, since they are aligned more. */
 static LepStatus
 create_entries(const Sort *sort, int64_t n, bool held, LepEntries *entries)
 {
 	LepArena *scratch = sort->rows->scratch;
-	void *(*create)(LepArena *, int64_t, size_t) = held ? lep_arena_alloc : lep_arena_reserve;
+	void *block = (held ? lep_arena_alloc : lep_arena_reserve)(scratch, n, entry_size(sort));
 
-	entries->row = create(scratch, n, sizeof(LepEntry));
-	if (entries->row != NULL && sort->has_time)
-		entries->time = create(scratch, n, sizeof(int64_t));
-	if (entries->row == NULL || (sort->has_time && entries->time == NULL))
+	if (block == NULL)
 		return lep_env_failure(scratch->env);
+	entries->time = sort->has_time ? block : NULL;
+	entries->row = sort->has_time ? (LepEntry *) (entries->time + n) : block;
 	return LEP_OK;
+}
+
+static void *
+block_of_entries(const LepEntries *entries)
+{
+	return entries->time != NULL ? (void *) entries->time : entries->row;
 }
 
 static void
 free_entries(const Sort *sort, LepEntries *entries)
 {
-	lep_arena_free(sort->rows->scratch, entries->row);
-	lep_arena_free(sort->rows->scratch, entries->time);
+	lep_arena_free(sort->rows->scratch, block_of_entries(entries));
 }
 
 /* Ranges, and all that sorting takes. */
@@ -205,9 +216,7 @@ use_entries(const Sort *sort)
 	{
 		const LepEntries *entries = &sort->ranges[r].entries;
 
-		status = lep_arena_use(scratch, entries->row, entries->n, sizeof(LepEntry));
-		if (status == LEP_OK && sort->has_time)
-			status = lep_arena_use(scratch, entries->time, entries->n, sizeof(int64_t));
+		status = lep_arena_use(scratch, block_of_entries(entries), entries->n, entry_size(sort));
 	}
 	return status;
 }
@@ -435,9 +444,7 @@ static size_t
 sort_peak(const Sort *sort)
 {
 	size_t now = sort->rows->arena->env->bytes_now;
-	size_t time_size = sort->has_time ? sizeof(int64_t) : 0;
-	size_t entry_size = sizeof(LepEntry) + time_size;
-	size_t rating_size = sizeof(int32_t) + sizeof(float) + time_size;
+	size_t rating_size = sizeof(int32_t) + sizeof(float) + (sort->has_time ? sizeof(int64_t) : 0);
 	size_t chunks = 0;
 	size_t largest = 0;
 	size_t first;
@@ -448,9 +455,9 @@ sort_peak(const Sort *sort)
 		chunks = lep_add_size(chunks, chunk->size);
 		largest = (size_t) chunk->n > largest ? (size_t) chunk->n : largest;
 	}
-	first = lep_add_size(now, largest * entry_size);
+	first = lep_add_size(now, largest * entry_size(sort));
 	last = lep_add_size(now - chunks,
-						(size_t) sort->input->n * entry_size + (size_t) sort->largest * rating_size);
+						(size_t) sort->input->n * entry_size(sort) + (size_t) sort->largest * rating_size);
 	return first > last ? first : last;
 }
 

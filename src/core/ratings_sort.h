@@ -36,7 +36,8 @@ typedef struct LepRowChunk
 	struct LepRowChunk *next;
 	int64_t n;
 	int64_t capacity;
-	size_t size;   /* bytes of the block */
+	bool reserved; /* for capacity rows, in use for n */
+	size_t size;   /* bytes of the block that are in use */
 	int32_t *user; /* [capacity], rows of the id maps */
 	int32_t *item;
 	float *rating; /* NULL: all 1 */
