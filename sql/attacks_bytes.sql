@@ -49,6 +49,10 @@ WHERE o.outcome ~ '^\w{5}: ' GROUP BY o.outcome, o.calls ORDER BY o.outcome COLL
 SELECT o.outcome, o.calls, string_agg(k || ' ' || v, ', ' ORDER BY k COLLATE "C", v COLLATE "C") AS of_a_row_with FROM unnest(ARRAY['n_factors', 'n_neighbors', 'mean', 'min', 'max', 'unknown', 'exclude_seen', 'implicit', 'levels']) k, unnest(ARRAY['-1', '1024', '9223372036854775808', '1e38', '-1e-320', 'null', '"x"', '[1e400]', '{"value": [1, 1], "cut": [2]}']) v,
 	bytes_try(format('UPDATE bytes_a SET details = jsonb_set(details, ''{serving,%s}'', ''%s'')', k, v)) o
 GROUP BY o.outcome, o.calls ORDER BY o.outcome COLLATE "C", o.calls COLLATE "C";
+-- what only the listing functions read of a row
+SELECT o.outcome, o.calls, string_agg(d, ' and ' ORDER BY d COLLATE "C") AS of_a_row_with FROM unnest(ARRAY['{"eligible": null}', '{"eligible": 7}', '{"eligible": {"query": 7}}', '{"eligible": {"query": "SELECT 1 AS item_id"}, "search_path": 7}', '{"eligible": {"query": "SELECT 1 AS item_id"}, "search_path": null}']) d,
+	bytes_try(format('UPDATE bytes_a SET details = jsonb_set(details || %L, ''{serving,eligible}'', ''true'')', d)) o
+GROUP BY o.outcome, o.calls ORDER BY o.outcome COLLATE "C", o.calls COLLATE "C";
 -- lengths and counts that do not fit the bytes: of factors, of the items that somebody has, of neighbours
 CREATE TABLE bytes_damages AS
 SELECT format('byte %s is %s', b, v) AS damage, b, v, 0 AS cut FROM unnest(ARRAY[0, 4, 5, 6, 7, 8, 9, 10, 13]) b, unnest(ARRAY[0, 127, 255]) v UNION ALL SELECT format('cut to %s', n), NULL, NULL, n FROM unnest(ARRAY[0, 1, 4, 5, 8, 9, 10]) n UNION ALL SELECT 'longer', NULL, NULL, -1 UNION ALL SELECT 'a megabyte', NULL, NULL, -1000000;
