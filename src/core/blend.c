@@ -339,8 +339,8 @@ find_norms(LepEnv *env, Blend *blend)
 	lep_arena_init(&arena, env);
 	n_tasks = lep_view_tasks(model->neighbors->basket_start, model->n_users, USER_WEIGHT, BASKETS_CHUNK);
 	blend->gram = lep_gram_of_rows(&arena, model->item_factors, model->n_items, model->n_factors);
-	status = blend->gram == NULL ? lep_env_failure(env)
-								 : lep_parallel_for(env, n_tasks, measure_norms, blend);
+	status =
+		blend->gram == NULL ? lep_env_failure(env) : lep_parallel_for(env, n_tasks, measure_norms, blend);
 	if (status == LEP_OK)
 		status = measure_long_norms(env, blend);
 	lep_arena_drop(&arena);
