@@ -204,6 +204,8 @@ blend_start(LepArena *arena, const LepRatings *ratings, unsigned parts, const Le
 	blend->norms = lep_arena_alloc(arena, ratings->n_users, sizeof(double));
 	if (blend->norms == NULL)
 		return lep_env_failure(arena->env);
+	for (int32_t u = 0; u < ratings->n_users; u++)
+		blend->norms[u] = 1;
 	blend->neighbors = lep_blend_part(options, LEP_BLEND_NEIGHBORS, &shape, &part);
 	status = blend->neighbors->start(arena, ratings, parts, &part, &blend->neighbors_state);
 	blend->factors = lep_blend_part(options, LEP_BLEND_FACTORS, &shape, &part);
@@ -273,7 +275,16 @@ is_long(const LepModel *model, int64_t u)
 	return basket.n > LONG_BASKET;
 }
 
-/* The first user of a task that takes norms. */
+/* Tasks that take norms.  A model that was given no baskets has none to take: they stay 1. */
+static int64_t
+count_norm_tasks(const LepModel *model)
+{
+	const int64_t *start = model->neighbors->basket_start;
+
+	return start == NULL ? 0 : lep_view_tasks(start, model->n_users, USER_WEIGHT, BASKETS_CHUNK);
+}
+
+/* The first user of such a task. */
 static int32_t
 user_of_task(const LepModel *model, int64_t task)
 {
@@ -337,7 +348,7 @@ find_norms(LepEnv *env, Blend *blend)
 	if (blend->has_norms)
 		return LEP_OK;
 	lep_arena_init(&arena, env);
-	n_tasks = lep_view_tasks(model->neighbors->basket_start, model->n_users, USER_WEIGHT, BASKETS_CHUNK);
+	n_tasks = count_norm_tasks(model);
 	blend->gram = lep_gram_of_rows(&arena, model->item_factors, model->n_items, model->n_factors);
 	status =
 		blend->gram == NULL ? lep_env_failure(env) : lep_parallel_for(env, n_tasks, measure_norms, blend);

@@ -111,8 +111,8 @@ static LepStatus
 chunk_create(LepRatingsBuilder *builder)
 {
 	const LepSourceShape *shape = &builder->shape;
-	bool reserved = builder->arena->env->reserve != NULL && builder->n_rows >= SOME_ROWS &&
-					builder->n_rows < MANY_ROWS;
+	bool reserved =
+		builder->arena->env->reserve != NULL && builder->n_rows >= SOME_ROWS && builder->n_rows < MANY_ROWS;
 	int64_t capacity = reserved || builder->n_rows >= MANY_ROWS ? LARGE_CHUNK : MIN_CHUNK;
 	size_t size;
 	LepRowChunk *chunk;
