@@ -13,7 +13,7 @@ my $node = start_server("lepton.log_progress = off\nrestart_after_crash = on");
 create_ratings($node, 1_000_000, 20011, 1009);
 $node->safe_psql('postgres', q{SELECT lepton_train('recs', 'ratings', '{"algorithm": "als", "factors": 8, "epochs": 2}')});
 
-my $state = join(' UNION ALL ', rows_of_recs(), answers_of_recs());
+my $state = in_one_text(rows_of_recs(), answers_of_recs());
 my $before = $node->safe_psql('postgres', $state);
 my $options = q{'{"algorithm": "als", "factors": 128, "epochs": 10000, "patience": 10000}'};
 my $long = "SELECT lepton_train('recs', 'ratings', $options)";

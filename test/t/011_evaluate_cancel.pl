@@ -19,7 +19,7 @@ $node->safe_psql('postgres', q{
 
 my $session = Session->new($node);
 
-my $state = join(' UNION ALL ', rows_of_recs(), answers_of_recs(),
+my $state = in_one_text(rows_of_recs(), answers_of_recs(),
 	q{SELECT string_agg(metrics::text, ',' ORDER BY version) FROM recs}, q{SELECT string_agg(oid::text, ',' ORDER BY oid) FROM pg_class});
 my $before = $session->ask($state);
 my $n_threads = $session->threads;

@@ -34,7 +34,7 @@ $node->safe_psql('postgres', q{
 });
 
 # What there was before, and is afterwards.
-my $state = join(' UNION ALL ', rows_of_recs(), q{SELECT count(*)::text FROM pg_class});
+my $state = in_one_text(rows_of_recs(), q{SELECT count(*)::text FROM pg_class});
 
 my $watcher = Session->new($node);
 my $before = $watcher->ask($state);

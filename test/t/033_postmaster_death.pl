@@ -19,7 +19,7 @@ srand($ENV{LEPTON_SEED} // 1);
 my $node = start_server("lepton.threads = 2\njit = off");
 create_ratings($node, 300_000, 20011, 3001);
 $node->safe_psql('postgres', q{SELECT version FROM lepton_train('recs', 'ratings', '{"algorithm": "als", "factors": 16, "epochs": 2}')});
-my $state = join(' UNION ALL ', rows_of_recs(), answers_of_recs());
+my $state = in_one_text(rows_of_recs(), answers_of_recs());
 my $before = $node->safe_psql('postgres', $state);
 
 my $training = q{SELECT version FROM lepton_train('recs', 'ratings', '{"algorithm": "als", "factors": 32, "epochs": %1$s, "patience": %1$s}')};

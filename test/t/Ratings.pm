@@ -8,7 +8,7 @@ use Exporter 'import';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(start_server create_ratings rows_of_recs answers_of_recs);
+our @EXPORT = qw(start_server create_ratings in_one_text rows_of_recs answers_of_recs);
 
 # start_server($conf, %options): a server of this configuration, with lepton in
 # its database; options are those of PostgreSQL::Test::Cluster's init.
@@ -36,6 +36,12 @@ sub create_ratings
 		SELECT n % $n_users AS user_id, n * 7 % $n_items AS item_id, 1 + (n % $n_users * 3 + n * 7 % $n_items * 5) % 5 AS rating$rated_at
 		FROM generate_series(1, $n_rows) n});
 	return;
+}
+
+# in_one_text(@queries): a query, what all of these say, a text a row: in one order, whatever plan it has.
+sub in_one_text
+{
+	return q{SELECT string_agg(line, E'\n' ORDER BY line) FROM (} . join(' UNION ALL ', @_) . ') s(line)';
 }
 
 # A query: the versions of "recs", by its own rows and by those of its factors.
