@@ -81,12 +81,14 @@ REVOKE ALL ON rows.live_users, rows.live_items FROM regress_lepton_tenant;
 -- what gives and takes rights, while a call site has answered before: each counts for the next call
 CREATE FUNCTION rows.ask() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN lepton_predict('rows.live', 1, 1) IS NOT NULL; EXCEPTION WHEN OTHERS THEN RETURN sqlerrm; END $$;
 CREATE FUNCTION rows.list() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN (SELECT count(*) FROM lepton_topn('rows.live', 1, 2)); EXCEPTION WHEN OTHERS THEN RETURN sqlerrm; END $$;
+-- since PostgreSQL 16 a membership keeps what it was granted with
+CREATE FUNCTION rows.inheriting(how text) RETURNS text LANGUAGE sql AS $$ SELECT format('REVOKE regress_lepton_group FROM regress_lepton_tenant; ALTER ROLE regress_lepton_tenant %s; GRANT regress_lepton_group TO regress_lepton_tenant', how) $$;
 DO $$
 DECLARE
 	change text;
 BEGIN
 	FOREACH change IN ARRAY ARRAY['GRANT SELECT ON rows.live TO regress_lepton_tenant', 'REVOKE USAGE ON SCHEMA rows FROM regress_lepton_tenant', 'GRANT USAGE ON SCHEMA rows TO regress_lepton_tenant', 'REVOKE SELECT ON rows.live FROM regress_lepton_tenant',
-		'GRANT SELECT ON rows.live TO regress_lepton_group', 'GRANT regress_lepton_group TO regress_lepton_tenant', 'ALTER ROLE regress_lepton_tenant NOINHERIT', 'ALTER ROLE regress_lepton_tenant INHERIT', 'REVOKE regress_lepton_group FROM regress_lepton_tenant',
+		'GRANT SELECT ON rows.live TO regress_lepton_group', 'GRANT regress_lepton_group TO regress_lepton_tenant', rows.inheriting('NOINHERIT'), rows.inheriting('INHERIT'), 'REVOKE regress_lepton_group FROM regress_lepton_tenant',
 		'GRANT SELECT ON ALL TABLES IN SCHEMA rows TO PUBLIC', 'REVOKE SELECT ON ALL TABLES IN SCHEMA rows FROM PUBLIC', 'GRANT pg_read_all_data TO regress_lepton_tenant', 'REVOKE pg_read_all_data FROM regress_lepton_tenant', 'ALTER ROLE regress_lepton_tenant SUPERUSER', 'ALTER ROLE regress_lepton_tenant NOSUPERUSER',
 		'ALTER TABLE rows.live OWNER TO regress_lepton_tenant', 'ALTER TABLE rows.live OWNER TO regress_lepton_owner', 'GRANT SELECT ON rows.live TO regress_lepton_tenant', 'ALTER TABLE rows.live ENABLE ROW LEVEL SECURITY', 'ALTER TABLE rows.live DISABLE ROW LEVEL SECURITY', 'ALTER TABLE rows.live_items ENABLE ROW LEVEL SECURITY', 'ALTER TABLE rows.live_items DISABLE ROW LEVEL SECURITY',
 		'ALTER TABLE rows.live RENAME TO moved', 'ALTER TABLE rows.moved RENAME TO live'] LOOP

@@ -18,7 +18,7 @@ FROM pg_settings WHERE name LIKE 'lepton.%' ORDER BY name COLLATE "C";
 ALTER SYSTEM SET lepton.threads = 1;
 SET lepton.nosuch = 1;
 -- at their limits and beyond
-SELECT name, v, outcome(format('SET LOCAL %s = %L', name, v)) FROM pg_settings, unnest(ARRAY[min_val, max_val, (min_val::numeric - 1)::text, (max_val::numeric + 1)::text, '9223372036854775808', 'NaN', '']) v WHERE name LIKE 'lepton.%' AND context = 'user' AND vartype = 'integer' ORDER BY name COLLATE "C", v::text COLLATE "C";
+SELECT name, v, replace(outcome(format('SET LOCAL %s = %L', name, v)), ' kB', '') AS outcome FROM pg_settings, unnest(ARRAY[min_val, max_val, (min_val::numeric - 1)::text, (max_val::numeric + 1)::text, '9223372036854775808', 'NaN', '']) v WHERE name LIKE 'lepton.%' AND context = 'user' AND vartype = 'integer' ORDER BY name COLLATE "C", v::text COLLATE "C";
 -- no machine has the kernels of all others
 SELECT count(*) > 0 AS refused FROM unnest(ARRAY['neon', 'avx2', 'avx512']) v WHERE outcome(format('SET LOCAL lepton.kernel = %L', v)) = format('22023: invalid value for parameter "lepton.kernel": "%s"', v);
 SELECT v, outcome(format('SET LOCAL lepton.kernel = %L', v)) FROM unnest(ARRAY['auto', 'portable', 'avx1024', '', '0']) v;

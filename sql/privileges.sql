@@ -89,12 +89,6 @@ SET ROLE regress_lepton_other;
 SELECT lepton_predict('privileges_s.m', 1, 1) BETWEEN 1 AND 5 AS predicted;
 RESET ROLE;
 
--- every object of the extension has a comment
-SELECT pg_describe_object(classid, objid, 0) FROM pg_depend
-WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
-	AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'lepton')
-	AND obj_description(objid, classid::regclass::name) IS NULL;
-
 SELECT lepton_drop('privileges_s.m');
 DROP FUNCTION privileges_evil();
 DROP SCHEMA privileges_s, privileges_o;

@@ -10,7 +10,7 @@ FROM generate_series(1, 120) u, generate_series(1, 40) i WHERE (u * 31 + i * 17 
 CREATE TABLE tune_result AS SELECT * FROM lepton_tune('tune_ratings', '{"factors": [1, 2], "regularization": [0.01, 0.5, 5]}', '{"algorithm": "als"}');
 SELECT trial, rung, options, metric, round(value::numeric, 2) AS value, std_error > 0 AS std_error, n, round(baseline::numeric, 2) AS baseline, popular, cost > 0 AS cost, best, note
 FROM tune_result WHERE best;
-SELECT count(*), count(*) FILTER (WHERE best) AS best, min(value) = (array_agg(value))[1] AS best_first, count(DISTINCT options) AS options, max(rung) AS rungs FROM tune_result;
+SELECT count(*), count(*) FILTER (WHERE best) AS best, min(value) = (SELECT value FROM tune_result LIMIT 1) AS best_first, count(DISTINCT options) AS options, max(rung) AS rungs FROM tune_result;
 SELECT value >= lag(value) OVER () AS in_order FROM tune_result OFFSET 1;
 -- the options go straight into a training, which is as good on rows that the tuning did not look at
 SELECT m.algorithm, m.options = r.options AS options, (m.metrics ->> 'rmse')::float8 < (m.metrics ->> 'baseline_rmse')::float8 / 2 AS good

@@ -148,9 +148,19 @@ CREATE INDEX value_index ON value_models (lepton_predict(model, '5', '7')) WHERE
 SET enable_seqscan = off;
 SELECT name FROM value_models WHERE lepton_predict(model, '5', '7') = lepton_predict('value_bayes', 5, 7) AND name IN ('factors', 'bayes');
 RESET enable_seqscan;
+CREATE FUNCTION value_plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
+		IF line ~ 'Gather|value_pairs|lepton' THEN
+			RETURN NEXT trim(leading ' ->' FROM regexp_replace(line, '[$]1|[(]InitPlan 1[)][.]col1', 'the model'));
+		END IF;
+	END LOOP;
+END $$;
 CREATE TABLE value_pairs AS SELECT u AS user_id, i AS item_id FROM generate_series(1, 60) u, generate_series(1, 40) i;
 SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 2;
-EXPLAIN (COSTS OFF) SELECT count(*) FROM value_pairs WHERE lepton_predict((SELECT model FROM value_models WHERE name = 'factors'), user_id, item_id) > 3;
+SELECT * FROM value_plan('SELECT count(*) FROM value_pairs WHERE lepton_predict((SELECT model FROM value_models WHERE name = ''factors''), user_id, item_id) > 3');
 SELECT count(*) FROM value_pairs WHERE lepton_predict((SELECT model FROM value_models WHERE name = 'factors'), user_id, item_id) > 3 \gset parallel_
 RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_scan_size; RESET max_parallel_workers_per_gather; 
 SELECT count(*) = :parallel_count AND count(*) > 100 AS same FROM value_pairs WHERE lepton_predict('value_factors', user_id, item_id) > 3;

@@ -119,6 +119,21 @@ lpg_owner_set_text_rules(const char *search_path)
 		set_locally("standard_conforming_strings", "on");
 }
 
+bool
+lpg_owner_begin_reading(void)
+{
+	bool was_read_only = XactReadOnly;
+
+	XactReadOnly = true;
+	return was_read_only;
+}
+
+void
+lpg_owner_end_reading(bool was_read_only)
+{
+	XactReadOnly = was_read_only;
+}
+
 void
 lpg_owner_enter(Oid owner, const char *search_path, LpgOwnerSaved *saved)
 {
@@ -127,13 +142,13 @@ lpg_owner_enter(Oid owner, const char *search_path, LpgOwnerSaved *saved)
 						   saved->sec_context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 	saved->nestlevel = NewGUCNestLevel();
 	lpg_owner_set_text_rules(search_path);
-	if (!XactReadOnly)
-		set_locally("transaction_read_only", "on");
+	saved->was_read_only = lpg_owner_begin_reading();
 }
 
 void
 lpg_owner_leave(const LpgOwnerSaved *saved)
 {
+	lpg_owner_end_reading(saved->was_read_only);
 	AtEOXact_GUC(false, saved->nestlevel);
 	SetUserIdAndSecContext(saved->user, saved->sec_context);
 }

@@ -27,6 +27,7 @@ typedef struct LpgOwnerSaved
 	Oid user;
 	int sec_context;
 	int nestlevel;
+	bool was_read_only;
 } LpgOwnerSaved;
 
 /* A search path as a training recorded it, with pg_temp last; in the current context. */
@@ -38,6 +39,15 @@ extern char *lpg_owner_search_path(const char *recorded);
  * strings, whatever the caller has set.
  */
 extern void lpg_owner_set_text_rules(const char *search_path);
+
+/*
+ * From here to lpg_owner_end_reading() nothing can be written, by nobody's function
+ * either: answers what to give that.  The transaction's own flag, and not the setting,
+ * which lets nobody change it for a while since PostgreSQL 17.  The end of a
+ * (sub)transaction takes it back after an ERROR.
+ */
+extern bool lpg_owner_begin_reading(void);
+extern void lpg_owner_end_reading(bool was_read_only);
 
 /* ERROR if a grant lets anybody but the owner write the model's rows. */
 extern void lpg_owner_check_rows(Relation model);

@@ -22,7 +22,6 @@
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/fmgrprotos.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
@@ -34,6 +33,7 @@
 #include "pg/errors.h"
 #include "pg/keytype.h"
 #include "pg/optjson.h"
+#include "pg/owner.h"
 #include "pg/pgenv.h"
 #include "pg/source.h"
 #include "pg/source_column.h"
@@ -541,10 +541,8 @@ static void
 execute(const char *query, DestReceiver *receiver, bool keeps_snapshot)
 {
 	SPIExecuteOptions options;
-	int nestlevel = NewGUCNestLevel();
+	bool was_read_only = lpg_owner_begin_reading();
 
-	(void) set_config_option("transaction_read_only", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
-							 0, false);
 	memset(&options, 0, sizeof(options));
 	options.must_return_tuples = true;
 	options.read_only = keeps_snapshot;
@@ -554,7 +552,7 @@ execute(const char *query, DestReceiver *receiver, bool keeps_snapshot)
 	if (SPI_execute_extended(query, &options) < 0)
 		elog(ERROR, "SPI_execute_extended failed: %s", SPI_result_code_string(SPI_result));
 	SPI_finish();
-	AtEOXact_GUC(true, nestlevel);
+	lpg_owner_end_reading(was_read_only);
 }
 
 void

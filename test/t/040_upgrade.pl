@@ -37,7 +37,7 @@ my $objects = q{
 		UNION ALL
 		SELECT concat('aggregate ', to_jsonb(a)) FROM pg_aggregate a WHERE m.classid = 'pg_proc'::regclass AND a.aggfnoid = m.objid
 		UNION ALL
-		SELECT concat('type ', to_jsonb(t) - '{oid,typnamespace,typowner,typrelid,typarray}'::text[], ' ', a.list)
+		SELECT concat('type ', to_jsonb(t) - '{oid,typnamespace,typowner,typrelid,typarray,typelem}'::text[], ' ', a.list)
 			FROM pg_type t LEFT JOIN attribute a ON a.attrelid = t.typrelid
 			WHERE m.classid = 'pg_type'::regclass AND t.oid = m.objid
 		UNION ALL

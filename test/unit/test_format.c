@@ -482,6 +482,7 @@ test_seen_comes_back(void)
 				set[j] = last += 1 + (int32_t) lep_rng_below(&rng, (uint64_t) spread);
 			size = lep_seen_encode(set, n, bytes);
 			CHECK(size <= lep_seen_max_size(n), "%zu bytes for %" PRId64, size, n);
+			CHECK_INT_EQ(lep_seen_size(set, n), size);
 			CHECK_OK(lep_seen_count(bytes, size, &n_claimed, &error));
 			CHECK_INT_EQ(n_claimed, n);
 			CHECK_OK(lep_seen_decode(bytes, size, last + 1, items, &error));
@@ -494,6 +495,22 @@ test_seen_comes_back(void)
 	free(set);
 	free(items);
 	free(bytes);
+}
+
+/* Models as values have place for so many bytes and no more: where a number takes one more, too. */
+static void
+test_sizes_of_gaps(void)
+{
+	uint8_t bytes[32];
+
+	CHECK(lep_seen_max_size(1) <= sizeof(bytes));
+	for (int bits = 7; bits <= 28; bits += 7)
+		for (int64_t item = (INT64_C(1) << bits) - 1; item <= (INT64_C(1) << bits) + 1; item++)
+		{
+			int32_t set = (int32_t) item;
+
+			CHECK_INT_EQ(lep_seen_size(&set, 1), lep_seen_encode(&set, 1, bytes));
+		}
 }
 
 static void
@@ -602,6 +619,7 @@ main(void)
 	TEST(test_values_out_of_range);
 	TEST(test_norm_out_of_range);
 	TEST(test_seen_comes_back);
+	TEST(test_sizes_of_gaps);
 	TEST(test_seen_of_wrong_length);
 	TEST(test_seen_out_of_range);
 	TEST(test_varints);
