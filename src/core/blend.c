@@ -18,12 +18,17 @@
 #include "core/plan.h"
 #include "core/pool.h"
 #include "core/train.h"
+#include "core/view.h"
 
-/* Users of a task. */
+/* Users of a task that scales their factors. */
 #define USERS_CHUNK 16
 
-/* Items of a user who is no task, at most 10 ms at a thousand neighbours each. */
+/* Items of a user who is no part of a task that takes norms: 10 ms at a thousand neighbours each. */
 #define LONG_BASKET 4096
+
+/* Items of such a task, and how many a user counts for besides: norms of factors take time, too. */
+#define BASKETS_CHUNK 2048
+#define USER_WEIGHT	  128
 
 /* Doublings or halvings of the ratio, at most. */
 #define MAX_STEPS 5
@@ -199,6 +204,8 @@ blend_start(LepArena *arena, const LepRatings *ratings, unsigned parts, const Le
 	blend->norms = lep_arena_alloc(arena, ratings->n_users, sizeof(double));
 	if (blend->norms == NULL)
 		return lep_env_failure(arena->env);
+	for (int32_t u = 0; u < ratings->n_users; u++)
+		blend->norms[u] = 1;
 	blend->neighbors = lep_blend_part(options, LEP_BLEND_NEIGHBORS, &shape, &part);
 	status = blend->neighbors->start(arena, ratings, parts, &part, &blend->neighbors_state);
 	blend->factors = lep_blend_part(options, LEP_BLEND_FACTORS, &shape, &part);
@@ -268,17 +275,33 @@ is_long(const LepModel *model, int64_t u)
 	return basket.n > LONG_BASKET;
 }
 
-/* LepTask: some users. */
+/* Tasks that take norms.  A model that was given no baskets has none to take: they stay 1. */
+static int64_t
+count_norm_tasks(const LepModel *model)
+{
+	const int64_t *start = model->neighbors->basket_start;
+
+	return start == NULL ? 0 : lep_view_tasks(start, model->n_users, USER_WEIGHT, BASKETS_CHUNK);
+}
+
+/* The first user of such a task. */
+static int32_t
+user_of_task(const LepModel *model, int64_t task)
+{
+	return lep_view_row_at(model->neighbors->basket_start, model->n_users, USER_WEIGHT, task * BASKETS_CHUNK);
+}
+
+/* LepTask: users who have about as many items as those of any other task. */
 static void
 measure_norms(void *arg, int64_t task, int thread)
 {
 	Blend *blend = arg;
 	const LepModel *model = blend->model;
-	int64_t end = (task + 1) * USERS_CHUNK < model->n_users ? (task + 1) * USERS_CHUNK : model->n_users;
+	int32_t end = user_of_task(model, task + 1);
 
-	for (int64_t u = task * USERS_CHUNK; u < end; u++)
+	for (int32_t u = user_of_task(model, task); u < end; u++)
 	{
-		LepBasket basket = lep_neighbors_basket(model->neighbors, (int32_t) u);
+		LepBasket basket = lep_neighbors_basket(model->neighbors, u);
 
 		if (is_long(model, u))
 			continue;
@@ -317,16 +340,18 @@ count_tasks(const LepModel *model)
 static LepStatus
 find_norms(LepEnv *env, Blend *blend)
 {
+	const LepModel *model = blend->model;
 	LepArena arena;
+	int64_t n_tasks;
 	LepStatus status;
 
 	if (blend->has_norms)
 		return LEP_OK;
 	lep_arena_init(&arena, env);
-	blend->gram =
-		lep_gram_of_rows(&arena, blend->model->item_factors, blend->model->n_items, blend->model->n_factors);
-	status = blend->gram == NULL ? lep_env_failure(env)
-								 : lep_parallel_for(env, count_tasks(blend->model), measure_norms, blend);
+	n_tasks = count_norm_tasks(model);
+	blend->gram = lep_gram_of_rows(&arena, model->item_factors, model->n_items, model->n_factors);
+	status =
+		blend->gram == NULL ? lep_env_failure(env) : lep_parallel_for(env, n_tasks, measure_norms, blend);
 	if (status == LEP_OK)
 		status = measure_long_norms(env, blend);
 	lep_arena_drop(&arena);

@@ -38,8 +38,8 @@ lep_gibbs_noise_create(LepArena *arena, const LepGibbsData *data, LepGibbsNoise 
 
 	noise->data = data;
 	noise->precision = 1;
-	noise->weight = lep_arena_alloc(arena, n_users, sizeof(float));
-	noise->squares = lep_arena_calloc(arena, n_users, sizeof(double));
+	noise->weight = lep_pool_calloc(arena, n_users, sizeof(float));
+	noise->squares = lep_pool_calloc(arena, n_users, sizeof(double));
 	if (noise->weight == NULL || noise->squares == NULL)
 		return lep_env_failure(arena->env);
 	for (int32_t u = 0; u < n_users; u++)

@@ -129,6 +129,17 @@ check_range(int i, double value, LepError *error)
 	return LEP_OK;
 }
 
+/* The same for a whole number, which the nearest double may bring within the limits. */
+static LepStatus
+check_whole_range(int i, int64_t value, LepError *error)
+{
+	const LepOption *option = lep_option(i);
+
+	if (value < (int64_t) option->min || value > (int64_t) option->max)
+		return lep_fail(error, LEP_ERR_OPTION_RANGE, option->name, (double) value, option->min, option->max);
+	return LEP_OK;
+}
+
 /* A number as it is kept: a negative one that is too small for a double has become -0, which nobody wrote. */
 static double
 without_sign_of_zero(double value)
@@ -154,7 +165,8 @@ lep_options_set_int(LepOptions *options, const char *name, int64_t value, LepErr
 		return LEP_ERR_OPTION_UNKNOWN;
 	if (lep_option(i)->type != LEP_OPTION_INT && lep_option(i)->type != LEP_OPTION_REAL)
 		return fail_type(i, error);
-	status = check_range(i, (double) value, error);
+	status = lep_option(i)->type == LEP_OPTION_INT ? check_whole_range(i, value, error)
+												   : check_range(i, (double) value, error);
 	if (status != LEP_OK)
 		return status;
 	if (lep_option(i)->type == LEP_OPTION_INT)

@@ -13,6 +13,15 @@
 /* Turns of the fit of variances. */
 #define N_TURNS 5
 
+/* Rows between two looks whether to stop, on the calling thread: under a millisecond. */
+#define STOP_ROWS 4096
+
+static inline bool
+stop_due(LepEnv *env, int64_t row)
+{
+	return row % STOP_ROWS == 0 && lep_env_stopped(env);
+}
+
 /* What both factors are multiplied by: the sum over samples becomes a mean, in rating units. */
 static double
 factor_scale(const LepPosterior *p)
@@ -130,9 +139,9 @@ export_rows(void *arg, int64_t task, int thread)
 		export_row(p, p->at, row, other);
 }
 
-/* Let the biases of rows with ratings have mean 0; what that was. */
-static double
-center_biases(const LepPosterior *p, int side, float *bias)
+/* Let the biases of rows with ratings have mean 0; what that was is added to *center. */
+static LepStatus
+center_biases(LepEnv *env, const LepPosterior *p, int side, float *bias, double *center)
 {
 	int64_t n_ids = p->side[side].n_ids;
 	double sum = 0;
@@ -141,16 +150,21 @@ center_biases(const LepPosterior *p, int side, float *bias)
 
 	for (int64_t row = 0; row < n_ids; row++)
 	{
+		if (stop_due(env, row))
+			return LEP_ERR_STOPPED;
 		n += lep_posterior_rated(p, side, row);
 		sum += (double) bias[row];
 	}
 	mean = n > 0 ? sum / (double) n : 0;
 	for (int64_t row = 0; row < n_ids; row++)
 	{
+		if (stop_due(env, row))
+			return LEP_ERR_STOPPED;
 		if (lep_posterior_rated(p, side, row))
 			bias[row] = (float) ((double) bias[row] - mean);
 	}
-	return mean;
+	*center += mean;
+	return LEP_OK;
 }
 
 /* (c + V) . d and the newest bin's bias, which belong to every score. */
@@ -217,12 +231,30 @@ fit_variances(void *arg, int64_t task, int thread)
 	}
 }
 
+/* How far the scores of a row's pairs lie from their mean, with what each of them varies. */
+static double
+spread_of_pairs(const LepPosterior *p, const LepProbe *probes)
+{
+	double mean = 0;
+	double spread = 0;
+
+	for (int j = 0; j < LEP_N_PROBES; j++)
+		mean += (double) probes[j].mean / LEP_N_PROBES;
+	for (int j = 0; j < LEP_N_PROBES; j++)
+	{
+		double d = (double) probes[j].mean - mean;
+
+		spread += d * d / (LEP_N_PROBES - 1) + probe_variance(p, &probes[j]) / LEP_N_PROBES;
+	}
+	return spread;
+}
+
 /*
  * How far scores of the pairs of one side's rows lie from what is said of a
  * row that is not known, the other side's own: the variance term of such a row.
  */
-static double
-unknown_variance(const LepPosterior *p, int side)
+static LepStatus
+unknown_variance(LepEnv *env, const LepPosterior *p, int side, float *unknown)
 {
 	const LepPosteriorSide *s = &p->side[1 - side];
 	double sum = 0;
@@ -230,56 +262,53 @@ unknown_variance(const LepPosterior *p, int side)
 
 	for (int64_t row = 0; row < s->n_ids; row++)
 	{
-		double mean = 0;
-		double squares = 0;
-
+		if (stop_due(env, row))
+			return LEP_ERR_STOPPED;
 		if (!lep_posterior_rated(p, 1 - side, row))
 			continue;
-		for (int j = 0; j < LEP_N_PROBES; j++)
-			mean += (double) s->probes[row * LEP_N_PROBES + j].mean / LEP_N_PROBES;
-		for (int j = 0; j < LEP_N_PROBES; j++)
-		{
-			const LepProbe *probe = &s->probes[row * LEP_N_PROBES + j];
-			double d = (double) probe->mean - mean;
-
-			squares += d * d / (LEP_N_PROBES - 1) + probe_variance(p, probe) / LEP_N_PROBES;
-		}
-		sum += squares;
+		sum += spread_of_pairs(p, s->probes + row * LEP_N_PROBES);
 		n++;
 	}
-	return n > 0 ? sum / (double) n : 0;
+	*unknown = n > 0 ? (float) (sum / (double) n) : 0;
+	return LEP_OK;
 }
 
 /* Rows without ratings are unknown. */
-static void
-fill_unknown(const LepPosterior *p, int side, float *variance)
+static LepStatus
+fill_unknown(LepEnv *env, const LepPosterior *p, int side, float *variance)
 {
-	float unknown = (float) unknown_variance(p, side);
+	float unknown;
+	LepStatus status = unknown_variance(env, p, side, &unknown);
 
-	for (int64_t row = 0; row < p->side[side].n_ids; row++)
+	for (int64_t row = 0; status == LEP_OK && row < p->side[side].n_ids; row++)
 	{
+		if (stop_due(env, row))
+			return LEP_ERR_STOPPED;
 		if (!lep_posterior_rated(p, side, row))
 			variance[row] = unknown;
 	}
+	return status;
 }
 
 /*
  * The noise that all users share is that of the steadiest; what the others' is
  * above it goes into their variances.  Who has no ratings is like the mean.
  */
-static double
-share_noise(const LepPosterior *p, float *user_variance)
+static LepStatus
+share_noise(LepEnv *env, const LepPosterior *p, float *user_variance, double *least)
 {
 	int64_t n_users = p->side[LEP_GIBBS_USERS].n_ids;
-	double least = 0;
 	double sum = 0;
 	int64_t n = 0;
 
+	*least = 0;
 	for (int64_t u = 0; u < n_users; u++)
 	{
+		if (stop_due(env, u))
+			return LEP_ERR_STOPPED;
 		if (!lep_posterior_rated(p, LEP_GIBBS_USERS, u))
 			continue;
-		least = n == 0 || (double) p->noise[u] < least ? (double) p->noise[u] : least;
+		*least = n == 0 || (double) p->noise[u] < *least ? (double) p->noise[u] : *least;
 		sum += (double) p->noise[u];
 		n++;
 	}
@@ -289,15 +318,31 @@ share_noise(const LepPosterior *p, float *user_variance)
 					   : n > 0									  ? sum / (double) n
 																  : 0;
 
-		user_variance[u] += (float) (noise - least);
+		if (stop_due(env, u))
+			return LEP_ERR_STOPPED;
+		user_variance[u] += (float) (noise - *least);
 	}
-	return least;
+	return LEP_OK;
+}
+
+/* From standardised ratings to rating units. */
+static LepStatus
+scale_variances(LepEnv *env, float *variance, int64_t n, double square_sd)
+{
+	for (int64_t row = 0; row < n; row++)
+	{
+		if (stop_due(env, row))
+			return LEP_ERR_STOPPED;
+		variance[row] = (float) (square_sd * (double) variance[row]);
+	}
+	return LEP_OK;
 }
 
 static LepStatus
 export_variances(LepEnv *env, LepPosterior *p, LepModel *model)
 {
 	double square_sd = p->data->moments.sd * p->data->moments.sd;
+	double noise = 0;
 	LepStatus status = LEP_OK;
 
 	memset(model->item_variance, 0, (size_t) model->n_items * sizeof(float));
@@ -306,16 +351,18 @@ export_variances(LepEnv *env, LepPosterior *p, LepModel *model)
 		p->at = turn % 2 == 0 ? LEP_GIBBS_USERS : LEP_GIBBS_ITEMS;
 		status = lep_parallel_for(env, lep_posterior_tasks(p->side[p->at].n_ids), fit_variances, p);
 	}
-	if (status != LEP_OK)
-		return status;
-	fill_unknown(p, LEP_GIBBS_USERS, model->user_variance);
-	fill_unknown(p, LEP_GIBBS_ITEMS, model->item_variance);
-	model->noise = square_sd * share_noise(p, model->user_variance);
-	for (int64_t u = 0; u < model->n_users; u++)
-		model->user_variance[u] = (float) (square_sd * (double) model->user_variance[u]);
-	for (int64_t i = 0; i < model->n_items; i++)
-		model->item_variance[i] = (float) (square_sd * (double) model->item_variance[i]);
-	return LEP_OK;
+	if (status == LEP_OK)
+		status = fill_unknown(env, p, LEP_GIBBS_USERS, model->user_variance);
+	if (status == LEP_OK)
+		status = fill_unknown(env, p, LEP_GIBBS_ITEMS, model->item_variance);
+	if (status == LEP_OK)
+		status = share_noise(env, p, model->user_variance, &noise);
+	model->noise = square_sd * noise;
+	if (status == LEP_OK)
+		status = scale_variances(env, model->user_variance, model->n_users, square_sd);
+	if (status == LEP_OK)
+		status = scale_variances(env, model->item_variance, model->n_items, square_sd);
+	return status;
 }
 
 LepStatus
@@ -334,8 +381,11 @@ lep_posterior_export(LepEnv *env, LepPosterior *p, LepModel *model)
 	if (status != LEP_OK)
 		return status;
 	model->mean = p->data->moments.mean + constant_part(p);
-	model->mean += center_biases(p, LEP_GIBBS_USERS, model->user_bias);
-	model->mean += center_biases(p, LEP_GIBBS_ITEMS, model->item_bias);
+	status = center_biases(env, p, LEP_GIBBS_USERS, model->user_bias, &model->mean);
+	if (status == LEP_OK)
+		status = center_biases(env, p, LEP_GIBBS_ITEMS, model->item_bias, &model->mean);
+	if (status != LEP_OK)
+		return status;
 	if (p->data->n_bins > 0)
 		export_times(p, model->times);
 	return model->user_variance != NULL ? export_variances(env, p, model) : LEP_OK;

@@ -7,8 +7,9 @@
  * renumber by id, sort, merge, drop the cold (ratings_sort.h).
  *
  * Memory: chunks are a sixteenth of what was read before, or are reserved and in use as
- * far as rows go, so that at most 1/16 is unused and nothing is ever copied to grow.  Chunks and id maps are the
- * builder's arena's; a phase's scratch memory is dropped with it.
+ * far as rows go, so that at most 1/16 is unused and nothing is ever copied to grow.
+ * Chunks and id maps are the builder's arena's; a phase's scratch memory is dropped
+ * with it.
  * One thread; lep_ratings_count and lep_ratings_user are read only.
  */
 #include "core/ratings.h"
@@ -28,7 +29,8 @@
 /*
  * From so many rows on large chunks, where that share would be less: a host maps blocks of
  * that size and gives them back at once, what it has in its heap slowly.  They are reserved
- * until they are no more than the share.
+ * until they are no more than the share; a host that cannot reserve would hold them in
+ * full, and has small ones until then.
  */
 #define SOME_ROWS	(4 * 1024)
 #define LARGE_CHUNK (16 * 1024)
@@ -109,8 +111,9 @@ static LepStatus
 chunk_create(LepRatingsBuilder *builder)
 {
 	const LepSourceShape *shape = &builder->shape;
-	bool reserved = builder->n_rows >= SOME_ROWS && builder->n_rows < MANY_ROWS;
-	int64_t capacity = builder->n_rows < SOME_ROWS ? MIN_CHUNK : LARGE_CHUNK;
+	bool reserved =
+		builder->arena->env->reserve != NULL && builder->n_rows >= SOME_ROWS && builder->n_rows < MANY_ROWS;
+	int64_t capacity = reserved || builder->n_rows >= MANY_ROWS ? LARGE_CHUNK : MIN_CHUNK;
 	size_t size;
 	LepRowChunk *chunk;
 	char *data;

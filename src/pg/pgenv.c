@@ -296,7 +296,7 @@ lpg_env_init_counted(LepEnv *env, MemoryContext context)
 {
 	lpg_env_init(env, context);
 	env->alloc = counted_alloc;
-	env->reserve = counted_alloc;
+	env->reserve = NULL; /* the context would hold it in full */
 	env->free = counted_free;
 }
 

@@ -397,6 +397,49 @@ test_race_keeps_to_its_time(void)
 	sample_free(&sample);
 }
 
+/* How often a blend with these weights asks whether to stop. */
+static int64_t
+count_questions(const Sample *sample, double factors, double neighbors)
+{
+	UnitStopper stopper = { 0, INT64_MAX };
+	Run run;
+
+	run_init(&run, sample, "blend", false);
+	set_parts(&run, factors, neighbors);
+	CHECK_OK(lep_options_set_int(&run.parts.part[1], "max_user_items", 2, &run.env.error));
+	run.env.host = &stopper;
+	run.env.should_stop = unit_stop_after;
+	(void) run_train(&run);
+	run_end(&run);
+	return stopper.n_asked;
+}
+
+/*
+ * Norms are taken in tasks of so many items, not users: of few users who have much
+ * there is more than one, beside 16 for the Gram matrix.  Without neighbours there
+ * are no norms.
+ */
+static void
+test_norms_ask_between_baskets(void)
+{
+	enum
+	{
+		N_USERS = 16,
+		N_ITEMS = 4000
+	};
+	Sample sample = { malloc(sizeof(SampleRow) * N_USERS * N_ITEMS), 0 };
+	int64_t more;
+
+	for (int u = 0; u < N_USERS; u++)
+	{
+		for (int i = 0; i < N_ITEMS; i++)
+			sample.rows[sample.n++] = (SampleRow){ u, i, 1 };
+	}
+	more = count_questions(&sample, 1, 1) - count_questions(&sample, 1, 0);
+	CHECK(more > sample.n / 4096 + N_ITEMS / 256, "%d more questions", (int) more);
+	sample_free(&sample);
+}
+
 static void
 test_parts_that_make_no_blend(void)
 {
@@ -449,6 +492,7 @@ main(void)
 	TEST(test_chosen_weights_are_kept);
 	TEST(test_race);
 	TEST(test_race_keeps_to_its_time);
+	TEST(test_norms_ask_between_baskets);
 	TEST(test_parts_that_make_no_blend);
 	return unit_done();
 }

@@ -154,6 +154,50 @@ test_last_group_has_no_end(void)
 	unit_env_done(&env);
 }
 
+/* Few users may have millions of ratings: asked for at least every 64 K of them, in both passes. */
+static void
+test_asks_between_ratings(void)
+{
+	enum
+	{
+		N_USERS = 4,
+		N_ITEMS = 100000
+	};
+	Sample sample = { malloc(sizeof(SampleRow) * N_USERS * N_ITEMS), 0 };
+	UnitStopper stopper = { 0, INT64_MAX };
+	LepEnv env;
+	LepArena arena;
+	LepModel model;
+	LepCountErrors users;
+	LepCountErrors items;
+	LepRatings *ratings;
+
+	for (int u = 0; u < N_USERS; u++)
+	{
+		for (int i = 0; i < N_ITEMS; i++)
+			sample.rows[sample.n++] = (SampleRow){ u, i, 3 };
+	}
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	ratings = ratings_of(&arena, &sample, &model);
+	sample_free(&sample);
+	if (ratings == NULL)
+		return;
+	env.host = &stopper;
+	env.should_stop = unit_stop_after;
+	CHECK_OK(lep_count_errors(&env, &model, ratings, LEP_PARTS_TRAIN, LEP_PARTS_TRAIN, &users, &items));
+	CHECK(stopper.n_asked >= 2 * N_USERS * N_ITEMS / 65536, "%d questions", (int) stopper.n_asked);
+	for (int64_t limit = stopper.n_asked - 1; limit >= 0; limit--)
+	{
+		stopper = (UnitStopper){ 0, limit };
+		CHECK_STATUS(
+			lep_count_errors(&env, &model, ratings, LEP_PARTS_TRAIN, LEP_PARTS_TRAIN, &users, &items),
+			LEP_ERR_STOPPED);
+	}
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
 int
 main(void)
 {
@@ -161,5 +205,6 @@ main(void)
 	TEST(test_groups_by_hand);
 	TEST(test_groups_begin_at_powers_of_two);
 	TEST(test_last_group_has_no_end);
+	TEST(test_asks_between_ratings);
 	return unit_done();
 }

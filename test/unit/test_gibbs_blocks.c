@@ -442,6 +442,55 @@ test_start_asks_between_features(void)
 	sample_free(&sample);
 }
 
+/*
+ * The last row of a side, and the last feature, where there is one task more for it
+ * alone: it has a root and first values, and is drawn.
+ */
+static void
+check_last_row(const LepBlocks *b, int side, int32_t n, const float first[2])
+{
+	CHECK_INT_EQ(b->n_rows[side], n);
+	CHECK_CLOSE(b->root[side][n - 1], 1 / sqrt(2), 1e-7);
+	CHECK(b->own[side][n - 1] != first[0]);
+	CHECK(b->implied[side][n - 1] != first[1]);
+	CHECK(b->total[side][n - 1] != b->own[side][n - 1]);
+}
+
+static void
+test_tasks_reach_the_last_row(void)
+{
+	enum
+	{
+		N = LEP_BLOCKS_ROWS + 1
+	};
+	Sample sample = { malloc(2 * N * sizeof(SampleRow)), 0 };
+	float first[LEP_GIBBS_SIDES][2] = { { 0, 0 }, { 0, 0 } };
+	uint64_t seed = 24;
+	double squares;
+	static Bench b;
+
+	/* user n with items n and n + 1 */
+	for (int n = 0; n < N; n++)
+	{
+		sample.rows[sample.n++] = (SampleRow){ n, n, sample_normal(&seed) };
+		sample.rows[sample.n++] = (SampleRow){ n, (n + 1) % N, sample_normal(&seed) };
+	}
+	if (bench_begin(&b, &sample, true, true, 0))
+	{
+		for (int side = 0; side < LEP_GIBBS_SIDES; side++)
+		{
+			check_last_row(b.state, side, N, first[side]);
+			first[side][0] = b.state->own[side][N - 1];
+			first[side][1] = b.state->implied[side][N - 1];
+		}
+		CHECK_OK(lep_gibbs_blocks.sweep(&b.env, b.state, 1, &squares));
+		for (int side = 0; side < LEP_GIBBS_SIDES; side++)
+			check_last_row(b.state, side, N, first[side]);
+	}
+	bench_end(&b);
+	sample_free(&sample);
+}
+
 int
 main(void)
 {
@@ -449,5 +498,6 @@ main(void)
 	TEST(test_priors_are_drawn_from_their_conditionals);
 	TEST(test_unknowns_are_drawn_from_their_conditionals);
 	TEST(test_start_asks_between_features);
+	TEST(test_tasks_reach_the_last_row);
 	return unit_done();
 }

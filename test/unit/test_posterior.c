@@ -395,6 +395,77 @@ test_stops_in_the_small_problem(void)
 	}
 }
 
+/* How often the export of many users, each with one rating, asks beyond once a task. */
+static int64_t
+questions_between_tasks(LepArena *arena, LepPosterior *posterior, int32_t n_users, bool variances)
+{
+	LepEnv *env = arena->env;
+	bool (*never)(void *host) = env->should_stop;
+	UnitStopper stopper = { 0, INT64_MAX };
+	int64_t tasks = (n_users + 511) / 512 + 1;
+	LepModel model;
+
+	CHECK_OK(lep_model_create(arena, n_users, 2, 1, &model));
+	if (variances)
+		CHECK_OK(lep_model_add_variances(arena, &model));
+	env->host = &stopper;
+	env->should_stop = unit_stop_after;
+	CHECK_OK(lep_posterior_export(env, posterior, &model));
+	stopper.limit = stopper.n_asked - 1;
+	stopper.n_asked = 0;
+	CHECK_STATUS(lep_posterior_export(env, posterior, &model), LEP_ERR_STOPPED);
+	env->should_stop = never;
+	/* means of both sides, in 16 slots each; rows; five turns for variances */
+	return stopper.n_asked - (2 * 16 + tasks + (variances ? 5 * tasks : 0));
+}
+
+/* Sums over rows, of which there may be millions, are taken in order and not in tasks. */
+static void
+test_export_asks_between_rows(void)
+{
+	enum
+	{
+		N = 200000
+	};
+	int64_t *user_start = malloc(sizeof(int64_t) * (N + 1));
+	int64_t item_start[3] = { 0, N / 2, N };
+	int32_t *user_column = malloc(sizeof(int32_t) * N);
+	int32_t *item_column = malloc(sizeof(int32_t) * N);
+	float *values = calloc(N, sizeof(float));
+	LepGibbsData data = { .moments = { N, 3, 1 }, .inverse_sd = 1, .n_factors = 1 };
+	LepGibbsSample sample = {
+		{ values, values }, { values, values }, { 1, 1 }, { 1, 1 }, NULL, NULL, 1, values
+	};
+	LepEnv env;
+	LepArena arena;
+	LepPosterior *posterior;
+
+	for (int u = 0; u < N; u++)
+	{
+		user_start[u + 1] = u + 1;
+		user_column[u] = u / (N / 2);
+		item_column[u] = u;
+		values[u] = 1;
+	}
+	user_start[0] = 0;
+	data.view[LEP_GIBBS_USERS] = (LepView){ N, N, user_start, user_column, values };
+	data.view[LEP_GIBBS_ITEMS] = (LepView){ 2, N, item_start, item_column, values };
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	posterior = lep_posterior_create(&arena, &data, 1);
+	if (CHECK(posterior != NULL) && CHECK_OK(lep_posterior_add(&env, posterior, &sample)))
+	{
+		CHECK(questions_between_tasks(&arena, posterior, N, false) >= 2 * N / 65536);
+		CHECK(questions_between_tasks(&arena, posterior, N, true) >= 7 * N / 65536);
+	}
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+	free(user_start);
+	free(user_column);
+	free(item_column);
+	free(values);
+}
+
 int
 main(void)
 {
@@ -405,5 +476,6 @@ main(void)
 	TEST(test_stops_in_the_small_problem);
 	TEST(test_full_rank_is_exact);
 	TEST(test_one_sample);
+	TEST(test_export_asks_between_rows);
 	return unit_done();
 }

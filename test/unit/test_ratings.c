@@ -993,6 +993,55 @@ test_populates_what_it_writes(void)
 	unit_env_done(&env);
 }
 
+static void *
+reserved_count(void *host, size_t size)
+{
+	*(size_t *) host += size;
+	return malloc(size);
+}
+
+/*
+ * Where a host cannot reserve, what is asked for is there, and counted by it (a hash
+ * aggregate, say): 12 bytes a row and little more, of any number of rows.
+ */
+static void
+test_takes_no_more_than_rows_need(void)
+{
+	enum
+	{
+		N = 300000,
+		STEP = 1000
+	};
+	static Row rows[N];
+	const LepSourceShape shape = { LEP_ID_INT64, LEP_ID_INT64, true, false };
+	size_t asked = 0;
+	LepEnv env;
+	LepArena arena;
+	LepRatingsBuilder *builder;
+	double most = 0;
+
+	/* few ids */
+	for (int64_t j = 0; j < N; j++)
+		rows[j] = (Row){ .user = (int) (j % 100), .item = (int) (j % 99), .rating = 1 };
+	unit_env_init(&env);
+	env.alloc = reserved_count;
+	env.host = &asked;
+	lep_arena_init(&arena, &env);
+	builder = lep_ratings_begin(&arena, &shape);
+	for (int64_t j = 0; j < N; j += STEP)
+	{
+		double a_row;
+
+		CHECK_OK(add_rows(builder, &shape, rows + j, STEP));
+		a_row = (double) asked / (double) (j + STEP);
+		if (j >= 4096 && a_row > most)
+			most = a_row;
+	}
+	CHECK(most <= 12 * 1.25 + 24000.0 / 4096, "%.2f bytes a row", most);
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
 /* ---- memory and speed ---- */
 
 static double
@@ -1133,6 +1182,7 @@ main(void)
 	TEST(test_count_of_parts);
 	TEST(test_stop_at_each_question);
 	TEST(test_populates_what_it_writes);
+	TEST(test_takes_no_more_than_rows_need);
 	TEST(test_memory_as_promised);
 	return unit_done();
 }
