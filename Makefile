@@ -86,6 +86,7 @@ OBJS = \
 	src/core/rerank.o \
 	src/core/rng.o \
 	src/core/rowstate.o \
+	src/core/rowview.o \
 	src/core/serve.o \
 	src/core/sgd.o \
 	src/core/similar.o \

@@ -44,7 +44,10 @@ lep_bulk_length(const LepServed *served, const int32_t *candidates, int64_t n_ca
 /* Scratch memory for each thread of env's pool, which is running if it is to be used. */
 extern LepStatus lep_bulk_scratch(LepArena *arena, LepBulk *bulk);
 
-/* The lists of all users of the batch.  Fails only with LEP_ERR_STOPPED. */
+/*
+ * The lists of all users of the batch.  Fails only with LEP_ERR_STOPPED, which does not
+ * wait for a long list to be complete.
+ */
 extern LepStatus lep_bulk_topn(LepEnv *env, LepBulk *bulk);
 
 #endif /* LEP_BULK_H */

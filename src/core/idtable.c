@@ -17,6 +17,9 @@
 /* Between two questions whether to stop. */
 #define STOP_INTERVAL 4096
 
+/* Slots cleared between two: each page of fresh memory costs a fault. */
+#define CLEAR_SLOTS (32 * 1024)
+
 typedef struct Header
 {
 	int32_t kind;
@@ -127,8 +130,16 @@ static LepStatus
 fill_slots(LepEnv *env, const LepIdTable *table, const LepId *ids)
 {
 	uint32_t *slots = (uint32_t *) table->slots;
+	size_t n_slots = (size_t) table->mask + 1;
 
-	memset(slots, 0xFF, ((size_t) table->mask + 1) * sizeof(uint32_t));
+	for (size_t at = 0; at < n_slots; at += CLEAR_SLOTS)
+	{
+		size_t n = n_slots - at < CLEAR_SLOTS ? n_slots - at : CLEAR_SLOTS;
+
+		if (lep_env_stopped(env))
+			return LEP_ERR_STOPPED;
+		memset(slots + at, 0xFF, n * sizeof(uint32_t));
+	}
 	for (int32_t i = 0; i < table->n; i++)
 	{
 		uint32_t hash = lep_hash_id(table->kind, &ids[i]);

@@ -27,6 +27,9 @@
 /* Items between two questions whether to stop: 20 to 100 microseconds. */
 #define STOP_INTERVAL 1024
 
+/* Bytes copied between two: fresh memory costs a fault for each page. */
+#define COPY_CHUNK ((size_t) 128 * 1024)
+
 #define NORM_SLACK	(1 + 0x1p-40)
 #define FLOAT_SLACK (1 + 0x1p-22) /* more than rounding to float takes away */
 
@@ -166,7 +169,8 @@ measure_norms(LepEnv *env, LepItems *items, float *norms)
 
 		if (i % STOP_INTERVAL == 0 && lep_env_stopped(env))
 			return LEP_ERR_STOPPED;
-		norms[i] = (float) (norm * FLOAT_SLACK);
+		/* a float that is denormal can be short of it by half of the smallest */
+		norms[i] = norm > 0 ? (float) (norm * FLOAT_SLACK + 0x1p-149) : 0;
 		sum += norm * norm;
 	}
 	items->reference_norm = 3 * sqrt(sum / (items->n_items > 0 ? items->n_items : 1));
@@ -196,8 +200,12 @@ order_items(LepArena *arena, Builder *builder)
 		return lep_env_failure(arena->env);
 	reference = (float) items->reference_norm;
 	for (int64_t i = 0; i < items->n_items; i++)
+	{
+		if (i % STOP_INTERVAL == 0 && lep_env_stopped(arena->env))
+			return LEP_ERR_STOPPED;
 		pairs[i] =
 			(uint64_t) descending_key(items->bias[i] + reference * builder->norms[i]) << 32 | (uint64_t) i;
+	}
 	if (lep_radix_sort(arena->env, pairs, spare, items->n_items, 32, 64) != LEP_OK)
 		return LEP_ERR_STOPPED;
 	for (int64_t position = 0; position < items->n_items; position++)
@@ -326,6 +334,18 @@ view_of(const void *block, const Header *header)
 }
 
 static LepStatus
+copy(LepEnv *env, char *to, const void *from, size_t size)
+{
+	for (size_t at = 0; at < size; at += COPY_CHUNK)
+	{
+		if (lep_env_stopped(env))
+			return LEP_ERR_STOPPED;
+		memcpy(to + at, (const char *) from + at, size - at < COPY_CHUNK ? size - at : COPY_CHUNK);
+	}
+	return LEP_OK;
+}
+
+static LepStatus
 build(LepArena *arena, Builder *builder)
 {
 	LepStatus status;
@@ -360,10 +380,12 @@ lep_items_build(LepEnv *env, void *block, int32_t n_items, int n_factors, double
 	lep_arena_init(&arena, env);
 	*header = (Header){ ITEMS_MAGIC, n_items, n_factors, mean, 0 };
 	items = view_of(block, header);
-	memcpy(start + layout.bias, bias, (size_t) n_items * sizeof(float));
-	if (factors != NULL && n_factors > 0)
-		memcpy(start + layout.rows, factors, (size_t) n_items * (size_t) items.stride * sizeof(float));
-	status = build(&arena, &builder);
+	status = copy(env, start + layout.bias, bias, (size_t) n_items * sizeof(float));
+	if (status == LEP_OK && factors != NULL && n_factors > 0)
+		status =
+			copy(env, start + layout.rows, factors, (size_t) n_items * (size_t) items.stride * sizeof(float));
+	if (status == LEP_OK)
+		status = build(&arena, &builder);
 	lep_arena_drop(&arena);
 	header->reference_norm = items.reference_norm;
 	return status;

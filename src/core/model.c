@@ -199,6 +199,7 @@ lep_model_score(const LepModel *model, int32_t u, int32_t i)
 	float item_bias = i >= 0 ? model->item_bias[i] : 0.0f;
 	double score;
 	LepBasket basket;
+	LepNeighborSum by_neighbors = { 0, false };
 
 	if (model->neighbors == NULL)
 		return lep_score(model->mean, user_bias, item_bias, user_row, item_row, stride);
@@ -206,7 +207,9 @@ lep_model_score(const LepModel *model, int32_t u, int32_t i)
 	if (user_row != NULL && item_row != NULL)
 		score += lep_kernels->dot_f64(user_row, item_row, stride);
 	basket = lep_neighbors_basket(model->neighbors, u);
-	return (float) (score + (i >= 0 ? lep_neighbors_sum(model->neighbors, &basket, i, NULL, NULL) : 0));
+	if (i >= 0)
+		(void) lep_neighbors_sum(NULL, model->neighbors, &basket, i, NULL, &by_neighbors);
+	return (float) (score + by_neighbors.sum);
 }
 
 /* Finite and at least 0. */

@@ -9,8 +9,9 @@
 #include "core/kernels.h"
 #include "core/neighbors.h"
 
-/* Rows between two looks for a stop. */
+/* Rows between two looks for a stop, and bytes of their sets: under a millisecond. */
 #define STOP_INTERVAL 1024
+#define STOP_BYTES	  (512 * 1024)
 
 /* A side while all of its rows are looked at. */
 typedef struct SideScan
@@ -22,6 +23,7 @@ typedef struct SideScan
 	int32_t *items; /* [n_items] buffer of a set */
 	float *weights; /* [n_items] */
 	int64_t n_neighbors;
+	size_t n_bytes; /* of sets since the last look for a stop */
 	LepId previous;
 } SideScan;
 
@@ -32,11 +34,16 @@ next_row(SideScan *scan, int32_t n, LepModelRow *row)
 	LepError *error = &scan->env->error;
 	LepStatus status;
 
-	if (n % STOP_INTERVAL == 0 && lep_env_stopped(scan->env))
-		return LEP_ERR_STOPPED;
+	if (n % STOP_INTERVAL == 0 || scan->n_bytes >= STOP_BYTES)
+	{
+		scan->n_bytes = 0;
+		if (lep_env_stopped(scan->env))
+			return LEP_ERR_STOPPED;
+	}
 	status = lep_modelbytes_row(scan->model, scan->side, n, row, error);
 	if (status != LEP_OK)
 		return status;
+	scan->n_bytes += row->extra_bytes;
 	if (n > 0 && lep_id_compare(scan->model->head.kind[scan->side], &scan->previous, &row->id) >= 0)
 	{
 		lep_fail(error, LEP_ERR_BYTES_ORDER, "ids", 0, 0, 0);

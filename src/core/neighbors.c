@@ -17,6 +17,9 @@
 /* Entries between two looks at should_stop: well under a millisecond. */
 #define STOP_ENTRIES (64 * 1024)
 
+/* The same where each is looked for, or goes into a list. */
+#define STOP_LOOKUPS 4096
+
 LepBasket
 lep_neighbors_basket(const LepNeighbors *neighbors, int32_t u)
 {
@@ -95,26 +98,24 @@ basket_weight(const LepBasket *basket, int64_t b)
 	return basket->weights == NULL ? 1 : (double) basket->weights[b];
 }
 
-double
-lep_neighbors_sum(const LepNeighbors *neighbors, const LepBasket *basket, int32_t i, double *terms,
-				  bool *reached)
+LepStatus
+lep_neighbors_sum(LepEnv *env, const LepNeighbors *neighbors, const LepBasket *basket, int32_t i,
+				  double *terms, LepNeighborSum *sum)
 {
-	double sum = 0;
-	bool any = false;
-
+	*sum = (LepNeighborSum){ 0, false };
 	for (int64_t b = 0; b < basket->n; b++)
 	{
 		int64_t e = find_entry(neighbors, basket->rows[b], i);
 		double term = e < 0 ? 0 : basket_weight(basket, b) * (double) neighbors->weight[e];
 
-		any = any || e >= 0;
-		sum += term;
+		if (env != NULL && b % STOP_LOOKUPS == STOP_LOOKUPS - 1 && lep_env_stopped(env))
+			return LEP_ERR_STOPPED;
+		sum->reached = sum->reached || e >= 0;
+		sum->sum += term;
 		if (terms != NULL)
 			terms[b] = term;
 	}
-	if (reached != NULL)
-		*reached = any;
-	return sum;
+	return LEP_OK;
 }
 
 /* ---------------------------------------------------------------- all sums */
@@ -133,9 +134,13 @@ lep_neighbors_scratch(LepArena *arena, int32_t n_items, LepNeighborScratch *scra
 	scratch->reached = lep_arena_alloc(arena, (int64_t) n_items + 1, sizeof(int32_t));
 	scratch->n_items = n_items;
 	scratch->n_reached = 0;
-	return scratch->sum == NULL || scratch->is_reached == NULL || scratch->reached == NULL
-			   ? lep_env_failure(arena->env)
-			   : LEP_OK;
+	if (scratch->sum != NULL && scratch->is_reached != NULL && scratch->reached != NULL)
+		return LEP_OK;
+	lep_arena_free(arena, scratch->sum);
+	lep_arena_free(arena, scratch->is_reached);
+	lep_arena_free(arena, scratch->reached);
+	memset(scratch, 0, sizeof(*scratch));
+	return lep_env_failure(arena->env);
 }
 
 /* Entry b of the basket. */
@@ -178,7 +183,8 @@ lep_neighbors_add_stoppable(LepEnv *env, const LepNeighbors *neighbors, const Le
 
 	for (int64_t b = 0; b < basket->n; b++)
 	{
-		n_entries += neighbors->start[basket->rows[b] + 1] - neighbors->start[basket->rows[b]];
+		/* a row without any has to be looked at, too */
+		n_entries += 8 + neighbors->start[basket->rows[b] + 1] - neighbors->start[basket->rows[b]];
 		if (n_entries >= STOP_ENTRIES)
 		{
 			n_entries = 0;
@@ -249,7 +255,7 @@ offer_items(LepEnv *env, List *list, const int32_t *items, int64_t n)
 	{
 		LepTopnEntry entry = entry_of(list, items[k]);
 
-		if (k % STOP_ENTRIES == STOP_ENTRIES - 1 && lep_env_stopped(env))
+		if (k % STOP_LOOKUPS == STOP_LOOKUPS - 1 && lep_env_stopped(env))
 			return LEP_ERR_STOPPED;
 		if (may_enter(list, entry) && !is_excluded(list->query, entry.item))
 			lep_best_offer(&list->best, entry);
@@ -273,7 +279,7 @@ fill_list(LepEnv *env, List *list)
 	{
 		LepTopnEntry entry = entry_of(list, query->order[o]);
 
-		if (o % STOP_ENTRIES == STOP_ENTRIES - 1 && lep_env_stopped(env))
+		if (o % STOP_LOOKUPS == STOP_LOOKUPS - 1 && lep_env_stopped(env))
 			return LEP_ERR_STOPPED;
 		if (list->scratch->is_reached[entry.item])
 			continue;

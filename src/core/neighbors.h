@@ -71,13 +71,20 @@ extern LepStatus lep_neighbors_take_baskets(LepArena *arena, const LepRatings *r
 /* What row r gives item i: weight[r -> i], 0 where i is not in the row.  O(log of the row). */
 extern float lep_neighbors_weight(const LepNeighbors *neighbors, int32_t r, int32_t i);
 
+/* What a basket says of an item. */
+typedef struct LepNeighborSum
+{
+	double sum;
+	bool reached; /* has any row of the basket the item? */
+} LepNeighborSum;
+
 /*
  * The sum above without mean and biases; terms[b], unless NULL, is what entry b
- * of the basket contributes, and *reached, unless NULL, says whether any row of
- * the basket has the item.  The terms added in order are the sum.
+ * of the basket contributes.  The terms added in order are the sum.  A basket may be
+ * of everything: env is asked whether to stop, unless it is NULL, as in a task.
  */
-extern double lep_neighbors_sum(const LepNeighbors *neighbors, const LepBasket *basket, int32_t i,
-								double *terms, bool *reached);
+extern LepStatus lep_neighbors_sum(LepEnv *env, const LepNeighbors *neighbors, const LepBasket *basket,
+								   int32_t i, double *terms, LepNeighborSum *sum);
 
 /* ---- lists ---- */
 
@@ -94,6 +101,7 @@ typedef struct LepNeighborScratch
 /* Bytes of the scratch memory for n_items items. */
 extern size_t lep_neighbors_scratch_size(int32_t n_items);
 
+/* On failure it is all zero, and nothing is left in the arena. */
 extern LepStatus lep_neighbors_scratch(LepArena *arena, int32_t n_items, LepNeighborScratch *scratch);
 
 /* Add a basket's terms to the (cleared) sums.  O(entries of its rows). */

@@ -11,7 +11,8 @@
  * A task must not call the host (no allocation, no progress, no should_stop),
  * and must be short, 5 ms or less: tasks are the grain at which a cancel is
  * noticed.  The calling thread asks should_stop between its tasks, and while it
- * waits for the others.
+ * waits for the others.  Where tasks cannot be kept short, those on thread 0, which is
+ * the calling one, may ask too (bulk.c).
  */
 #ifndef LEP_POOL_H
 #define LEP_POOL_H

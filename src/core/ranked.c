@@ -26,7 +26,7 @@ enum
 	AT_WORST = 24
 };
 
-/* Rows sorted between two questions whether to stop. */
+/* Rows read, sorted or written between two questions whether to stop. */
 #define STOP_INTERVAL 4096
 
 /* Bytes of a record before a text's own, or all of another's. */
@@ -292,6 +292,8 @@ lep_ranked_sort(LepEnv *env, const LepRanked *state, LepRankedRow *rows)
 	{
 		size_t size = get_record(state, offset, &rows[j]);
 
+		if (j % STOP_INTERVAL == 0 && lep_env_stopped(env))
+			return LEP_ERR_STOPPED;
 		if (size == 0)
 			return fail_length(&env->error, (double) state->used, (double) offset + 1);
 		if (isnan(rows[j].score))
@@ -307,15 +309,21 @@ lep_ranked_sort(LepEnv *env, const LepRanked *state, LepRankedRow *rows)
 	return sort_rows(env, state->kind, rows, state->count);
 }
 
-/* Write the best n, sorted, over the records; `copy` holds them meanwhile, since rows point into them. */
-static void
-rewrite(LepRanked *state, const LepRankedRow *rows, int64_t n, uint8_t *copy)
+/*
+ * Write the best n, sorted, over the records; `copy` holds them meanwhile, since rows
+ * point into them.  Stopped, the state is as it was.
+ */
+static LepStatus
+rewrite(LepEnv *env, LepRanked *state, const LepRankedRow *rows, uint8_t *copy)
 {
+	int64_t n = state->n;
 	uint8_t *at = copy;
 	size_t last = 0;
 
 	for (int64_t j = 0; j < n; j++)
 	{
+		if (j % STOP_INTERVAL == 0 && lep_env_stopped(env))
+			return LEP_ERR_STOPPED;
 		last = (size_t) (at - copy);
 		at = put_record(state->kind, &rows[j], at);
 	}
@@ -324,6 +332,7 @@ rewrite(LepRanked *state, const LepRankedRow *rows, int64_t n, uint8_t *copy)
 	lep_put_u32(state->bytes + AT_WORST, (uint32_t) (LEP_RANKED_HEADER + last));
 	state->is_pruned = true;
 	(void) get_record(state, LEP_RANKED_HEADER + last, &state->worst);
+	return LEP_OK;
 }
 
 LepStatus
@@ -341,7 +350,7 @@ lep_ranked_prune(LepEnv *env, LepRanked *state)
 	copy = lep_arena_alloc(&scratch, (int64_t) state->used, 1);
 	status = rows == NULL || copy == NULL ? lep_env_failure(env) : lep_ranked_sort(env, state, rows);
 	if (status == LEP_OK)
-		rewrite(state, rows, state->n, copy);
+		status = rewrite(env, state, rows, copy);
 	lep_arena_drop(&scratch);
 	return status;
 }

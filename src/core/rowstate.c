@@ -7,32 +7,10 @@
  */
 #include "core/rowstate.h"
 
-#include <math.h>
 #include <string.h>
 
-#include "core/bytes.h"
 #include "core/ratings_sort.h"
-
-#define MAGIC	  "LEPG"
-#define MAGIC_LEN 4
-#define VERSION	  1
-
-/* Where numbers of the header are. */
-enum
-{
-	AT_VERSION = 4,
-	AT_KIND = 5, /* of users, then of items */
-	AT_RESERVE = 7,
-	AT_NULLS = 8, /* users, items, ratings */
-	AT_ROWS = 32,
-	AT_IDS = 40, /* users, then items */
-	AT_NOTE = 48,
-	AT_RESERVE_2 = 52,
-	HEADER = 56
-};
-
-/* Most rows, and most NULLs, of one state. */
-#define MAX_COUNT (UINT64_C(1) << 53)
+#include "core/rowstate_layout.h"
 
 /*
  * Rows that stay pending while there is no builder.  One takes 20 kB before it has a
@@ -47,19 +25,10 @@ enum
 
 /* ------------------------------------------------------------------------- ids */
 
-/* Bytes of an id, of a text's length alone. */
-static size_t
-fixed_size(LepIdKind kind)
-{
-	static const uint8_t sizes[] = { [LEP_ID_INT64] = 8, [LEP_ID_TEXT] = 2, [LEP_ID_UUID] = 16 };
-
-	return sizes[kind];
-}
-
 static size_t
 id_size(LepIdKind kind, const LepId *id)
 {
-	return fixed_size(kind) + (kind == LEP_ID_TEXT ? (size_t) id->v.text.len : 0);
+	return lep_row_id_bytes(kind) + (kind == LEP_ID_TEXT ? (size_t) id->v.text.len : 0);
 }
 
 /* Write an id; behind it. */
@@ -79,27 +48,6 @@ put_id(LepIdKind kind, const LepId *id, uint8_t *at)
 			break;
 	}
 	lep_put_u64(at, (uint64_t) id->v.i64);
-	return at + 8;
-}
-
-/* Read an id that is known to be one; behind it. */
-static const uint8_t *
-get_id(LepIdKind kind, const uint8_t *at, LepId *id)
-{
-	memset(id, 0, sizeof(*id));
-	switch (kind)
-	{
-		case LEP_ID_TEXT:
-			id->v.text.len = lep_get_u16(at);
-			id->v.text.data = (const char *) at + 2;
-			return at + 2 + id->v.text.len;
-		case LEP_ID_UUID:
-			memcpy(id->v.uuid, at, sizeof(id->v.uuid));
-			return at + sizeof(id->v.uuid);
-		case LEP_ID_INT64:
-			break;
-	}
-	id->v.i64 = (int64_t) lep_get_u64(at);
 	return at + 8;
 }
 
@@ -146,7 +94,7 @@ add_pending(const LepRowState *state, LepRatingsBuilder *builder)
 		for (int j = 0; j < n; j++)
 		{
 			for (int side = 0; side < LEP_ROW_SIDES; side++)
-				at = get_id(state->kind[side], at, &ids[side][j]);
+				at = lep_row_id_get(state->kind[side], at, &ids[side][j]);
 			ratings[j] = lep_get_f32(at);
 			at += 4;
 		}
@@ -250,7 +198,7 @@ lep_rowstate_add(LepRowState *state, const LepId *user, const LepId *item, doubl
 
 /* The ids of a map into an empty one, under the same numbers. */
 static LepStatus
-copy_ids(const LepIdMap *from, LepIdMap *to)
+copy_ids(LepEnv *env, const LepIdMap *from, LepIdMap *to)
 {
 	int32_t count = lep_idmap_count(from);
 	LepStatus status = LEP_OK;
@@ -261,6 +209,8 @@ copy_ids(const LepIdMap *from, LepIdMap *to)
 		LepId ids[LEP_ID_BATCH];
 		int32_t numbers[LEP_ID_BATCH];
 
+		if (lep_env_stopped(env))
+			return LEP_ERR_STOPPED;
 		for (int j = 0; j < n; j++)
 			ids[j] = lep_idmap_id(from, (int32_t) first + j);
 		status = lep_idmap_add(to, ids, n, numbers);
@@ -271,10 +221,10 @@ copy_ids(const LepIdMap *from, LepIdMap *to)
 static LepStatus
 copy_rows(LepEnv *env, LepRatingsBuilder *from, LepRatingsBuilder *to)
 {
-	LepStatus status = copy_ids(lep_ratings_builder_users(from), lep_ratings_builder_users(to));
+	LepStatus status = copy_ids(env, lep_ratings_builder_users(from), lep_ratings_builder_users(to));
 
 	if (status == LEP_OK)
-		status = copy_ids(lep_ratings_builder_items(from), lep_ratings_builder_items(to));
+		status = copy_ids(env, lep_ratings_builder_items(from), lep_ratings_builder_items(to));
 	for (const LepRowChunk *chunk = lep_ratings_builder_chunks(from); chunk != NULL; chunk = chunk->next)
 	{
 		for (int64_t j = 0; j < chunk->n && status == LEP_OK; j += LEP_ID_BATCH)
@@ -314,23 +264,21 @@ lep_rowstate_release(LepRowState *state, LepRatingsBuilder **builder)
 
 /* ---------------------------------------------------------------------- writing */
 
-/* Bytes of a number below n. */
-static size_t
-number_size(int64_t n)
-{
-	return n <= 1 << 8 ? 1 : n <= 1 << 16 ? 2 : 4;
-}
-
-static size_t
-ids_size(const LepIdMap *ids)
+/* Add what a dictionary takes. */
+static LepStatus
+add_ids_size(LepEnv *env, const LepIdMap *ids, size_t *size)
 {
 	LepIdKind kind = lep_idmap_kind(ids);
 	int32_t count = lep_idmap_count(ids);
-	size_t size = (size_t) count * fixed_size(kind);
 
+	*size += (size_t) count * lep_row_id_bytes(kind);
 	for (int32_t row = 0; kind == LEP_ID_TEXT && row < count; row++)
-		size += (size_t) lep_idmap_id(ids, row).v.text.len;
-	return size;
+	{
+		if (lep_rows_stop(env, row))
+			return LEP_ERR_STOPPED;
+		*size += (size_t) lep_idmap_id(ids, row).v.text.len;
+	}
+	return LEP_OK;
 }
 
 LepStatus
@@ -354,10 +302,13 @@ lep_rowstate_pack(LepRowState *state, size_t note_bytes, LepRowPack *pack)
 		return status;
 	ids[LEP_ROW_USER] = lep_ratings_builder_users(pack->builder);
 	ids[LEP_ROW_ITEM] = lep_ratings_builder_items(pack->builder);
-	pack->size = HEADER + note_bytes + (size_t) state->n_rows * 4;
-	for (int side = 0; side < LEP_ROW_SIDES; side++)
-		pack->size += ids_size(ids[side]) + (size_t) state->n_rows * number_size(lep_idmap_count(ids[side]));
-	return LEP_OK;
+	pack->size = STATE_HEADER + note_bytes + (size_t) state->n_rows * 4;
+	for (int side = 0; side < LEP_ROW_SIDES && status == LEP_OK; side++)
+	{
+		pack->size += (size_t) state->n_rows * lep_row_number_bytes(lep_idmap_count(ids[side]));
+		status = add_ids_size(pack->scratch.env, ids[side], &pack->size);
+	}
+	return status;
 }
 
 static void
@@ -365,9 +316,9 @@ write_header(const LepRowPack *pack, uint8_t *bytes)
 {
 	const LepRowState *state = pack->state;
 
-	memset(bytes, 0, HEADER);
-	memcpy(bytes, MAGIC, MAGIC_LEN);
-	bytes[AT_VERSION] = VERSION;
+	memset(bytes, 0, STATE_HEADER);
+	memcpy(bytes, STATE_MAGIC, STATE_MAGIC_LEN);
+	bytes[AT_VERSION] = STATE_VERSION;
 	for (int side = 0; side < LEP_ROW_SIDES; side++)
 		bytes[AT_KIND + side] = lep_id_code(state->kind[side]);
 	lep_put_u64(bytes + AT_NULLS, (uint64_t) state->nulls.user);
@@ -379,16 +330,19 @@ write_header(const LepRowPack *pack, uint8_t *bytes)
 	lep_put_u32(bytes + AT_NOTE, (uint32_t) pack->note_bytes);
 }
 
-static uint8_t *
-write_ids(const LepIdMap *ids, uint8_t *at)
+/* A dictionary; *at is moved behind it. */
+static LepStatus
+write_ids(LepEnv *env, const LepIdMap *ids, uint8_t **at)
 {
 	for (int32_t row = 0; row < lep_idmap_count(ids); row++)
 	{
 		LepId id = lep_idmap_id(ids, row);
 
-		at = put_id(lep_idmap_kind(ids), &id, at);
+		if (lep_rows_stop(env, row))
+			return LEP_ERR_STOPPED;
+		*at = put_id(lep_idmap_kind(ids), &id, *at);
 	}
-	return at;
+	return LEP_OK;
 }
 
 static void
@@ -408,14 +362,19 @@ lep_rowstate_write(const LepRowPack *pack, const void *note, uint8_t *bytes)
 	LepEnv *env = pack->scratch.env;
 	const LepIdMap *users = lep_ratings_builder_users(pack->builder);
 	const LepIdMap *items = lep_ratings_builder_items(pack->builder);
-	size_t user_size = number_size(lep_idmap_count(users));
-	size_t item_size = number_size(lep_idmap_count(items));
-	uint8_t *user;
+	size_t user_size = lep_row_number_bytes(lep_idmap_count(users));
+	size_t item_size = lep_row_number_bytes(lep_idmap_count(items));
+	uint8_t *user = bytes + STATE_HEADER;
 	uint8_t *item;
 	uint8_t *rating;
+	LepStatus status;
 
 	write_header(pack, bytes);
-	user = write_ids(items, write_ids(users, bytes + HEADER));
+	status = write_ids(env, users, &user);
+	if (status == LEP_OK)
+		status = write_ids(env, items, &user);
+	if (status != LEP_OK)
+		return status;
 	item = user + (size_t) pack->state->n_rows * user_size;
 	rating = item + (size_t) pack->state->n_rows * item_size;
 	for (const LepRowChunk *chunk = lep_ratings_builder_chunks(pack->builder); chunk != NULL;
@@ -444,230 +403,7 @@ lep_rowstate_pack_end(LepRowPack *pack)
 	lep_arena_drop(&pack->scratch);
 }
 
-/* ---------------------------------------------------------------------- reading */
-
-/* What is being opened. */
-typedef struct Reader
-{
-	LepEnv *env;
-	const uint8_t *bytes;
-	size_t size;
-	size_t at; /* checked so far */
-	LepRowView *view;
-} Reader;
-
-/* A number at this place is out of range. */
-static LepStatus
-fail_number(const Reader *reader, int64_t row)
-{
-	LepError *error = &reader->env->error;
-
-	lep_fail(error, LEP_ERR_BYTES_ORDER, "state", 0, 0, 0);
-	error->row = row;
-	return error->status;
-}
-
-/* Take the next n times size bytes, if there are so many. */
-static LepStatus
-take_bytes(Reader *reader, int64_t n, size_t size, const uint8_t **part)
-{
-	size_t needed = lep_mul_size((size_t) n, size);
-
-	if (needed > reader->size - reader->at)
-		return lep_fail(&reader->env->error, LEP_ERR_BYTES_LENGTH, "state", (double) reader->size,
-						(double) lep_add_size(reader->at, needed), 0);
-	*part = reader->bytes + reader->at;
-	reader->at += needed;
-	return LEP_OK;
-}
-
-/* A number of eight bytes, so small that a thousand can be added up. */
-static LepStatus
-get_count(const Reader *reader, size_t at, int64_t *count)
-{
-	uint64_t value = lep_get_u64(reader->bytes + at);
-
-	*count = (int64_t) value;
-	return value > MAX_COUNT ? fail_number(reader, (int64_t) at) : LEP_OK;
-}
-
-static LepStatus
-open_counts(Reader *reader)
-{
-	LepRowView *view = reader->view;
-	LepStatus status = get_count(reader, AT_NULLS, &view->nulls.user);
-
-	if (status == LEP_OK)
-		status = get_count(reader, AT_NULLS + 8, &view->nulls.item);
-	if (status == LEP_OK)
-		status = get_count(reader, AT_NULLS + 16, &view->nulls.rating);
-	if (status == LEP_OK)
-		status = get_count(reader, AT_ROWS, &view->n_rows);
-	for (int side = 0; side < LEP_ROW_SIDES && status == LEP_OK; side++)
-	{
-		uint32_t n = lep_get_u32(reader->bytes + AT_IDS + 4 * side);
-
-		if (n > LEP_MAX_IDS || n > view->n_rows)
-			status = fail_number(reader, AT_IDS + 4 * side);
-		view->n_ids[side] = (int32_t) n;
-	}
-	view->note_bytes = lep_get_u32(reader->bytes + AT_NOTE);
-	return status;
-}
-
-static LepStatus
-open_header(Reader *reader)
-{
-	LepError *error = &reader->env->error;
-	const uint8_t *bytes = reader->bytes;
-
-	if (reader->size < HEADER)
-		return lep_fail(error, LEP_ERR_BYTES_LENGTH, "state", (double) reader->size, HEADER, 0);
-	if (memcmp(bytes, MAGIC, MAGIC_LEN) != 0)
-		return lep_fail(error, LEP_ERR_BYTES_MAGIC, "state", 0, 0, 0);
-	if (bytes[AT_VERSION] != VERSION)
-		return lep_fail(error, LEP_ERR_BYTES_VERSION, "state", bytes[AT_VERSION], 0, VERSION);
-	for (int side = 0; side < LEP_ROW_SIDES; side++)
-	{
-		if (!lep_id_of_code(bytes[AT_KIND + side], &reader->view->kind[side]))
-			return fail_number(reader, AT_KIND + side);
-	}
-	if (bytes[AT_RESERVE] != 0)
-		return fail_number(reader, AT_RESERVE);
-	if (lep_get_u32(bytes + AT_RESERVE_2) != 0)
-		return fail_number(reader, AT_RESERVE_2);
-	reader->at = HEADER;
-	return open_counts(reader);
-}
-
-/* A dictionary: texts lie one behind the other. */
-static LepStatus
-open_ids(Reader *reader, int side)
-{
-	LepRowView *view = reader->view;
-	LepIdKind kind = view->kind[side];
-	LepStatus status = LEP_OK;
-	const uint8_t *part = NULL;
-
-	view->ids[side] = reader->bytes + reader->at;
-	if (kind != LEP_ID_TEXT)
-		return take_bytes(reader, view->n_ids[side], fixed_size(kind), &part);
-	for (int32_t i = 0; i < view->n_ids[side] && status == LEP_OK; i++)
-	{
-		if (lep_rows_stop(reader->env, i))
-			return LEP_ERR_STOPPED;
-		status = take_bytes(reader, 1, 2, &part);
-		if (status == LEP_OK && lep_get_u16(part) > LEP_MAX_TEXT_ID)
-			status = fail_number(reader, part - reader->bytes);
-		if (status == LEP_OK)
-			status = take_bytes(reader, 1, lep_get_u16(part), &part);
-	}
-	return status;
-}
-
-static uint32_t
-get_number(const uint8_t *at, size_t size)
-{
-	return size == 1 ? *at : size == 2 ? lep_get_u16(at) : lep_get_u32(at);
-}
-
-/* Every row has an id that is there, and every id a row: one without would be a user without ratings. */
-static LepStatus
-check_numbers(const Reader *reader, LepArena *scratch, int side)
-{
-	const LepRowView *view = reader->view;
-	size_t size = number_size(view->n_ids[side]);
-	uint8_t *used = lep_arena_calloc(scratch, view->n_ids[side] / 8 + 1, 1);
-	int32_t n_used = 0;
-
-	if (used == NULL)
-		return lep_env_failure(reader->env);
-	for (int64_t j = 0; j < view->n_rows; j++)
-	{
-		uint32_t number = get_number(view->numbers[side] + (size_t) j * size, size);
-		uint8_t bit = (uint8_t) (1 << number % 8);
-
-		if (lep_rows_stop(reader->env, j))
-			return LEP_ERR_STOPPED;
-		if (number >= (uint32_t) view->n_ids[side])
-			return fail_number(reader, j);
-		n_used += (used[number / 8] & bit) == 0;
-		used[number / 8] |= bit;
-	}
-	return n_used < view->n_ids[side] ? fail_number(reader, AT_IDS + 4 * side) : LEP_OK;
-}
-
-static LepStatus
-check_ratings(const Reader *reader)
-{
-	LepError *error = &reader->env->error;
-
-	for (int64_t j = 0; j < reader->view->n_rows; j++)
-	{
-		float rating = lep_get_f32(reader->view->ratings + (size_t) j * 4);
-
-		if (lep_rows_stop(reader->env, j))
-			return LEP_ERR_STOPPED;
-		if (lep_rating_check(rating, j, error) == LEP_OK)
-			continue;
-		lep_fail(error, LEP_ERR_BYTES_VALUE, "state", rating, 0, LEP_MAX_RATING);
-		error->row = j;
-		return error->status;
-	}
-	return LEP_OK;
-}
-
-/* Where everything is, and that nothing is behind it. */
-static LepStatus
-open_parts(Reader *reader)
-{
-	LepRowView *view = reader->view;
-	const uint8_t *note = NULL;
-	LepStatus status = LEP_OK;
-
-	for (int side = 0; side < LEP_ROW_SIDES && status == LEP_OK; side++)
-		status = open_ids(reader, side);
-	for (int side = 0; side < LEP_ROW_SIDES && status == LEP_OK; side++)
-		status = take_bytes(reader, view->n_rows, number_size(view->n_ids[side]), &view->numbers[side]);
-	if (status == LEP_OK)
-		status = take_bytes(reader, view->n_rows, 4, &view->ratings);
-	if (status == LEP_OK)
-		status = take_bytes(reader, 1, view->note_bytes, &note);
-	if (status != LEP_OK)
-		return status;
-	view->note = (const char *) note;
-	if (reader->at < reader->size)
-		return lep_fail(&reader->env->error, LEP_ERR_BYTES_LENGTH, "state", (double) reader->size,
-						(double) reader->at, 0);
-	return LEP_OK;
-}
-
-LepStatus
-lep_rowview_open(LepEnv *env, const uint8_t *bytes, size_t size, LepRowView *view)
-{
-	Reader reader = { env, bytes, size, 0, view };
-	LepArena scratch;
-	LepStatus status;
-
-	memset(view, 0, sizeof(*view));
-	status = open_header(&reader);
-	if (status == LEP_OK)
-		status = open_parts(&reader);
-	if (status != LEP_OK)
-		return status;
-	lep_arena_init(&scratch, env);
-	for (int side = 0; side < LEP_ROW_SIDES && status == LEP_OK; side++)
-		status = check_numbers(&reader, &scratch, side);
-	lep_arena_drop(&scratch);
-	return status == LEP_OK ? check_ratings(&reader) : status;
-}
-
-void
-lep_rowview_ids(const LepRowView *view, int side, const uint8_t **at, LepId *ids, int n)
-{
-	for (int j = 0; j < n; j++)
-		*at = get_id(view->kind[side], *at, &ids[j]);
-}
+/* ----------------------------------------------------------- from bytes to rows */
 
 /* Few rows stay as they are. */
 static LepStatus
@@ -688,9 +424,9 @@ take_few(LepRowState *state, const LepRowView *view)
 
 		for (int side = 0; side < LEP_ROW_SIDES; side++)
 		{
-			size_t size = number_size(view->n_ids[side]);
+			size_t size = lep_row_number_bytes(view->n_ids[side]);
 
-			row[side] = &ids[side][get_number(view->numbers[side] + (size_t) j * size, size)];
+			row[side] = &ids[side][lep_row_number_get(view->numbers[side] + (size_t) j * size, size)];
 		}
 		status = lep_rowstate_add(state, row[LEP_ROW_USER], row[LEP_ROW_ITEM],
 								  lep_get_f32(view->ratings + (size_t) j * 4));
@@ -700,7 +436,7 @@ take_few(LepRowState *state, const LepRowView *view)
 
 /* The numbers that ids of the view have in a map, new ones added. */
 static LepStatus
-number_ids(const LepRowView *view, int side, LepIdMap *map, int32_t *numbers)
+number_ids(LepEnv *env, const LepRowView *view, int side, LepIdMap *map, int32_t *numbers)
 {
 	const uint8_t *at = view->ids[side];
 	LepStatus status = LEP_OK;
@@ -710,6 +446,8 @@ number_ids(const LepRowView *view, int side, LepIdMap *map, int32_t *numbers)
 		int n = (int) (view->n_ids[side] - first < LEP_ID_BATCH ? view->n_ids[side] - first : LEP_ID_BATCH);
 		LepId ids[LEP_ID_BATCH];
 
+		if (lep_env_stopped(env))
+			return LEP_ERR_STOPPED;
 		lep_rowview_ids(view, side, &at, ids, n);
 		status = lep_idmap_add(map, ids, n, numbers + first);
 	}
@@ -732,11 +470,12 @@ add_numbered(LepRowState *state, const LepRowView *view, int32_t *const numbers[
 			return LEP_ERR_STOPPED;
 		for (int side = 0; side < LEP_ROW_SIDES; side++)
 		{
-			size_t size = number_size(view->n_ids[side]);
+			size_t size = lep_row_number_bytes(view->n_ids[side]);
 
 			for (int j = 0; j < n; j++)
 				rows[side][j] =
-					numbers[side][get_number(view->numbers[side] + (size_t) (first + j) * size, size)];
+					numbers[side]
+						   [lep_row_number_get(view->numbers[side] + (size_t) (first + j) * size, size)];
 		}
 		for (int j = 0; j < n; j++)
 			ratings[j] = lep_get_f32(view->ratings + (size_t) (first + j) * 4) + 0.0f;
@@ -764,12 +503,19 @@ take_many(LepRowState *state, const LepRowView *view)
 	{
 		numbers[side] = lep_arena_alloc(&scratch, view->n_ids[side], sizeof(int32_t));
 		status = numbers[side] == NULL ? lep_env_failure(state->arena->env)
-									   : number_ids(view, side, maps[side], numbers[side]);
+									   : number_ids(state->arena->env, view, side, maps[side], numbers[side]);
 	}
 	if (status == LEP_OK)
 		status = add_numbered(state, view, numbers);
 	lep_arena_drop(&scratch);
 	return status;
+}
+
+/* No more than bytes may say: they can be of counts that nobody has counted. */
+static int64_t
+add_counts(int64_t a, int64_t b)
+{
+	return a < LEP_MAX_ROW_COUNT - b ? a + b : LEP_MAX_ROW_COUNT;
 }
 
 LepStatus
@@ -780,9 +526,9 @@ lep_rowstate_take(LepRowState *state, const LepRowView *view)
 		if (state->kind[side] != view->kind[side])
 			return lep_fail(&state->arena->env->error, LEP_ERR_BYTES_MAGIC, "state", 0, 0, 0);
 	}
-	state->nulls.user += view->nulls.user;
-	state->nulls.item += view->nulls.item;
-	state->nulls.rating += view->nulls.rating;
+	state->nulls.user = add_counts(state->nulls.user, view->nulls.user);
+	state->nulls.item = add_counts(state->nulls.item, view->nulls.item);
+	state->nulls.rating = add_counts(state->nulls.rating, view->nulls.rating);
 	if (state->builder == NULL && state->n_pending + view->n_rows <= MAX_FEW)
 		return take_few(state, view);
 	return take_many(state, view);

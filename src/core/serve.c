@@ -30,20 +30,34 @@ base_score(const LepServed *served, const LepServedUser *user, int32_t item)
 	return score;
 }
 
-float
-lep_serve_score(const LepServed *served, const LepServedUser *user, int32_t item)
+LepStatus
+lep_serve_score(LepEnv *env, const LepServed *served, const LepServedUser *user, int32_t item, float *score)
 {
-	double score = base_score(served, user, item);
+	double sum = base_score(served, user, item);
+	LepNeighborSum by_neighbors;
+	LepStatus status = LEP_OK;
 
 	if (item >= 0 && served->neighbors != NULL)
-		score += lep_neighbors_sum(served->neighbors, &user->basket, item, NULL, NULL);
-	return (float) score;
+	{
+		status = lep_neighbors_sum(env, served->neighbors, &user->basket, item, NULL, &by_neighbors);
+		sum += by_neighbors.sum;
+	}
+	*score = (float) sum;
+	return status;
 }
 
-void
-lep_serve_parts(const LepServed *served, const LepServedUser *user, int32_t item, LepScoreParts *parts,
-				double *terms)
+float
+lep_serve_score_of_unknown(const LepServed *served, const LepServedUser *user)
 {
+	return (float) base_score(served, user, -1);
+}
+
+LepStatus
+lep_serve_parts(LepEnv *env, const LepServed *served, const LepServedUser *user, int32_t item,
+				LepScoreParts *parts, double *terms)
+{
+	LepNeighborSum by_neighbors = { 0, false };
+	LepStatus status = LEP_OK;
 	const float *row = item < 0 ? NULL : lep_items_row(served->items, item);
 
 	memset(parts, 0, sizeof(*parts));
@@ -52,12 +66,14 @@ lep_serve_parts(const LepServed *served, const LepServedUser *user, int32_t item
 	if (terms != NULL)
 		memset(terms, 0, (size_t) user->basket.n * sizeof(double));
 	if (item < 0)
-		return;
+		return LEP_OK;
 	parts->item_bias = (double) lep_items_bias(served->items, item);
 	if (row != NULL && user->row != NULL)
 		parts->factors = lep_kernels->dot_f64(user->row, row, lep_items_stride(served->items));
 	if (served->neighbors != NULL)
-		parts->neighbors = lep_neighbors_sum(served->neighbors, &user->basket, item, terms, NULL);
+		status = lep_neighbors_sum(env, served->neighbors, &user->basket, item, terms, &by_neighbors);
+	parts->neighbors = by_neighbors.sum;
+	return status;
 }
 
 static void
@@ -160,9 +176,13 @@ list_by_popularity(LepEnv *env, const LepServed *served, const LepServedUser *us
 	LepBest best = { entries, query->n < n_possible ? query->n : n_possible, 0 };
 	LepStatus status = offer_popular(env, served, query, &best);
 
-	*n_found = status == LEP_OK ? best.n_kept : 0;
-	for (int64_t i = 0; i < *n_found; i++)
+	for (int64_t i = 0; status == LEP_OK && i < best.n_kept; i++)
+	{
+		if (i % STOP_INTERVAL == STOP_INTERVAL - 1 && lep_env_stopped(env))
+			status = LEP_ERR_STOPPED;
 		entries[i].score = (float) base_score(served, user, entries[i].item);
+	}
+	*n_found = status == LEP_OK ? best.n_kept : 0;
 	return status;
 }
 
@@ -244,7 +264,11 @@ offer_all(LepEnv *env, Both *both)
 	if (status == LEP_OK)
 		status = lep_topn(env, both->served->items, &rest, scratch->rest, &n_found);
 	for (int64_t i = 0; status == LEP_OK && i < n_found; i++)
+	{
+		if (i % STOP_INTERVAL == STOP_INTERVAL - 1 && lep_env_stopped(env))
+			status = LEP_ERR_STOPPED;
 		lep_best_offer(&both->best, scratch->rest[i]);
+	}
 	return status;
 }
 
@@ -260,23 +284,26 @@ origin_of(const LepServed *served, const LepServedUser *user, int32_t item, doub
 	return by_neighbors > by_factors ? LEP_ORIGIN_NEIGHBORS : LEP_ORIGIN_FACTORS;
 }
 
-float
-lep_serve_pair(const LepServed *served, const LepServedUser *user, int32_t item, LepOrigin *origin)
+LepStatus
+lep_serve_pair(LepEnv *env, const LepServed *served, const LepServedUser *user, int32_t item,
+			   LepServedPair *pair)
 {
 	bool has_factors = lep_items_stride(served->items) > 0;
 	double score = base_score(served, user, item);
-	double sum;
-	bool reached;
+	LepNeighborSum by_neighbors;
+	LepStatus status;
 
-	*origin = user->known && has_factors ? LEP_ORIGIN_FACTORS : LEP_ORIGIN_POPULAR;
+	pair->score = (float) score;
+	pair->origin = user->known && has_factors ? LEP_ORIGIN_FACTORS : LEP_ORIGIN_POPULAR;
 	if (served->neighbors == NULL || (has_factors && !user->known))
-		return (float) score;
-	sum = lep_neighbors_sum(served->neighbors, &user->basket, item, NULL, &reached);
+		return LEP_OK;
+	status = lep_neighbors_sum(env, served->neighbors, &user->basket, item, NULL, &by_neighbors);
 	if (has_factors)
-		*origin = origin_of(served, user, item, sum);
-	else if (reached)
-		*origin = LEP_ORIGIN_NEIGHBORS;
-	return (float) (score + sum);
+		pair->origin = origin_of(served, user, item, by_neighbors.sum);
+	else if (by_neighbors.reached)
+		pair->origin = LEP_ORIGIN_NEIGHBORS;
+	pair->score = (float) (score + by_neighbors.sum);
+	return status;
 }
 
 static LepStatus
@@ -294,7 +321,11 @@ list_by_both(LepEnv *env, const LepServed *served, const LepServedUser *user, co
 	if (status == LEP_OK)
 		status = lep_best_sort(env, &both.best);
 	for (int64_t i = 0; status == LEP_OK && i < both.best.n_kept; i++)
+	{
+		if (i % STOP_INTERVAL == STOP_INTERVAL - 1 && lep_env_stopped(env))
+			status = LEP_ERR_STOPPED;
 		origins[i] = origin_of(served, user, entries[i].item, both.sums->sum[entries[i].item]);
+	}
 	lep_neighbors_clear(both.sums);
 	*n_found = status == LEP_OK ? both.best.n_kept : 0;
 	return status;

@@ -94,12 +94,25 @@ typedef struct LepServedQuery
 	LepServeScratch *scratch; /* NULL: from env */
 } LepServedQuery;
 
-/* The score of an item, -1 for one that is not known. */
-extern float lep_serve_score(const LepServed *served, const LepServedUser *user, int32_t item);
+/*
+ * The score of an item, -1 for one that is not known.  Where she has many items it asks
+ * env whether to stop, unless that is NULL; so do the next two.
+ */
+extern LepStatus
+lep_serve_score(LepEnv *env, const LepServed *served, const LepServedUser *user, int32_t item, float *score);
 
-/* The score of an item for a user, as above, and the origin that lep_serve_topn() gives it in her list. */
-extern float
-lep_serve_pair(const LepServed *served, const LepServedUser *user, int32_t item, LepOrigin *origin);
+/* The score of items that are not known. */
+extern float lep_serve_score_of_unknown(const LepServed *served, const LepServedUser *user);
+
+/* An item for a user: its score, as above, and the origin that lep_serve_topn() gives it in her list. */
+typedef struct LepServedPair
+{
+	float score;
+	LepOrigin origin;
+} LepServedPair;
+
+extern LepStatus lep_serve_pair(LepEnv *env, const LepServed *served, const LepServedUser *user, int32_t item,
+								LepServedPair *pair);
 
 /* What a score is the sum of, before it is rounded. */
 typedef struct LepScoreParts
@@ -115,8 +128,8 @@ typedef struct LepScoreParts
  * The parts of lep_serve_score().  terms, unless NULL: [user->basket.n] what each
  * of her items brings in as a neighbour; all 0 without neighbours.
  */
-extern void lep_serve_parts(const LepServed *served, const LepServedUser *user, int32_t item,
-							LepScoreParts *parts, double *terms);
+extern LepStatus lep_serve_parts(LepEnv *env, const LepServed *served, const LepServedUser *user,
+								 int32_t item, LepScoreParts *parts, double *terms);
 
 /*
  * The best, into entries[] and origins[], each of min(n, n_items) (or

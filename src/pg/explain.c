@@ -158,6 +158,16 @@ explain_implicit(Explanation *e)
 	put_part(e, "other", e->prediction - e->sum);
 }
 
+/* What the score is the sum of; terms as of lep_serve_parts(). */
+static void
+read_parts(const Explanation *e, LepScoreParts *parts, double *terms)
+{
+	LepEnv env;
+
+	lpg_env_init(&env, CurrentMemoryContext);
+	lpg_check(lep_serve_parts(&env, &e->items->served, &e->user, e->item, parts, terms), &env.error);
+}
+
 /* Without neighbours, it is popularity alone. */
 static void
 explain_neighbors(Explanation *e)
@@ -165,7 +175,7 @@ explain_neighbors(Explanation *e)
 	double *terms = palloc_extended((e->user.basket.n + 1) * sizeof(double), MCXT_ALLOC_HUGE);
 	LepScoreParts parts;
 
-	lep_serve_parts(&e->items->served, &e->user, e->item, &parts, terms);
+	read_parts(e, &parts, terms);
 	put_terms(e, terms);
 	put_part(e, "item bias", parts.mean + parts.user_bias + parts.item_bias);
 }
@@ -178,7 +188,7 @@ explain_blend(Explanation *e)
 	double *by_neighbors = palloc_extended((e->user.basket.n + 1) * sizeof(double), MCXT_ALLOC_HUGE);
 	LepScoreParts parts;
 
-	lep_serve_parts(&e->items->served, &e->user, e->item, &parts, by_neighbors);
+	read_parts(e, &parts, by_neighbors);
 	for (int64 j = 0; j < e->user.basket.n; j++)
 		terms[j] += by_neighbors[j];
 	put_terms(e, terms);
@@ -193,7 +203,7 @@ explain_explicit(Explanation *e, float score)
 	bool both = e->user.row != NULL && e->item >= 0;
 	LepScoreParts parts;
 
-	lep_serve_parts(&e->items->served, &e->user, e->item, &parts, NULL);
+	read_parts(e, &parts, NULL);
 	put_part(e, "mean", parts.mean);
 	if (e->user.known)
 		put_part(e, "user bias", parts.user_bias);
@@ -235,8 +245,11 @@ static void
 explain(Explanation *e)
 {
 	const LpgVersion *version = &e->list->handle->version;
-	float score = lep_serve_score(&e->items->served, &e->user, e->item);
+	float score;
+	LepEnv env;
 
+	lpg_env_init(&env, CurrentMemoryContext);
+	lpg_check(lep_serve_score(&env, &e->items->served, &e->user, e->item, &score), &env.error);
 	e->prediction = (double) lep_point(&version->levels, score, version->min_score, version->max_score);
 	if (!version->implicit)
 		explain_explicit(e, score);

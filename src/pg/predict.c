@@ -75,8 +75,8 @@ typedef struct PredictState
 	LepServedScan scan;
 	bool has_scan;		/* the last user's */
 	bool scan_is_dirty; /* it was not finished */
-	LepEnv env;
-	LepArena arena; /* of the scan; in the context above */
+	LepEnv env;			/* asked whether to stop */
+	LepArena arena;		/* of the scan; in the context above */
 } PredictState;
 
 /*
@@ -346,13 +346,17 @@ score_by_neighbors(PredictState *state, const LepServedUser *who, const Pair *pa
 {
 	LpgItems *items = lpg_handle_items(state->handle);
 	LepServedScan *scan;
+	float score;
 
 	if (!pair->item.known)
-		return lep_serve_score(&items->served, who, -1);
+		return lep_serve_score_of_unknown(&items->served, who);
 	/* nobody was not looked up */
 	scan = pair->user == &no_user ? NULL : find_scan(state, items, pair->user);
 	if (scan == NULL)
-		return lep_serve_score(&items->served, who, pair->item.n);
+	{
+		lpg_check(lep_serve_score(&state->env, &items->served, who, pair->item.n, &score), &state->env.error);
+		return score;
+	}
 	scan->user = who;
 	return lep_serve_scan_score(scan, pair->item.n);
 }

@@ -357,7 +357,7 @@ take_new(TopnCall *call, const LepId *id)
 static void
 put_new(TopnCall *call)
 {
-	float score = lep_serve_score(&call->items->served, &call->user, -1);
+	float score = lep_serve_score_of_unknown(&call->items->served, &call->user);
 	Datum origin = CStringGetTextDatum("new");
 
 	for (int64 i = 0; i < call->candidates.n_new && call->rank < call->n; i++)

@@ -182,7 +182,7 @@ static void
 put_new(TopnAll *all, UserRows *rows, int64 at)
 {
 	AllUser *user = &all->users[at];
-	float score = lep_serve_score(&all->items->served, &all->bulk.users[at].user, -1);
+	float score = lep_serve_score_of_unknown(&all->items->served, &all->bulk.users[at].user);
 	LpgItemSet candidates = all->candidates;
 
 	if (user->n_new_seen > 0)

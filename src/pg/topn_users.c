@@ -19,8 +19,10 @@
 #include "pg/basket.h"
 #include "pg/compat.h"
 #include "pg/eligible.h"
+#include "pg/errors.h"
 #include "pg/keytype.h"
 #include "pg/lists.h"
+#include "pg/pgenv.h"
 #include "pg/userlist.h"
 
 #define RESULT_COLUMNS 4 /* rank, user_id, score, origin */
@@ -36,6 +38,7 @@ typedef struct UserScan
 	float *factors; /* buffer of a row */
 	LpgUserList *best;
 	MemoryContext row_context;
+	LepEnv env; /* asked whether to stop */
 } UserScan;
 
 static void
@@ -43,10 +46,9 @@ offer_user(UserScan *scan, TupleTableSlot *slot)
 {
 	const LpgVersion *version = &scan->list->handle->version;
 	LepServedUser user = { .known = true };
+	LepServedPair pair;
 	LpgFactorRow row;
-	LepOrigin origin;
 	LepId id;
-	float score;
 
 	row.factors = scan->factors;
 	lpg_store_read_row(scan->table, slot, version, LPG_USERS, &row);
@@ -58,9 +60,9 @@ offer_user(UserScan *scan, TupleTableSlot *slot)
 		if (scan->exclude_seen && lep_topn_is_listed(user.basket.rows, user.basket.n, scan->item))
 			return;
 	}
-	score = lep_serve_pair(&scan->items->served, &user, scan->item, &origin);
+	lpg_check(lep_serve_pair(&scan->env, &scan->items->served, &user, scan->item, &pair), &scan->env.error);
 	id = lpg_store_read_id(slot, scan->list->kind);
-	lpg_userlist_put(scan->best, &id, score, origin);
+	lpg_userlist_put(scan->best, &id, pair.score, pair.origin);
 }
 
 /* Whoever is told of an item finds it in no list of hers where it is not eligible. */
@@ -112,6 +114,7 @@ put_list(UserScan *scan, Tuplestorestate *result, int64 n)
 {
 	LpgHandle *handle = scan->list->handle;
 
+	lpg_env_init(&scan->env, CurrentMemoryContext);
 	scan->factors = lpg_basket_alloc_row(handle->version.n_factors);
 	scan->row_context =
 		AllocSetContextCreate(CurrentMemoryContext, "lepton topn_users row", ALLOCSET_DEFAULT_SIZES);

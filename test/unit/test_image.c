@@ -240,6 +240,40 @@ test_sizes_that_wrap(void)
 	CHECK_INT_EQ(lep_image_size(&shape) == SIZE_MAX, true);
 }
 
+/* The table is cleared bit by bit, as ids are placed and entered. */
+static void
+test_a_large_table_can_be_stopped(void)
+{
+	enum
+	{
+		N = 200000
+	};
+	LepId *ids = calloc(N, sizeof(LepId));
+	UnitStopper stopper = { 0, INT64_MAX };
+	size_t size;
+	void *block;
+	LepEnv env;
+
+	unit_env_init(&env);
+	env.host = &stopper;
+	env.should_stop = unit_stop_after;
+	for (int64_t i = 0; i < N; i++)
+		ids[i].v.i64 = i;
+	size = lep_idtable_size(LEP_ID_INT64, ids, N);
+	block = aligned_alloc(LEP_ALIGNMENT, size);
+	CHECK_OK(lep_idtable_build(&env, block, size, LEP_ID_INT64, ids, N));
+	/* 2^19 slots by 2^15; ids twice by 4096 */
+	CHECK_INT_EQ(stopper.n_asked, 16 + 2 * 49);
+	for (int64_t limit = 0; limit < 16 + 2 * 49; limit++)
+	{
+		stopper = (UnitStopper){ 0, limit };
+		CHECK_STATUS(lep_idtable_build(&env, block, size, LEP_ID_INT64, ids, N), LEP_ERR_STOPPED);
+	}
+	free(block);
+	free(ids);
+	unit_env_done(&env);
+}
+
 int
 main(void)
 {
@@ -248,5 +282,6 @@ main(void)
 	TEST(test_images_of_every_shape);
 	TEST(test_no_image);
 	TEST(test_sizes_that_wrap);
+	TEST(test_a_large_table_can_be_stopped);
 	return unit_done();
 }

@@ -494,6 +494,57 @@ test_trained(void)
 	check_trained("popular", "float32", LEP_FEEDBACK_IMPLICIT);
 }
 
+/* Few users who have everything: what is between two questions is so many bytes, not so many users. */
+static void
+test_large_sets_can_be_stopped(void)
+{
+	enum
+	{
+		N_USERS = 100,
+		N_ITEMS = 30000
+	};
+	int32_t *items = malloc(N_ITEMS * sizeof(int32_t));
+	uint8_t *seen = malloc(lep_seen_max_size(N_ITEMS));
+	LepModelHead head = { .n_users = N_USERS,
+						  .n_ratings = 1,
+						  .max_score = 5,
+						  .created_at = LEP_NO_INSTANT,
+						  .n_rows = { N_USERS, N_ITEMS } };
+	LepModelRow row = { .extra = seen };
+	LepModelWriter writer;
+	LepModelBytes model;
+	LepEnv env;
+	uint8_t *bytes;
+
+	unit_env_init(&env);
+	for (int32_t i = 0; i < N_ITEMS; i++)
+		items[i] = i;
+	row.extra_bytes = lep_seen_encode(items, N_ITEMS, seen);
+	head.extra_bytes[LEP_SIDE_USERS] = N_USERS * row.extra_bytes;
+	bytes = malloc(lep_modelbytes_size(&head));
+	lep_modelbytes_begin(&writer, &head, bytes);
+	for (row.id.v.i64 = 0; row.id.v.i64 < N_USERS; row.id.v.i64++)
+		CHECK(lep_modelbytes_put(&writer, LEP_SIDE_USERS, &row));
+	for (row.id.v.i64 = 0; row.id.v.i64 < N_ITEMS; row.id.v.i64++)
+		CHECK(lep_modelbytes_put(&writer, LEP_SIDE_ITEMS, &row));
+	CHECK(lep_modelbytes_end(&writer));
+	CHECK_OK(lep_modelbytes_open(bytes, lep_modelbytes_size(&head), &model, &env.error));
+	env.should_stop = stop_when_due;
+	n_to_go = INT32_MAX;
+	CHECK_OK(lep_modelbytes_verify(&env, &model));
+	/* 3 MB of sets by 512 kB, and once at the beginning; items by 1024 */
+	CHECK_INT_EQ(INT32_MAX - n_to_go, 1 + 5 + 30);
+	for (int n = 0; n < 1 + 5; n++)
+	{
+		n_to_go = n;
+		CHECK_STATUS(lep_modelbytes_verify(&env, &model), LEP_ERR_STOPPED);
+	}
+	free(bytes);
+	free(seen);
+	free(items);
+	unit_env_done(&env);
+}
+
 /* Sizes that no memory has are no sizes. */
 static void
 test_size(void)
@@ -516,6 +567,7 @@ main(void)
 	TEST(test_damaged_bytes);
 	TEST(test_forged);
 	TEST(test_trained);
+	TEST(test_large_sets_can_be_stopped);
 	TEST(test_size);
 	return unit_done();
 }

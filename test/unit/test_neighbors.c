@@ -99,7 +99,7 @@ test_walk_by_hand(void)
 		const LepNeighbors *n = model->neighbors;
 		LepBasket basket = lep_neighbors_basket(n, 1);
 		double terms[3];
-		bool reached;
+		LepNeighborSum sum;
 
 		CHECK_INT_EQ(n->start[4], 8);
 		CHECK_CLOSE(lep_neighbors_weight(n, 0, 1), 5.0 / 12, 1e-7);
@@ -108,8 +108,9 @@ test_walk_by_hand(void)
 		CHECK_CLOSE(lep_neighbors_weight(n, 2, 3), 0.25, 1e-7);
 		CHECK_CLOSE(lep_neighbors_weight(n, 3, 2), 0.5, 1e-7);
 		CHECK_INT_EQ(basket.n, 3);
-		CHECK_CLOSE(lep_neighbors_sum(n, &basket, 3, terms, &reached), 0.25, 1e-7);
-		CHECK(reached && terms[0] == 0 && terms[1] == 0);
+		CHECK_OK(lep_neighbors_sum(NULL, n, &basket, 3, terms, &sum));
+		CHECK_CLOSE(sum.sum, 0.25, 1e-7);
+		CHECK(sum.reached && terms[0] == 0 && terms[1] == 0);
 		CHECK_CLOSE(terms[2], 0.25, 1e-7);
 		CHECK_CLOSE(lep_model_score(model, 1, 3), 0.25, 1e-6);
 		/* nobody's list: popularity, a trace of it */
@@ -574,6 +575,37 @@ test_a_large_basket_can_be_stopped(void)
 	many_end(&many);
 }
 
+static int allocs_left;
+
+static void *
+alloc_few(void *host, size_t size)
+{
+	(void) host;
+	return allocs_left-- > 0 ? malloc(size) : NULL;
+}
+
+/* Whoever keeps it must not take what was begun for what is there. */
+static void
+test_no_memory_for_sums(void)
+{
+	LepNeighborScratch scratch;
+	LepArena arena;
+	LepEnv env;
+
+	unit_env_init(&env);
+	env.alloc = alloc_few;
+	lep_arena_init(&arena, &env);
+	for (int n = 0; n < 3; n++)
+	{
+		allocs_left = n;
+		memset(&scratch, 0xFF, sizeof(scratch));
+		CHECK_STATUS(lep_neighbors_scratch(&arena, 100, &scratch), LEP_ERR_MEMORY);
+		CHECK(scratch.sum == NULL && scratch.is_reached == NULL && scratch.reached == NULL);
+		CHECK_INT_EQ(env.bytes_now, 0);
+	}
+	unit_env_done(&env);
+}
+
 /* A list of all items is sorted, which is asked about too. */
 static void
 test_a_long_list_can_be_stopped(void)
@@ -611,6 +643,15 @@ test_a_long_list_can_be_stopped(void)
 	free(order);
 	free(entries);
 	unit_env_done(&env);
+}
+
+static LepNeighborSum
+sum_of(const LepNeighbors *neighbors, const LepBasket *basket, int32_t i)
+{
+	LepNeighborSum sum;
+
+	CHECK_OK(lep_neighbors_sum(NULL, neighbors, basket, i, NULL, &sum));
+	return sum;
 }
 
 /*
@@ -656,9 +697,8 @@ test_lists_of_candidates(void)
 			CHECK_OK(lep_neighbors_topn(&run.env, model->neighbors, &query, entries, &n_found));
 			for (int i = 0; i < model->n_items; i += whole ? 1 : 2)
 			{
-				bool reached;
-				double sum = lep_neighbors_sum(model->neighbors, &basket, i, NULL, &reached);
-				LepTopnEntry one = { i, (float) ((0.75 + (double) model->item_bias[i]) + sum) };
+				LepNeighborSum sum = sum_of(model->neighbors, &basket, i);
+				LepTopnEntry one = { i, (float) ((0.75 + (double) model->item_bias[i]) + sum.sum) };
 				int rank = 0;
 
 				if (basket.n > 0 && has(run.ratings, u % model->n_users, i) > 0)
@@ -666,7 +706,7 @@ test_lists_of_candidates(void)
 				n_possible++;
 				for (int j = 0; j < model->n_items; j += whole ? 1 : 2)
 				{
-					double other_sum = lep_neighbors_sum(model->neighbors, &basket, j, NULL, NULL);
+					double other_sum = sum_of(model->neighbors, &basket, j).sum;
 					LepTopnEntry other = { j, (float) ((0.75 + (double) model->item_bias[j]) + other_sum) };
 
 					rank += (basket.n == 0 || has(run.ratings, u % model->n_users, j) == 0) &&
@@ -675,7 +715,7 @@ test_lists_of_candidates(void)
 				if (rank < 20)
 				{
 					CHECK_BYTES_EQ(&entries[rank], &one, sizeof(one));
-					CHECK_INT_EQ(is_reached[rank], reached);
+					CHECK_INT_EQ(is_reached[rank], sum.reached);
 				}
 			}
 			CHECK_INT_EQ(n_found, n_possible < 20 ? n_possible : 20);
@@ -698,6 +738,7 @@ main(void)
 	TEST(test_long_rows);
 	TEST(test_export_can_be_stopped);
 	TEST(test_a_large_basket_can_be_stopped);
+	TEST(test_no_memory_for_sums);
 	TEST(test_a_long_list_can_be_stopped);
 	return unit_done();
 }

@@ -317,6 +317,48 @@ test_damaged(void)
 	free(bytes);
 }
 
+/* Reading, sorting and writing ask; whoever is stopped leaves the state as it was. */
+static void
+test_can_be_stopped(void)
+{
+	enum
+	{
+		N = 40960
+	};
+	size_t size = LEP_RANKED_HEADER + (size_t) N * 16;
+	uint8_t *bytes = malloc(size);
+	uint8_t *before = malloc(size);
+	UnitStopper stopper = { 0, 0 };
+	LepRanked state;
+	LepEnv env;
+
+	unit_env_init(&env);
+	env.host = &stopper;
+	env.should_stop = unit_stop_after;
+	lep_ranked_begin(&state, LEP_ID_INT64, N / 2, bytes, size);
+	for (int64_t j = 0; j < N; j++)
+	{
+		LepRankedRow row = { (double) (j * 7919 % N), { .v.i64 = j } };
+
+		lep_ranked_append(&state, &row);
+	}
+	memcpy(before, bytes, size);
+	for (int64_t limit = 0; limit < 29; limit++)
+	{
+		stopper = (UnitStopper){ 0, limit };
+		CHECK_STATUS(lep_ranked_prune(&env, &state), LEP_ERR_STOPPED);
+		CHECK_INT_EQ(state.count, N);
+		CHECK_BYTES_EQ(bytes, before, size);
+	}
+	stopper = (UnitStopper){ 0, INT64_MAX };
+	CHECK_OK(lep_ranked_prune(&env, &state));
+	CHECK_INT_EQ(stopper.n_asked, 29);
+	CHECK_INT_EQ(state.count, N / 2);
+	free(before);
+	free(bytes);
+	unit_env_done(&env);
+}
+
 int
 main(void)
 {
@@ -326,5 +368,6 @@ main(void)
 	TEST(test_largest_n);
 	TEST(test_golden);
 	TEST(test_damaged);
+	TEST(test_can_be_stopped);
 	return unit_done();
 }

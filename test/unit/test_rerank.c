@@ -123,6 +123,15 @@ has(const int32_t *items, int64_t n, int32_t item)
 	return false;
 }
 
+static float
+score_of(const Fixture *f, int32_t item)
+{
+	float score;
+
+	CHECK_OK(lep_serve_score(NULL, &f->served, &f->user, item, &score));
+	return score;
+}
+
 /* All that may be listed, by y; in one pass, with the C library's logarithm. */
 static int64_t
 rank_all(const Fixture *f, LepTopnEntry *ranked)
@@ -137,7 +146,7 @@ rank_all(const Fixture *f, LepTopnEntry *ranked)
 		if (has(f->query.exclude, f->query.n_exclude, i) ||
 			(f->query.candidates != NULL && !has(f->query.candidates, f->query.n_candidates, i)))
 			continue;
-		ranked[n] = (LepTopnEntry){ i, lep_serve_score(&f->served, &f->user, i) };
+		ranked[n] = (LepTopnEntry){ i, score_of(f, i) };
 		sum += (double) ranked[n].score;
 		squares += (double) ranked[n].score * (double) ranked[n].score;
 		n++;
@@ -267,7 +276,7 @@ check_list(Fixture *f)
 	CHECK_INT_EQ(f->n_found, n);
 	for (int64_t e = 0; e < f->n_found; e++)
 	{
-		float score = lep_serve_score(&f->served, &f->user, f->entries[e].item);
+		float score = score_of(f, f->entries[e].item);
 
 		CHECK_INT_EQ(f->entries[e].item, list[e]);
 		CHECK_BYTES_EQ(&f->entries[e].score, &score, sizeof(float));

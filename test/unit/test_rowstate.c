@@ -457,6 +457,142 @@ test_other_kinds(void)
 	unit_env_done(&env);
 }
 
+/* Counts of NULLs that somebody made up: what is added up can still be read. */
+static void
+test_largest_counts(void)
+{
+	const int64_t most = INT64_C(1) << 53;
+	LepRowState state;
+	LepRowView view;
+	LepArena arena;
+	LepEnv env;
+	uint8_t *bytes;
+	size_t size;
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	bytes = encode_example(&arena, &size);
+	for (int column = 0; column < 3; column++)
+		lep_put_u64(bytes + 8 + 8 * column, (uint64_t) most);
+	lep_rowstate_init(&state, &arena, LEP_ID_INT64, LEP_ID_TEXT);
+	for (int j = 0; j < 1025; j++)
+	{
+		CHECK_OK(lep_rowview_open(&env, bytes, size, &view));
+		CHECK_OK(lep_rowstate_take(&state, &view));
+	}
+	CHECK_INT_EQ(state.nulls.user, most);
+	CHECK_INT_EQ(state.nulls.item, most);
+	CHECK_INT_EQ(state.nulls.rating, most);
+	free(bytes);
+	bytes = encode(&state, "", &size);
+	CHECK_OK(lep_rowview_open(&env, bytes, size, &view));
+	free(bytes);
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
+/* ------------------------------------------------- what takes long can be stopped */
+
+/* A host that sees how many users have got numbers from one question to the next. */
+typedef struct Watch
+{
+	LepRatingsBuilder **builder; /* NULL in there: none yet */
+	int32_t seen;
+	int32_t most; /* in one go */
+} Watch;
+
+static bool
+watch_users(void *host)
+{
+	Watch *watch = host;
+	int32_t count = *watch->builder == NULL ? 0 : lep_idmap_count(lep_ratings_builder_users(*watch->builder));
+
+	watch->most = count - watch->seen > watch->most ? count - watch->seen : watch->most;
+	watch->seen = count;
+	return false;
+}
+
+/* 20,000 users of one row each, by texts. */
+static void
+add_users(LepRowState *state)
+{
+	for (uint64_t j = 0; j < 20000; j++)
+	{
+		char text[24];
+		LepId user = make_id(LEP_ID_TEXT, j, text);
+		LepId item = { .v.i64 = 1 };
+
+		CHECK_OK(lep_rowstate_add(state, &user, &item, 1));
+	}
+}
+
+/* As many questions as there are users and rows by 128, and an end at each. */
+static void
+check_writing_stops(LepEnv *env, LepRowState *state, uint8_t *bytes)
+{
+	UnitStopper stopper = { 0, INT64_MAX };
+	int64_t n_asked[2];
+	LepRowPack pack;
+
+	env->host = &stopper;
+	env->should_stop = unit_stop_after;
+	CHECK_OK(lep_rowstate_pack(state, 0, &pack));
+	n_asked[0] = stopper.n_asked;
+	CHECK(n_asked[0] >= 20000 / 128, "%lld", (long long) n_asked[0]);
+	stopper.n_asked = 0;
+	CHECK_OK(lep_rowstate_write(&pack, NULL, bytes));
+	n_asked[1] = stopper.n_asked;
+	CHECK(n_asked[1] >= 2 * 20000 / 128, "%lld", (long long) n_asked[1]);
+	for (int64_t limit = 0; limit < n_asked[1]; limit += 13)
+	{
+		stopper = (UnitStopper){ 0, limit };
+		CHECK_STATUS(lep_rowstate_write(&pack, NULL, bytes), LEP_ERR_STOPPED);
+		CHECK_INT_EQ(stopper.n_asked, limit + 1);
+	}
+	lep_rowstate_pack_end(&pack);
+	for (int64_t limit = 0; limit < n_asked[0]; limit += 13)
+	{
+		stopper = (UnitStopper){ 0, limit };
+		CHECK_STATUS(lep_rowstate_pack(state, 0, &pack), LEP_ERR_STOPPED);
+		lep_rowstate_pack_end(&pack);
+	}
+}
+
+static void
+test_ids_can_be_stopped(void)
+{
+	LepRatingsBuilder *copy = NULL;
+	LepRowState state;
+	LepRowState other;
+	LepRowView view;
+	LepArena arena;
+	LepEnv env;
+	Watch watch = { &copy, 0, 0 };
+	uint8_t *bytes;
+	size_t size;
+
+	unit_env_init(&env);
+	lep_arena_init(&arena, &env);
+	lep_rowstate_init(&state, &arena, LEP_ID_TEXT, LEP_ID_INT64);
+	add_users(&state);
+	bytes = encode(&state, "", &size);
+	env.host = &watch;
+	env.should_stop = watch_users;
+	CHECK_OK(lep_rowstate_copy(&state, &arena, &copy));
+	CHECK(watch.most <= LEP_ID_BATCH, "%d", watch.most);
+
+	lep_rowstate_init(&other, &arena, LEP_ID_TEXT, LEP_ID_INT64);
+	watch = (Watch){ &other.builder, 0, 0 };
+	CHECK_OK(lep_rowview_open(&env, bytes, size, &view));
+	CHECK_OK(lep_rowstate_take(&other, &view));
+	CHECK(watch.most <= LEP_ID_BATCH, "%d", watch.most);
+	CHECK_INT_EQ(watch.seen, 20000);
+	check_writing_stops(&env, &state, bytes);
+	free(bytes);
+	lep_arena_drop(&arena);
+	unit_env_done(&env);
+}
+
 /* Nothing but NULLs. */
 static void
 test_no_rows(void)
@@ -494,5 +630,7 @@ main(void)
 	TEST(test_damaged_bytes);
 	TEST(test_other_kinds);
 	TEST(test_no_rows);
+	TEST(test_largest_counts);
+	TEST(test_ids_can_be_stopped);
 	return unit_done();
 }

@@ -146,6 +146,15 @@ test_similar_is_a_scan_of_cosines(void)
 	end(&f);
 }
 
+static float
+score_of(const LepServed *served, const LepServedUser *user, int32_t item)
+{
+	float score;
+
+	CHECK_OK(lep_serve_score(NULL, served, user, item, &score));
+	return score;
+}
+
 /* Lists of factors and neighbours together are those of a scan by lep_serve_score. */
 static void
 test_both_parts_count(void)
@@ -166,9 +175,9 @@ test_both_parts_count(void)
 		double terms[9];
 		double sum = 0;
 		LepScoreParts parts;
-		float score = lep_serve_score(&f.served, &user, i);
+		float score = score_of(&f.served, &user, i);
 
-		lep_serve_parts(&f.served, &user, i, &parts, terms);
+		CHECK_OK(lep_serve_parts(NULL, &f.served, &user, i, &parts, terms));
 		for (int t = 0; t < 9; t++)
 			sum += terms[t];
 		CHECK_CLOSE(sum, parts.neighbors, 1e-12);
@@ -228,6 +237,115 @@ test_both_parts_can_be_stopped(void)
 	end(&f);
 }
 
+/* One pair of somebody who has everything: each of her items is looked for. */
+static void
+test_a_pair_can_be_stopped(void)
+{
+	enum
+	{
+		N = 20000
+	};
+	int32_t *rows = malloc(N * sizeof(int32_t));
+	double *terms = malloc(N * sizeof(double));
+	LepServedUser user = { true, 0, NULL, { rows, NULL, N } };
+	UnitStopper stopper = { 0, INT64_MAX };
+	LepServedPair pair;
+	LepScoreParts parts;
+	Fixture f;
+	float score;
+
+	for (int32_t i = 0; i < N; i++)
+		rows[i] = i % N_ITEMS;
+	begin(&f);
+	f.served.neighbors = &f.neighbors;
+	f.env.host = &stopper;
+	f.env.should_stop = unit_stop_after;
+	CHECK_OK(lep_serve_score(&f.env, &f.served, &user, 5, &score));
+	CHECK_OK(lep_serve_pair(&f.env, &f.served, &user, 5, &pair));
+	CHECK_OK(lep_serve_parts(&f.env, &f.served, &user, 5, &parts, terms));
+	CHECK_INT_EQ(stopper.n_asked, 3 * 4);
+	CHECK_BYTES_EQ(&pair.score, &score, sizeof(float));
+	for (int64_t limit = 0; limit < 4; limit++)
+	{
+		stopper = (UnitStopper){ 0, limit };
+		CHECK_STATUS(lep_serve_score(&f.env, &f.served, &user, 5, &score), LEP_ERR_STOPPED);
+		stopper = (UnitStopper){ 0, limit };
+		CHECK_STATUS(lep_serve_pair(&f.env, &f.served, &user, 5, &pair), LEP_ERR_STOPPED);
+		stopper = (UnitStopper){ 0, limit };
+		CHECK_STATUS(lep_serve_parts(&f.env, &f.served, &user, 5, &parts, terms), LEP_ERR_STOPPED);
+	}
+	end(&f);
+	free(terms);
+	free(rows);
+}
+
+/* Lists of all items, where there are many. */
+#define N_LONG 5000
+
+typedef struct LongList
+{
+	LepServed served;
+	LepNeighbors neighbors;
+	LepTopnEntry entries[N_LONG];
+	LepOrigin origins[N_LONG];
+} LongList;
+
+/* A list that asks so often, and can be stopped each time. */
+static void
+check_long_list(LepEnv *env, LongList *list, const LepServedUser *user, int64_t n_asked)
+{
+	LepServedQuery query = { .n = N_LONG };
+	UnitStopper stopper = { 0, INT64_MAX };
+	bool (*never)(void *host) = env->should_stop;
+	int64_t n_found;
+
+	env->host = &stopper;
+	env->should_stop = unit_stop_after;
+	CHECK_OK(lep_serve_topn(env, &list->served, user, &query, list->entries, list->origins, &n_found));
+	CHECK_INT_EQ(n_found, N_LONG);
+	CHECK_INT_EQ(stopper.n_asked, n_asked);
+	for (int64_t limit = 0; limit < n_asked; limit++)
+	{
+		stopper = (UnitStopper){ 0, limit };
+		CHECK_STATUS(lep_serve_topn(env, &list->served, user, &query, list->entries, list->origins, &n_found),
+					 LEP_ERR_STOPPED);
+		CHECK_INT_EQ(n_found, 0);
+	}
+	env->should_stop = never;
+}
+
+static void
+test_long_lists_can_be_stopped(void)
+{
+	LongList *list = calloc(1, sizeof(LongList));
+	LepServedUser user = { .known = true };
+	LepServedUser nobody = { 0 };
+	float *bias;
+	float *factors;
+	int32_t *order;
+	Fixture f;
+
+	begin(&f);
+	bias = lep_arena_calloc(&f.arena, N_LONG, sizeof(float));
+	order = lep_arena_calloc(&f.arena, N_LONG, sizeof(int32_t));
+	factors = lep_arena_calloc(&f.arena, N_LONG * STRIDE, sizeof(float));
+	for (int32_t i = 0; i < N_LONG; i++)
+		factors[i * STRIDE] = bias[i] = (float) (i % 97);
+	CHECK_OK(lep_neighbors_order(&f.env, bias, N_LONG, order));
+	list->neighbors = (LepNeighbors){ .n_rows = N_LONG, .n_items = N_LONG };
+	list->served.items = lep_items_create(&f.arena, N_LONG, K, 0, bias, factors);
+	list->served.popularity = bias;
+	list->served.order = order;
+	user.row = factors;
+	/* along the order, sorted, scored */
+	check_long_list(&f.env, list, &nobody, 5 + 1 + 4);
+	/* scanned, sorted, offered, sorted, told apart */
+	list->served.neighbors = &list->neighbors;
+	check_long_list(&f.env, list, &user, 2 + 1 + 4 + 1 + 4);
+	end(&f);
+	free(list);
+}
+
 /* The head of a scan by lep_serve_score without `exclude`. */
 static void
 check_against_scan(const Fixture *f, const LepServedUser *user, const LepServedQuery *query)
@@ -242,7 +360,7 @@ check_against_scan(const Fixture *f, const LepServedUser *user, const LepServedQ
 		for (int64_t j = 0; j < query->n_exclude; j++)
 			excluded = excluded || query->exclude[j] == i;
 		if (!excluded)
-			scan[n++] = (LepTopnEntry){ i, lep_serve_score(&f->served, user, i) };
+			scan[n++] = (LepTopnEntry){ i, score_of(&f->served, user, i) };
 	}
 	check_list(f, scan, n, query->n);
 }
@@ -383,12 +501,12 @@ run_in_bulk(Fixture *f, bool has_factors, int n_threads)
 		CHECK_BYTES_EQ(bulk.entries + u * N, f->entries, (size_t) f->n_found * sizeof(LepTopnEntry));
 		for (int64_t e = 0; e < f->n_found; e++)
 		{
-			LepOrigin origin;
-			float score = lep_serve_pair(&f->served, &users[u].user, f->entries[e].item, &origin);
+			LepServedPair pair;
 
+			CHECK_OK(lep_serve_pair(NULL, &f->served, &users[u].user, f->entries[e].item, &pair));
 			CHECK_INT_EQ(bulk.origins[u * N + e], f->origins[e]);
-			CHECK_INT_EQ(origin, f->origins[e]);
-			CHECK_BYTES_EQ(&score, &f->entries[e].score, sizeof(float));
+			CHECK_INT_EQ(pair.origin, f->origins[e]);
+			CHECK_BYTES_EQ(&pair.score, &f->entries[e].score, sizeof(float));
 		}
 	}
 	lep_pool_shutdown(&f->env);
@@ -413,6 +531,42 @@ test_bulk_is_one_by_one(void)
 			run_in_bulk(&f, kind != 1, n_threads);
 			end(&f);
 		}
+	}
+}
+
+/* A task may be long: it asks, on the calling thread, and what it was told counts where it was the last, too. */
+static void
+test_bulk_can_be_stopped(void)
+{
+	for (int n_threads = 1; n_threads <= 3; n_threads += 2)
+	{
+		LepBulkUser users[2] = { { .user = { .known = true } }, { .user = { .known = true } } };
+		LepBulk bulk = { .n = N_ITEMS, .users = users, .n_users = n_threads == 1 ? 1 : 2 };
+		UnitStopper stopper = { 0, INT64_MAX };
+		Fixture f;
+
+		begin(&f);
+		bulk.served = &f.served;
+		bulk.entries = lep_arena_alloc(&f.arena, 2 * N_ITEMS, sizeof(LepTopnEntry));
+		bulk.origins = lep_arena_alloc(&f.arena, 2 * N_ITEMS, sizeof(LepOrigin));
+		users[0].user.row = users[1].user.row = f.factors;
+		f.env.n_threads = n_threads;
+		CHECK_OK(lep_pool_start(&f.env));
+		CHECK_OK(lep_bulk_scratch(&f.arena, &bulk));
+		f.env.host = &stopper;
+		f.env.should_stop = unit_stop_after;
+		CHECK_OK(lep_bulk_topn(&f.env, &bulk));
+		CHECK_INT_EQ(users[0].n_found, N_ITEMS);
+		if (n_threads == 1)
+			CHECK_INT_EQ(stopper.n_asked, 2);
+		for (int64_t limit = 0; limit < (n_threads == 1 ? 2 : 1); limit++)
+		{
+			stopper = (UnitStopper){ 0, limit };
+			CHECK_STATUS(lep_bulk_topn(&f.env, &bulk), LEP_ERR_STOPPED);
+			CHECK_INT_EQ(f.env.error.status, LEP_ERR_STOPPED);
+		}
+		lep_pool_shutdown(&f.env);
+		end(&f);
 	}
 }
 
@@ -533,9 +687,12 @@ main(void)
 	TEST(test_similar_is_a_scan_of_cosines);
 	TEST(test_both_parts_count);
 	TEST(test_both_parts_can_be_stopped);
+	TEST(test_a_pair_can_be_stopped);
+	TEST(test_long_lists_can_be_stopped);
 	TEST(test_folding_in_can_be_stopped);
 	TEST(test_scratch_is_kept);
 	TEST(test_bulk_is_one_by_one);
+	TEST(test_bulk_can_be_stopped);
 	TEST(test_nobody_gets_what_is_popular);
 	TEST(test_implicit_solves_and_explains);
 	TEST(test_confidence);

@@ -554,6 +554,36 @@ test_bound_of_blocks(void)
 	unit_env_done(&env);
 }
 
+/*
+ * A norm of root 5 of the smallest float is no float: rounded down, the second block
+ * would seem to reach 2.69 of the first one's 2.7.
+ */
+static void
+test_norms_between_denormals(void)
+{
+	LepTopnQuery query = { .n = 5 };
+	LepEnv env;
+	LepRng rng;
+	Case c;
+
+	unit_env_init(&env);
+	lep_rng_init(&rng, 8, 2, 1);
+	case_init(&c, &env, &rng, SHAPE_ZERO, 128, 2);
+	memset(c.bias, 0, 128 * sizeof(float));
+	for (int32_t i = 0; i < c.n_items; i++)
+	{
+		c.factors[i * c.stride] = i < 64 ? 0 : 2 * 0x1p-149f;
+		c.factors[i * c.stride + 1] = i < 64 ? 3 * 0x1p-149f : 0x1p-149f;
+	}
+	c.items = lep_items_create(&c.arena, c.n_items, c.k, c.mean, c.bias, c.factors);
+	c.user[0] = 1e14f;
+	c.user[1] = 0.9e14f;
+	query.user_row = c.user;
+	check_query(&c, &env, &query);
+	lep_arena_drop(&c.arena);
+	unit_env_done(&env);
+}
+
 /* Norms near the limit: products beyond what the float32 pass covers. */
 static void
 test_products_beyond_float(void)
@@ -688,6 +718,7 @@ main(void)
 	TEST(test_cancelling_biases);
 	TEST(test_nearly_equal_scores);
 	TEST(test_bound_of_blocks);
+	TEST(test_norms_between_denormals);
 	TEST(test_products_beyond_float);
 	TEST(test_no_candidates);
 	TEST(test_rows_and_biases);
