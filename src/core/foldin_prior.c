@@ -544,10 +544,11 @@ learn_groups(Learning *learning, Side *side, double noise)
 	for (int group = 0; status == LEP_OK && group < N_GROUPS; group++)
 	{
 		const Group *members = &side->groups[group];
-		double n = members->n_rows > 0 ? members->n_ratings / members->n_rows : 0;
+		double n;
 
 		if (members->n_rows == 0)
 			continue;
+		n = members->n_ratings / members->n_rows;
 		if (n * side->score_variance > MAX_INFORMATION * noise)
 			n = MAX_INFORMATION * noise / side->score_variance;
 		job.share = members->sum_w / side->sum_w;

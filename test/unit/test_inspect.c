@@ -3,6 +3,7 @@
  *		What is counted of ratings: against sorts and double loops made here, and
  *		by hand.
  */
+#include "core/gini.h"
 #include "core/inspect.h"
 #include "core/split.h"
 #include "sample.h"
@@ -534,6 +535,25 @@ test_memory(void)
 	unit_env_done(&env);
 }
 
+/* What little there is to share is shared, too. */
+static void
+test_gini_by_hand(void)
+{
+	static const uint64_t one_has_one[] = { 0, 0, 0, 1 };
+	static const uint64_t nobody[] = { 0, 0 };
+	LepEnv env;
+	double gini = 0;
+
+	unit_env_init(&env);
+	CHECK_OK(lep_gini(&env, one_has_one, 4, &gini));
+	CHECK_CLOSE(gini, 0.75, 1e-15);
+	CHECK_OK(lep_gini(&env, one_has_one + 3, 1, &gini));
+	CHECK_CLOSE(gini, 0, 0);
+	CHECK_OK(lep_gini(&env, nobody, 2, &gini));
+	CHECK(isnan(gini));
+	unit_env_done(&env);
+}
+
 int
 main(void)
 {
@@ -547,5 +567,6 @@ main(void)
 	TEST(test_leaks);
 	TEST(test_stop);
 	TEST(test_memory);
+	TEST(test_gini_by_hand);
 	return unit_done();
 }
