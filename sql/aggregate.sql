@@ -10,16 +10,9 @@ INSERT INTO aggregate_ratings VALUES (5, 1, 1, 3), (5, 1, 2, 4);
 ANALYZE aggregate_ratings;
 
 -- what a query gives under a plan that it shows
-CREATE FUNCTION aggregate_nodes(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
-DECLARE
-	line text;
-BEGIN
-	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-		IF line ~ 'Aggregate|Gather|Append' THEN
-			RETURN NEXT trim(leading ' ->' FROM line);
-		END IF;
-	END LOOP;
-END $$;
+\getenv srcdir PG_ABS_SRCDIR
+\set include :srcdir '/sql/include/plan.sql'
+\i :include
 
 CREATE VIEW aggregate_models AS
 SELECT shop, lepton_train(user_id, item_id, rating, '{"algorithm": "als", "factors": 4, "epochs": 3}') AS model
@@ -27,14 +20,14 @@ FROM aggregate_ratings GROUP BY shop;
 
 -- one model a group; a group of one user is too small
 SET enable_sort = off;
-SELECT * FROM aggregate_nodes('TABLE aggregate_models');
+SELECT * FROM plan_lines('TABLE aggregate_models');
 CREATE TABLE aggregate_hashed AS TABLE aggregate_models;
 RESET enable_sort;
 SELECT shop, substr(model, 1, 4) AS begins, count(*) OVER (PARTITION BY model) AS alike FROM aggregate_hashed ORDER BY shop;
 
 -- the same bits: sorted groups
 SET enable_hashagg = off;
-SELECT * FROM aggregate_nodes('TABLE aggregate_models');
+SELECT * FROM plan_lines('TABLE aggregate_models');
 SELECT count(*) AS different FROM (TABLE aggregate_models EXCEPT TABLE aggregate_hashed) d;
 RESET enable_hashagg;
 
@@ -63,16 +56,16 @@ SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;
 SET max_parallel_workers_per_gather = 2;
-SELECT * FROM aggregate_nodes('TABLE aggregate_models');
+SELECT * FROM plan_lines('TABLE aggregate_models');
 SELECT count(*) AS different FROM (TABLE aggregate_models EXCEPT TABLE aggregate_hashed) d;
 SET enable_hashagg = off;
-SELECT * FROM aggregate_nodes('TABLE aggregate_models');
+SELECT * FROM plan_lines('TABLE aggregate_models');
 SELECT count(*) AS different FROM (TABLE aggregate_models EXCEPT TABLE aggregate_hashed) d;
 RESET enable_hashagg;
-SELECT * FROM aggregate_nodes('SELECT lepton_train(user_id, item_id, rating) FROM aggregate_ratings');
+SELECT * FROM plan_lines('SELECT lepton_train(user_id, item_id, rating) FROM aggregate_ratings');
 CREATE TABLE aggregate_whole AS SELECT lepton_train(user_id, item_id, rating, '{"algorithm": "als", "factors": 8, "epochs": 2}') AS model FROM aggregate_ratings;
 SET max_parallel_workers_per_gather = 0;
-SELECT * FROM aggregate_nodes('SELECT lepton_train(user_id, item_id, rating) FROM aggregate_ratings');
+SELECT * FROM plan_lines('SELECT lepton_train(user_id, item_id, rating) FROM aggregate_ratings');
 SELECT model = (SELECT lepton_train(user_id, item_id, rating, '{"algorithm": "als", "factors": 8, "epochs": 2}') FROM aggregate_ratings) AS same FROM aggregate_whole;
 
 -- rows in another order, and of a table in parts
@@ -85,7 +78,7 @@ CREATE TABLE aggregate_part_1 PARTITION OF aggregate_parts FOR VALUES WITH (MODU
 INSERT INTO aggregate_parts TABLE aggregate_ratings;
 ANALYZE aggregate_parts;
 SET enable_partitionwise_aggregate = on;
-SELECT * FROM aggregate_nodes('SELECT shop, lepton_train(user_id, item_id, rating) FROM aggregate_parts GROUP BY shop');
+SELECT * FROM plan_lines('SELECT shop, lepton_train(user_id, item_id, rating) FROM aggregate_parts GROUP BY shop');
 SELECT count(*) AS different FROM
 	(SELECT shop, lepton_train(user_id, item_id, rating, '{"algorithm": "als", "factors": 4, "epochs": 3}')
 	 FROM aggregate_parts GROUP BY shop EXCEPT TABLE aggregate_hashed) d;
@@ -145,7 +138,7 @@ CREATE FUNCTION aggregate_parallel(query text) RETURNS bytea LANGUAGE plpgsql AS
 DECLARE
 	model bytea;
 BEGIN
-	IF NOT EXISTS (SELECT FROM aggregate_nodes(query) node WHERE node = 'Partial Aggregate') THEN
+	IF NOT EXISTS (SELECT FROM plan_lines(query) node WHERE node = 'Partial Aggregate') THEN
 		RAISE EXCEPTION 'the plan is not parallel';
 	END IF;
 	EXECUTE query INTO STRICT model;
@@ -297,7 +290,7 @@ CREATE TABLE aggregate_split_2 PARTITION OF aggregate_split DEFAULT;
 INSERT INTO aggregate_split TABLE aggregate_ratings;
 ANALYZE aggregate_split;
 SET enable_partitionwise_aggregate = on;
-SELECT node, count(*) FROM aggregate_nodes('SELECT lepton_train(user_id, item_id, rating) FROM aggregate_split') node GROUP BY node ORDER BY node;
+SELECT node, count(*) FROM plan_lines('SELECT lepton_train(user_id, item_id, rating) FROM aggregate_split') node GROUP BY node ORDER BY node;
 SELECT (SELECT lepton_train(user_id, item_id, rating, '{"algorithm": "baseline"}') FROM aggregate_split) = (SELECT lepton_train(user_id, item_id, rating, '{"algorithm": "baseline"}') FROM aggregate_ratings) AS same;
 SELECT lepton_train(user_id, item_id, rating) IS NULL AS nothing FROM aggregate_split WHERE user_id IN (-1, -2);
 RESET enable_partitionwise_aggregate;
@@ -314,4 +307,4 @@ CREATE AGGREGATE aggregate_forged (bytea) (SFUNC = lepton_train_deserialize, STY
 DROP VIEW aggregate_models;
 DROP TABLE aggregate_ratings, aggregate_named, aggregate_rows, aggregate_hashed, aggregate_whole, aggregate_parts, aggregate_kinds;
 DROP DOMAIN aggregate_key;
-DROP FUNCTION aggregate_nodes, aggregate_batches, aggregate_loops, aggregate_same, aggregate_parallel, aggregate_serial, aggregate_error;
+DROP FUNCTION plan_lines, aggregate_batches, aggregate_loops, aggregate_same, aggregate_parallel, aggregate_serial, aggregate_error;

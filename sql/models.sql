@@ -115,7 +115,7 @@ SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND rel
 -- each object of the extension has a comment
 SELECT count(*) > 25 AS many, count(*) FILTER (WHERE coalesce(obj_description(objid, classid::regclass::name), '') = '') AS without_comment
 FROM pg_depend WHERE deptype = 'e' AND refclassid = 'pg_extension'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'lepton')
-	-- which come with a relation or a type, and are the extension's own since PostgreSQL 17
+	-- which come with a relation or a type, and are the extension's own in PostgreSQL 17
 	AND NOT (classid = 'pg_type'::regclass AND EXISTS (SELECT FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid WHERE t.oid = objid AND (t.typcategory = 'A' OR c.relkind <> 'c')));
 -- functions are invoker's, with the volatility and safety that they promise
 \pset footer off

@@ -84,17 +84,12 @@ BEGIN
 		SELECT count(*) = 37 AND bool_and(a.list = p.list AND a.texts = p.texts) FROM a JOIN ranked_plain p USING (g)', source) INTO result;
 	RETURN result;
 END $$;
-CREATE FUNCTION ranked_plan(statement text) RETURNS TABLE (node text) LANGUAGE plpgsql AS $$
-BEGIN
-	FOR node IN EXECUTE 'EXPLAIN (COSTS OFF) ' || statement LOOP
-		IF node ~ 'Aggregate|Gather|Sort$' THEN
-			RETURN NEXT;
-		END IF;
-	END LOOP;
-END $$;
+\getenv srcdir PG_ABS_SRCDIR
+\set include :srcdir '/sql/include/plan.sql'
+\i :include
 -- sorted groups, and hashed ones that spill
 SET enable_hashagg = off;
-SELECT ranked_plan('SELECT g, lepton_topn_agg(item, score, 25) FROM ranked_rows GROUP BY g');
+SELECT plan_lines('SELECT g, lepton_topn_agg(item, score, 25) FROM ranked_rows GROUP BY g', 'Aggregate|Gather|Sort$');
 SELECT ranked_same('ranked_rows');
 RESET enable_hashagg;
 SET work_mem = '64kB';
@@ -105,7 +100,7 @@ SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;
 SET max_parallel_workers_per_gather = 2;
-SELECT ranked_plan('SELECT g, lepton_topn_agg(item, score, 25) FROM ranked_rows GROUP BY g');
+SELECT plan_lines('SELECT g, lepton_topn_agg(item, score, 25) FROM ranked_rows GROUP BY g', 'Aggregate|Gather|Sort$');
 SELECT ranked_same('ranked_rows');
 SET parallel_leader_participation = off;
 SELECT ranked_same('ranked_rows');
@@ -120,7 +115,7 @@ ANALYZE ranked_parts;
 SET enable_partitionwise_aggregate = on;
 SELECT ranked_same('ranked_parts');
 SET max_parallel_workers_per_gather = 0;
-SELECT ranked_plan('SELECT g, lepton_topn_agg(item, score, 25) FROM ranked_parts GROUP BY g');
+SELECT plan_lines('SELECT g, lepton_topn_agg(item, score, 25) FROM ranked_parts GROUP BY g', 'Aggregate|Gather|Sort$');
 SELECT ranked_same('ranked_parts');
 RESET enable_partitionwise_aggregate;
 RESET max_parallel_workers_per_gather;
@@ -178,4 +173,4 @@ SELECT string_agg(DISTINCT split_part(ranked_aggregate(set_byte(s, at, v)), ':',
 FROM (SELECT substr(s, 1, 44) AS s FROM ranked_states) x, generate_series(0, 43) at, unnest(ARRAY[0, 1, 127, 128, 255]) v;
 
 DROP TABLE ranked_rows, ranked_plain, ranked_parts, ranked_states CASCADE;
-DROP FUNCTION ranked_state, ranked_differs, ranked_same, ranked_plan, ranked_attack, ranked_aggregate;
+DROP FUNCTION ranked_state, ranked_differs, ranked_same, plan_lines, ranked_attack, ranked_aggregate;

@@ -148,19 +148,12 @@ CREATE INDEX value_index ON value_models (lepton_predict(model, '5', '7')) WHERE
 SET enable_seqscan = off;
 SELECT name FROM value_models WHERE lepton_predict(model, '5', '7') = lepton_predict('value_bayes', 5, 7) AND name IN ('factors', 'bayes');
 RESET enable_seqscan;
-CREATE FUNCTION value_plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
-DECLARE
-	line text;
-BEGIN
-	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-		IF line ~ 'Gather|value_pairs|lepton' THEN
-			RETURN NEXT trim(leading ' ->' FROM regexp_replace(line, '[$]1|[(]InitPlan 1[)][.]col1', 'the model'));
-		END IF;
-	END LOOP;
-END $$;
+\getenv srcdir PG_ABS_SRCDIR
+\set include :srcdir '/sql/include/plan.sql'
+\i :include
 CREATE TABLE value_pairs AS SELECT u AS user_id, i AS item_id FROM generate_series(1, 60) u, generate_series(1, 40) i;
 SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 2;
-SELECT * FROM value_plan('SELECT count(*) FROM value_pairs WHERE lepton_predict((SELECT model FROM value_models WHERE name = ''factors''), user_id, item_id) > 3');
+SELECT * FROM plan_lines('SELECT count(*) FROM value_pairs WHERE lepton_predict((SELECT model FROM value_models WHERE name = ''factors''), user_id, item_id) > 3', 'Gather|value_pairs|lepton');
 SELECT count(*) FROM value_pairs WHERE lepton_predict((SELECT model FROM value_models WHERE name = 'factors'), user_id, item_id) > 3 \gset parallel_
 RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_scan_size; RESET max_parallel_workers_per_gather; 
 SELECT count(*) = :parallel_count AND count(*) > 100 AS same FROM value_pairs WHERE lepton_predict('value_factors', user_id, item_id) > 3;
@@ -243,7 +236,7 @@ DROP TABLE value_models, value_shops, value_pairs;
 SELECT lepton_drop('value_theirs.m');
 DROP SCHEMA value_theirs;
 SELECT lepton_drop('value_' || name), lepton_drop('imported_' || name) FROM value_kinds ORDER BY name;
-DROP FUNCTION value_first, value_differences, value_each, value_generic, value_refuses;
+DROP FUNCTION plan_lines, value_first, value_differences, value_each, value_generic, value_refuses;
 DROP VIEW value_seen, value_named, value_keys, value_hashes;
 DROP TABLE value_kinds, value_ratings;
 DROP ROLE regress_lepton_value;

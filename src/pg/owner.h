@@ -43,7 +43,7 @@ extern void lpg_owner_set_text_rules(const char *search_path);
 /*
  * From here to lpg_owner_end_reading() nothing can be written, by nobody's function
  * either: answers what to give that.  The transaction's own flag, and not the setting,
- * which lets nobody change it for a while since PostgreSQL 17.  The end of a
+ * which nobody can change for a while in PostgreSQL 17.  The end of a
  * (sub)transaction takes it back after an ERROR.
  */
 extern bool lpg_owner_begin_reading(void);
