@@ -9,11 +9,13 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/tableam.h"
 #include "executor/executor.h"
 #include "utils/acl.h"
 #include "utils/backend_progress.h"
 #include "utils/backend_status.h"
 #include "utils/guc.h"
+#include "utils/jsonb.h"
 
 /* PostgreSQL 16 moved the macros of variable-length values to a header of their own. */
 #if PG_VERSION_NUM >= 160000
@@ -44,12 +46,17 @@
  * update they must.
  */
 #if PG_VERSION_NUM >= 160000
-#include "access/tableam.h"
 typedef TU_UpdateIndexes LpgUpdateIndexes;
 #define LPG_NO_INDEX_UPDATE	 TU_None
 #define LPG_ALL_INDEX_UPDATE TU_All
+#if PG_VERSION_NUM >= 190000 /* flags instead of truth values */
+#define lpg_insert_index_tuples(rri, slot, estate, update)                                                   \
+	ExecInsertIndexTuples(rri, estate, (update) == TU_Summarizing ? EIIT_ONLY_SUMMARIZING : 0, slot, NIL,    \
+						  NULL)
+#else
 #define lpg_insert_index_tuples(rri, slot, estate, update)                                                   \
 	ExecInsertIndexTuples(rri, slot, estate, false, false, NULL, NIL, (update) == TU_Summarizing)
+#endif
 #else
 typedef bool LpgUpdateIndexes;
 #define LPG_NO_INDEX_UPDATE	 false
@@ -58,12 +65,22 @@ typedef bool LpgUpdateIndexes;
 	((void) (update), ExecInsertIndexTuples(rri, slot, estate, false, false, NULL, NIL))
 #endif
 
-/* PostgreSQL 18 (commit 0fbceae841c) added an argument for statistics. */
-#if PG_VERSION_NUM >= 180000
+/*
+ * PostgreSQL 18 (commit 0fbceae841c) added an argument for statistics to scans of
+ * indexes, 19 one for flags to all scans.
+ */
+#if PG_VERSION_NUM >= 190000
+#define lpg_index_beginscan(heap, index, snapshot, nkeys)                                                    \
+	index_beginscan(heap, index, snapshot, NULL, nkeys, 0, SO_NONE)
+#define lpg_table_beginscan(rel, snapshot, nkeys, keys) table_beginscan(rel, snapshot, nkeys, keys, SO_NONE)
+#elif PG_VERSION_NUM >= 180000
 #define lpg_index_beginscan(heap, index, snapshot, nkeys)                                                    \
 	index_beginscan(heap, index, snapshot, NULL, nkeys, 0)
 #else
 #define lpg_index_beginscan(heap, index, snapshot, nkeys) index_beginscan(heap, index, snapshot, nkeys, 0)
+#endif
+#if PG_VERSION_NUM < 190000
+#define lpg_table_beginscan(rel, snapshot, nkeys, keys) table_beginscan(rel, snapshot, nkeys, keys)
 #endif
 
 /* PostgreSQL 18 added deferrable_ok. */
@@ -93,6 +110,80 @@ typedef bool LpgUpdateIndexes;
 #define lpg_holds_lock(tag, mode) LockHeldByMe(tag, mode, false)
 #else
 #define lpg_holds_lock(tag, mode) LockHeldByMe(tag, mode)
+#endif
+
+/* PostgreSQL 19 builds jsonb in a structure that holds what comes of it, too. */
+#if PG_VERSION_NUM >= 190000
+typedef JsonbInState LpgJsonbState;
+#define lpg_push_jsonb(state, token, value) pushJsonbValue(state, token, value)
+#else
+typedef struct LpgJsonbState
+{
+	JsonbValue *result;
+	JsonbParseState *parseState;
+} LpgJsonbState;
+#define lpg_push_jsonb(state, token, value)                                                                  \
+	((void) ((state)->result = pushJsonbValue(&(state)->parseState, token, value)))
+#endif
+
+/* PostgreSQL 19 keeps the names of tranches in shared memory. */
+#include "storage/lwlock.h"
+#if PG_VERSION_NUM >= 190000
+#define lpg_new_tranche(name)		   LWLockNewTrancheId(name)
+#define lpg_register_tranche(id, name) ((void) 0)
+#else
+#define lpg_new_tranche(name)		   LWLockNewTrancheId()
+#define lpg_register_tranche(id, name) LWLockRegisterTranche(id, name)
+#endif
+
+/* PostgreSQL 19 knows no other strings than those of the standard. */
+#include "parser/parser.h"
+#if PG_VERSION_NUM >= 190000
+#define lpg_strings_are_standard() true
+#else
+#define lpg_strings_are_standard() standard_conforming_strings
+#endif
+
+/* Local times as instants: false if there is none.  PostgreSQL 19 says so by soft errors. */
+#include "utils/date.h"
+#include "utils/timestamp.h"
+#if PG_VERSION_NUM >= 190000
+#include "nodes/miscnodes.h"
+static inline bool
+lpg_timestamp_to_tz(Timestamp time, TimestampTz *at)
+{
+	ErrorSaveContext context = { T_ErrorSaveContext };
+
+	*at = timestamp2timestamptz_safe(time, (Node *) &context);
+	return !context.error_occurred;
+}
+
+static inline bool
+lpg_date_to_tz(DateADT date, TimestampTz *at)
+{
+	ErrorSaveContext context = { T_ErrorSaveContext };
+
+	*at = date2timestamptz_safe(date, (Node *) &context);
+	return !context.error_occurred;
+}
+#else
+static inline bool
+lpg_timestamp_to_tz(Timestamp time, TimestampTz *at)
+{
+	int overflow = 0;
+
+	*at = timestamp2timestamptz_opt_overflow(time, &overflow);
+	return overflow == 0;
+}
+
+static inline bool
+lpg_date_to_tz(DateADT date, TimestampTz *at)
+{
+	int overflow = 0;
+
+	*at = date2timestamptz_opt_overflow(date, &overflow);
+	return overflow == 0;
+}
 #endif
 
 #endif /* LPG_COMPAT_H */

@@ -18,6 +18,7 @@
 #include "utils/memutils.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
+#include "utils/tuplestore.h"
 
 #include "core/crossval.h"
 #include "core/kernels.h"

@@ -22,6 +22,7 @@
 #include "utils/jsonb.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/tuplestore.h"
 
 #include "pg/compat.h"
 #include "pg/handle.h"
@@ -165,7 +166,7 @@ check_sources(Forgetting *f)
 {
 	Source *sources = palloc0(Max(f->list.n, 1) * sizeof(Source));
 	TupleTableSlot *slot = table_slot_create(f->model, NULL);
-	TableScanDesc scan = table_beginscan(f->model, f->snapshot, 0, NULL);
+	TableScanDesc scan = lpg_table_beginscan(f->model, f->snapshot, 0, NULL);
 	int n = 0;
 
 	lpg_owner_check_rows(f->model);

@@ -15,6 +15,7 @@
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/rel.h"
+#include "utils/tuplestore.h"
 
 #include "core/kernels.h"
 #include "pg/compat.h"

@@ -27,6 +27,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
+#include "utils/tuplestore.h"
 
 #include "core/format.h"
 #include "core/kernels.h"
@@ -49,7 +50,7 @@ static void
 scan_versions(Relation model, VersionVisitor visit, void *arg)
 {
 	TupleTableSlot *slot = table_slot_create(model, NULL);
-	TableScanDesc scan = table_beginscan(model, GetActiveSnapshot(), 0, NULL);
+	TableScanDesc scan = lpg_table_beginscan(model, GetActiveSnapshot(), 0, NULL);
 
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{

@@ -13,6 +13,7 @@
 #include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
+#include "utils/tuplestore.h"
 
 #include "core/solver.h"
 #include "pg/compat.h"

@@ -17,6 +17,7 @@
 #include "utils/syscache.h"
 #include "utils/varlena.h"
 
+#include "pg/compat.h"
 #include "pg/owner.h"
 #include "pg/registry.h"
 
@@ -115,7 +116,7 @@ lpg_owner_set_text_rules(const char *search_path)
 {
 	set_locally("search_path", search_path);
 	/* else whoever asks could have a backslash end a string of the owner's query elsewhere */
-	if (!standard_conforming_strings)
+	if (!lpg_strings_are_standard())
 		set_locally("standard_conforming_strings", "on");
 }
 

@@ -642,7 +642,7 @@ static bool
 find_version(Relation model, Snapshot snapshot, int64 number, LpgVersion *version)
 {
 	TupleTableSlot *slot = table_slot_create(model, NULL);
-	TableScanDesc scan = table_beginscan(model, snapshot, 0, NULL);
+	TableScanDesc scan = lpg_table_beginscan(model, snapshot, 0, NULL);
 	bool found = false;
 
 	while (!found && table_scan_getnextslot(scan, ForwardScanDirection, slot))
@@ -674,7 +674,7 @@ Jsonb *
 lpg_registry_details(Relation model, Snapshot snapshot, int64 version)
 {
 	TupleTableSlot *slot = table_slot_create(model, NULL);
-	TableScanDesc scan = table_beginscan(model, snapshot, 0, NULL);
+	TableScanDesc scan = lpg_table_beginscan(model, snapshot, 0, NULL);
 	Jsonb *details = NULL;
 
 	while (details == NULL && table_scan_getnextslot(scan, ForwardScanDirection, slot))

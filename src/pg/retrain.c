@@ -142,7 +142,7 @@ static void
 find_base(Relation model, Snapshot snapshot, int64 version, Base *base)
 {
 	TupleTableSlot *slot = table_slot_create(model, NULL);
-	TableScanDesc scan = table_beginscan(model, snapshot, 0, NULL);
+	TableScanDesc scan = lpg_table_beginscan(model, snapshot, 0, NULL);
 	bool found = false;
 
 	while (!found && table_scan_getnextslot(scan, ForwardScanDirection, slot))

@@ -34,12 +34,14 @@
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
+#include "pg/compat.h"
 #include "pg/pgenv.h"
 #include "pg/settings.h"
 #include "pg/shared.h"
 
 /* The directory is of the layout of this library: another version's is another one. */
 #define DIRECTORY_NAME "lepton shared items 2"
+#define TRANCHE_NAME   "lepton shared items"
 
 #define N_ENTRIES 64
 
@@ -89,7 +91,7 @@ static void
 init_directory(void)
 {
 	memset(directory, 0, sizeof(*directory));
-	directory->tranche = LWLockNewTrancheId();
+	directory->tranche = lpg_new_tranche(TRANCHE_NAME);
 	LWLockInitialize(&directory->lock, directory->tranche);
 	ConditionVariableInit(&directory->changed);
 }
@@ -149,7 +151,7 @@ attach_directory(void)
 	}
 	PG_END_TRY();
 	LWLockRelease(AddinShmemInitLock);
-	LWLockRegisterTranche(directory->tranche, "lepton shared items");
+	lpg_register_tranche(directory->tranche, TRANCHE_NAME);
 }
 
 static Size

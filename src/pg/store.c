@@ -317,7 +317,7 @@ lpg_store_scan_begin(Relation table, int64 version, Snapshot snapshot)
 	scan->slot = table_slot_create(table, NULL);
 	scan->wide = make_wide_slot(table);
 	lpg_keytype_scankey(&scan->key, LPG_FACTORS_VERSION, LEP_ID_INT64, Int64GetDatum(version));
-	scan->scan = table_beginscan(table, snapshot, 1, &scan->key);
+	scan->scan = lpg_table_beginscan(table, snapshot, 1, &scan->key);
 	return scan;
 }
 

@@ -19,6 +19,7 @@
 
 #include "core/env.h"
 #include "core/kernels.h"
+#include "pg/compat.h"
 #include "pg/jsonread.h"
 #include "pg/registry.h"
 #include "pg/times.h"
@@ -279,17 +280,15 @@ lpg_times_newest_read(Jsonb *details, int64 *newest, LpgTimeUnit *unit)
 bool
 lpg_times_instant(int64 time, LpgTimeUnit unit, TimestampTz *at)
 {
-	int overflow = 0;
-
 	switch (unit)
 	{
 		case LPG_TIME_TIMESTAMP:
-			*at = timestamp2timestamptz_opt_overflow(time, &overflow);
+			if (!lpg_timestamp_to_tz(time, at))
+				return false;
 			break;
 		case LPG_TIME_DATE:
-			if (time < PG_INT32_MIN || time > PG_INT32_MAX)
+			if (time < PG_INT32_MIN || time > PG_INT32_MAX || !lpg_date_to_tz((DateADT) time, at))
 				return false;
-			*at = date2timestamptz_opt_overflow((DateADT) time, &overflow);
 			break;
 		case LPG_TIME_INTEGER:
 			if (pg_mul_s64_overflow(time, USECS_PER_SEC, &time) ||
@@ -304,5 +303,5 @@ lpg_times_instant(int64 time, LpgTimeUnit unit, TimestampTz *at)
 			*at = time;
 			break;
 	}
-	return overflow == 0 && IS_VALID_TIMESTAMP(*at);
+	return IS_VALID_TIMESTAMP(*at);
 }

@@ -59,7 +59,7 @@ text_value(const char *text)
 
 /* The members of an object that have these keys. */
 static void
-push_members(JsonbParseState **state, JsonbContainer *object, const char *const *keys)
+push_members(LpgJsonbState *state, JsonbContainer *object, const char *const *keys)
 {
 	for (int i = 0; keys[i] != NULL; i++)
 	{
@@ -68,8 +68,8 @@ push_members(JsonbParseState **state, JsonbContainer *object, const char *const 
 
 		if (getKeyJsonValueFromContainer(object, keys[i], (int) strlen(keys[i]), &found) == NULL)
 			continue;
-		(void) pushJsonbValue(state, WJB_KEY, &key);
-		(void) pushJsonbValue(state, WJB_VALUE, &found);
+		lpg_push_jsonb(state, WJB_KEY, &key);
+		lpg_push_jsonb(state, WJB_VALUE, &found);
 	}
 }
 
@@ -81,24 +81,26 @@ push_members(JsonbParseState **state, JsonbContainer *object, const char *const 
 static Jsonb *
 portable_details(Jsonb *details)
 {
-	JsonbParseState *state = NULL;
+	LpgJsonbState state;
 	JsonbValue serving;
 	JsonbValue key = text_value("serving");
 
-	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	memset(&state, 0, sizeof(state));
+	lpg_push_jsonb(&state, WJB_BEGIN_OBJECT, NULL);
 	if (JB_ROOT_IS_OBJECT(details))
 	{
 		push_members(&state, &details->root, detail_keys);
 		if (lpg_jsonread_member(details, "serving", &serving) && serving.type == jbvBinary &&
 			JsonContainerIsObject(serving.val.binary.data))
 		{
-			(void) pushJsonbValue(&state, WJB_KEY, &key);
-			(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+			lpg_push_jsonb(&state, WJB_KEY, &key);
+			lpg_push_jsonb(&state, WJB_BEGIN_OBJECT, NULL);
 			push_members(&state, serving.val.binary.data, serving_keys);
-			(void) pushJsonbValue(&state, WJB_END_OBJECT, NULL);
+			lpg_push_jsonb(&state, WJB_END_OBJECT, NULL);
 		}
 	}
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	lpg_push_jsonb(&state, WJB_END_OBJECT, NULL);
+	return JsonbValueToJsonb(state.result);
 }
 
 /* --------------------------------------------------------------- lepton_export() */

@@ -82,7 +82,7 @@ LpgVersionList
 lpg_versions_list(Relation model, Snapshot snapshot)
 {
 	TupleTableSlot *slot = table_slot_create(model, NULL);
-	TableScanDesc scan = table_beginscan(model, snapshot, 0, NULL);
+	TableScanDesc scan = lpg_table_beginscan(model, snapshot, 0, NULL);
 	int size = 8;
 	LpgVersionList list = { palloc(size * sizeof(LpgVersionEntry)), 0 };
 
@@ -202,7 +202,7 @@ static void
 change_version(Relation model, Snapshot snapshot, int64 number, const Change *change)
 {
 	TupleTableSlot *slot = table_slot_create(model, NULL);
-	TableScanDesc scan = table_beginscan(model, snapshot, 0, NULL);
+	TableScanDesc scan = lpg_table_beginscan(model, snapshot, 0, NULL);
 	bool found = false;
 
 	while (!found && table_scan_getnextslot(scan, ForwardScanDirection, slot))
@@ -417,7 +417,7 @@ form_row(FunctionCallInfo fcinfo, const Target *target, int64 number)
 {
 	TupleTableSlot *slot = table_slot_create(target->model, NULL);
 	Snapshot fresh = RegisterSnapshot(GetLatestSnapshot());
-	TableScanDesc scan = table_beginscan(target->model, fresh, 0, NULL);
+	TableScanDesc scan = lpg_table_beginscan(target->model, fresh, 0, NULL);
 	TupleDesc desc;
 	HeapTuple row = NULL;
 

@@ -173,6 +173,33 @@ push @courses, (
 	[ 'lepton_topn_agg', q{SELECT count(*) FROM (SELECT lepton_topn_agg(item_id, rating, 100) FROM ratings GROUP BY user_id % 100) t} ],
 );
 
+# A user with a million items: no loop over one row may keep a backend from looking.
+if ($is_long && grep { "a million items: $_" =~ /$only/ } keys %algorithms, 'lists')
+{
+	my $everything = q{ARRAY(SELECT generate_series(1, 1000000))};
+
+	foreach my $statement (
+		q{CREATE TABLE vast AS SELECT 0 AS user_id, i AS item_id, 1 + i % 5 AS rating FROM generate_series(1, 1000000) i
+			UNION ALL SELECT 1 + n % 100000, 1 + (n::bigint * 7919 + n / 100000 * 31) % 1000000, 1 + n % 5 FROM generate_series(1, 1000000) n},
+		q{SELECT version FROM lepton_train('vast_recs', 'vast', '{"algorithm": "als", "factors": 16, "epochs": 1}')},
+		q{SELECT version FROM lepton_train('vast_shop', 'SELECT user_id, item_id FROM vast', '{"algorithm": "ials", "factors": 16, "epochs": 1}')},
+		q{SELECT version FROM lepton_train('vast_walks', 'SELECT user_id, item_id FROM vast', '{"algorithm": "walk"}')})
+	{
+		$watcher->ask($statement);
+		push @problems, 'a million items: ' . $watcher->err if $watcher->err =~ /ERROR/;
+	}
+	push @courses, map { [ "a million items: $_", "SELECT version FROM lepton_train('trained', 'vast', '{$algorithms{$_}}')" ] } sort keys %algorithms;
+	foreach my $model ('recs', 'shop', 'walks')
+	{
+		push @courses, (
+			[ "a million items: lists of $model", qq{SELECT count(*) FROM lepton_topn('vast_$model', 0, 10)} ],
+			[ "a million items: lists of a basket, $model", qq{SELECT count(*) FROM lepton_topn_for('vast_$model', $everything, 10)} ],
+			[ "a million items: lists of all, $model", qq{SELECT count(*) FROM lepton_topn_all('vast_$model', 10)} ],
+			[ "a million items: lists with reasons, $model", qq{SELECT count(*) FROM lepton_explain('vast_$model', 0, 7)} ],
+		);
+	}
+}
+
 foreach my $course (grep { $_->[0] =~ /$only/ } @courses)
 {
 	my ($what, $query, $is_endless) = @$course;

@@ -44,13 +44,17 @@ foreach my $course (grep { $_->[0] =~ /$only/ } @courses)
 
 	for my $attempt (1 .. 2 * $n_deaths + 10)
 	{
+		last if @cuts == $n_deaths;
 		my $watcher = Session->new($node);
 		my $session = Session->new($node);
-		my $holder = Session->new($node);
+		my @sessions = ($session, $watcher);
 		my $met = 1;
 
-		last if @cuts == $n_deaths;
-		$holder->ask('BEGIN; ' . sprintf($training, 1)) if $what eq 'phase wait';
+		if ($what eq 'phase wait')
+		{
+			push @sessions, Session->new($node);
+			$sessions[-1]->ask('BEGIN; ' . sprintf($training, 1));
+		}
 		$session->send($query);
 		$met = $watcher->sees_phase($session, $phase) if defined $phase;
 		sleep(rand(defined $phase ? 0.02 : 0.5));
@@ -62,14 +66,14 @@ foreach my $course (grep { $_->[0] =~ /$only/ } @courses)
 			push @cuts, $cut;
 			# what a process takes to end, whatever it did
 			push @idle, { wall => $outlived->{ $watcher->pid }, was_cut => 1 };
-			$_->quit foreach $session, $watcher, $holder;
+			$_->quit foreach @sessions;
 			$node->start;
 			push @problems, "$what: the model is not what it was" if $node->safe_psql('postgres', $state) ne $before;
 		}
 		else
 		{
 			$session->answer;
-			$_->quit foreach $session, $watcher, $holder;
+			$_->quit foreach @sessions;
 			$before = $node->safe_psql('postgres', $state);
 		}
 	}

@@ -8,6 +8,7 @@ package Session;
 
 use strict;
 use warnings;
+use Errno;
 use IPC::Run;
 use PostgreSQL::Test::Utils;
 use POSIX ();
@@ -128,6 +129,42 @@ sub threads
 	return scalar(my @tasks = glob("/proc/$self->{pid}/task/*"));
 }
 
+# Something that tells when a process ends, without looking again and again, which would
+# take a core from those that are watched: Linux's pidfd_open, of this number everywhere.
+# Undef where it has ended.
+sub _watch
+{
+	my $pid = shift;
+	my $number = syscall(434, $pid + 0, 0);
+
+	return undef if $number < 0 && $!{ESRCH};
+	die "pidfd_open of $pid: $!" if $number < 0;
+	open(my $handle, '<&=', $number) or die "pidfd of $pid: $!";
+	return $handle;
+}
+
+# Wait until watched processes have ended, at most so many seconds; how many ms each has taken, by its number.
+sub _wait_for_ends
+{
+	my ($seconds, %watched) = @_;
+	my $begin = time;
+	my %took;
+
+	while (%watched && time - $begin < $seconds)
+	{
+		my $bits = '';
+
+		vec($bits, fileno $_, 1) = 1 foreach values %watched;
+		last if select($bits, undef, undef, $seconds) < 1;
+		foreach my $pid (grep { vec($bits, fileno $watched{$_}, 1) } keys %watched)
+		{
+			$took{$pid} = 1000 * (time - $begin);
+			delete $watched{$pid};
+		}
+	}
+	return %took;
+}
+
 # Kill a server's postmaster, or with it all of its processes at once, and wait until a new one can
 # be started: when the last of them has gone, and the postmaster's entry, too; one that goes on
 # for a minute is killed.  How many ms each process has outlived it, by its number.
@@ -135,22 +172,27 @@ sub kill_server
 {
 	my ($node, $postmaster_alone) = @_;
 	my ($postmaster) = slurp_file($node->data_dir . '/postmaster.pid') =~ /^(\d+)/;
-	my (%outlived, @children, $begin);
+	my (%watched, %outlived);
 
 	# it cannot start another one meanwhile
 	kill 'STOP', $postmaster;
-	@children = children($postmaster);
-	kill 'KILL', @children if !$postmaster_alone;
+	foreach my $child (children($postmaster))
+	{
+		my $handle = _watch($child);
+
+		$watched{$child} = $handle if defined $handle;
+	}
+	my $own = _watch($postmaster) // die "there is no postmaster $postmaster";
+	kill 'KILL', keys %watched if !$postmaster_alone;
 	$node->kill9;
 	# it is dead when its memory has gone, which takes a while
-	sleep 0.0002 while is_alive($postmaster);
-	$begin = time;
-	while (@children)
+	_wait_for_ends(60, $postmaster => $own);
+	%outlived = _wait_for_ends(60, %watched);
+	if (my @left = grep { !defined $outlived{$_} } keys %watched)
 	{
-		$outlived{$_} = 1000 * (time - $begin) foreach grep { !is_alive($_) } @children;
-		@children = grep { !defined $outlived{$_} } @children;
-		kill 'KILL', @children if time - $begin > 60;
-		sleep 0.0005;
+		kill 'KILL', @left;
+		%outlived = (%outlived, map { $_ => 60_000 } @left);
+		_wait_for_ends(60, map { $_ => $watched{$_} } @left);
 	}
 	sleep 0.001 while -e "/proc/$postmaster";
 	return \%outlived;
