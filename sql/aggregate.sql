@@ -299,12 +299,14 @@ DROP TABLE aggregate_split;
 SELECT aggregate_error($$SELECT lepton_train(u, i, u + i, '{"on_small": "error", "test_fraction": 0.9, "validation_fraction": 0.9, "algorithm": "baseline"}') FROM generate_series(1, 2) u, generate_series(1, 2) i$$);
 
 -- the functions behind it cannot be called
-SELECT lepton_train_final(NULL);
-SELECT lepton_train_add(NULL, 1, 1, 1);
-SELECT lepton_train_deserialize('\x', NULL);
+\set include :srcdir '/sql/include/outcome.sql'
+\i :include
+SELECT outcome('SELECT lepton_train_final(NULL)');
+SELECT outcome('SELECT lepton_train_add(NULL, 1, 1, 1)');
+SELECT outcome($$SELECT lepton_train_deserialize('\x', NULL)$$);
 CREATE AGGREGATE aggregate_forged (bytea) (SFUNC = lepton_train_deserialize, STYPE = internal);
 
 DROP VIEW aggregate_models;
 DROP TABLE aggregate_ratings, aggregate_named, aggregate_rows, aggregate_hashed, aggregate_whole, aggregate_parts, aggregate_kinds;
 DROP DOMAIN aggregate_key;
-DROP FUNCTION plan_lines, aggregate_batches, aggregate_loops, aggregate_same, aggregate_parallel, aggregate_serial, aggregate_error;
+DROP FUNCTION plan_lines, outcome, answer, aggregate_batches, aggregate_loops, aggregate_same, aggregate_parallel, aggregate_serial, aggregate_error;

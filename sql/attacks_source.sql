@@ -89,7 +89,7 @@ CREATE OPERATOR evil.+ (LEFTARG = int, RIGHTARG = int, FUNCTION = evil.add);
 CREATE FUNCTION evil.is_good(a int) RETURNS boolean VOLATILE LANGUAGE plpgsql AS $$ BEGIN IF a = 1 THEN RAISE WARNING 'CHECK runs as %', current_user; END IF; RETURN true; END $$;
 CREATE DOMAIN evil.id AS int CHECK (evil.is_good(VALUE));
 CREATE FUNCTION evil.may(a int) RETURNS boolean VOLATILE LANGUAGE plpgsql AS $$ BEGIN IF a = 1 THEN RAISE WARNING 'policy runs as %', current_user; END IF; RETURN true; END $$;
-CREATE TABLE evil.few AS SELECT DISTINCT ON (user_id) * FROM evil.ratings UNION SELECT 1, 1, 1 ORDER BY user_id;
+CREATE TABLE evil.few AS SELECT user_id, max(item_id) AS item_id, 1 AS rating FROM evil.ratings GROUP BY user_id UNION SELECT 1, 1, 1;
 ALTER TABLE evil.few ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY p ON evil.few USING (user_id > 1 OR evil.may(item_id));
 CREATE VIEW evil.view AS SELECT user_id, item_id::evil.id AS item_id, user_id OPERATOR(evil.+) item_id AS rating FROM evil.few;

@@ -112,6 +112,14 @@ typedef bool LpgUpdateIndexes;
 #define lpg_holds_lock(tag, mode) LockHeldByMe(tag, mode)
 #endif
 
+/* PostgreSQL 19 has to be told when a description of rows is complete. */
+#include "access/tupdesc.h"
+#if PG_VERSION_NUM >= 190000
+#define lpg_finalize_tupdesc(desc) TupleDescFinalize(desc)
+#else
+#define lpg_finalize_tupdesc(desc) ((void) 0)
+#endif
+
 /* PostgreSQL 19 builds jsonb in a structure that holds what comes of it, too. */
 #if PG_VERSION_NUM >= 190000
 typedef JsonbInState LpgJsonbState;

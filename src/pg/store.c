@@ -44,6 +44,7 @@ make_wide_slot(Relation table)
 	TupleDescInitEntry(wide, LPG_FACTORS_VARIANCE, "variance", FLOAT4OID, -1, 0);
 	for (int i = LPG_FACTORS_FACTORS; i <= LPG_FACTORS_NATTS; i++)
 		TupleDescCopyEntry(wide, (AttrNumber) i, narrow, (AttrNumber) (i - 1));
+	lpg_finalize_tupdesc(wide);
 	return MakeSingleTupleTableSlot(wide, &TTSOpsVirtual);
 }
 

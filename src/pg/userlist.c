@@ -38,6 +38,7 @@ lpg_userlist_create(LepIdKind kind, int64 n)
 	TupleDescInitEntry(desc, 2, "id", id_type, -1, 0);
 	TupleDescInitEntryCollation(desc, 2, collations[1]);
 	TupleDescInitEntry(desc, 3, "origin", INT4OID, -1, 0);
+	lpg_finalize_tupdesc(desc);
 	list->kind = kind;
 	list->left = n;
 	list->sort = tuplesort_begin_heap(desc, 2, columns, operators, collations, nulls_first, work_mem, NULL,

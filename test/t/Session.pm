@@ -101,7 +101,8 @@ sub quit
 	my $self = shift;
 
 	$self->{in} .= "\\q\n";
-	eval { $self->{run}->finish };
+	# one whose server is gone cannot be told anything, and would keep its pipes
+	eval { $self->{run}->finish; 1 } or eval { $self->{run}->kill_kill(grace => 1) };
 	return;
 }
 
