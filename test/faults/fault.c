@@ -199,12 +199,21 @@ take_over(MemoryContext context, Allocator *was)
 static planner_hook_type next_planner = NULL;
 static ProcessUtility_hook_type next_utility = NULL;
 
+/* PostgreSQL 19 added what EXPLAIN wants to know. */
+#if PG_VERSION_NUM >= 190000
+#define PLAN_PARAMETERS                                                                                      \
+	Query *query, const char *text, int options, ParamListInfo params, ExplainState *explain
+#define PLAN_ARGUMENTS query, text, options, params, explain
+#else
+#define PLAN_PARAMETERS Query *query, const char *text, int options, ParamListInfo params
+#define PLAN_ARGUMENTS	query, text, options, params
+#endif
+
 static PlannedStmt *
-plan(Query *query, const char *text, int options, ParamListInfo params)
+plan(PLAN_PARAMETERS)
 {
 	begin();
-	return next_planner ? next_planner(query, text, options, params)
-						: standard_planner(query, text, options, params);
+	return next_planner ? next_planner(PLAN_ARGUMENTS) : standard_planner(PLAN_ARGUMENTS);
 }
 
 static void

@@ -156,7 +156,8 @@ sub _wait_for_ends
 		my $bits = '';
 
 		vec($bits, fileno $_, 1) = 1 foreach values %watched;
-		last if select($bits, undef, undef, $seconds) < 1;
+		# a signal, as of a child that has ended, says nothing of these
+		next if select($bits, undef, undef, $seconds) < 1;
 		foreach my $pid (grep { vec($bits, fileno $watched{$_}, 1) } keys %watched)
 		{
 			$took{$pid} = 1000 * (time - $begin);
