@@ -324,7 +324,6 @@ static void
 draw_wishart(LepRng *rng, const double *factor, int d, double degrees, double *z, double *column,
 			 double *precision)
 {
-	memset(z, 0, (size_t) d * (size_t) d * sizeof(double));
 	for (int j = 0; j < d; j++)
 	{
 		memset(column, 0, (size_t) d * sizeof(double));

@@ -13,14 +13,19 @@
 # A fault that gives the same machine code is none, and one that does not compile is
 # drawn again.  The programs that run the line are run, the quickest first, with
 # LEPTON_TEST_SMALL, until one fails: the fault is found.  Too slow is a failure too.
+#
+# A process for each core.  Who runs what is kept in DIRECTORY/survey until a program
+# is built anew.
 use strict;
 use warnings;
 use JSON::PP;
-use List::Util qw(shuffle sum min max);
+use List::Util qw(shuffle sum max);
 use Time::HiRes qw(time);
 
 my ($dir, $wanted, $seed, @only) = @ARGV;
 my $least = 85;    # percent of the faults
+my $n_jobs = `nproc`;
+my $work = "$dir/mutant";    # of this process
 my %runs;          # file -> line -> [program]
 my %seconds;       # program -> how long it takes without a fault
 my @programs = map { s{.*/}{}r } grep { !/\.d$/ } glob "$dir/plain/test_*";
@@ -28,8 +33,59 @@ my $flags = join ' ', grep { !/^-O3$/ } split ' ', (`sed -n 's/^LEP_CFLAGS = //p
 
 $ENV{LEPTON_TEST_SMALL} = 1;
 $| = 1;
-srand($seed);
-mkdir "$dir/mutant";
+mkdir $_ foreach "$dir/mutant", "$dir/survey";
+
+# One call for each, by as many processes as there are cores, in a directory of its own.
+sub each_in_parallel
+{
+	my ($call, @all) = @_;
+	my $n_running = 0;
+	my $failed = 0;
+
+	for my $one (@all)
+	{
+		if ($n_running == $n_jobs)
+		{
+			wait;
+			$failed ||= $?;
+			$n_running--;
+		}
+		defined(my $pid = fork) or die "fork: $!";
+		if (!$pid)
+		{
+			$work = "$dir/mutant/$$";
+			system("mkdir -p $work/core");
+			$call->($one);
+			system("rm -rf $work");
+			exit 0;
+		}
+		$n_running++;
+	}
+	while (wait != -1)
+	{
+		$failed ||= $?;
+	}
+	exit 1 if $failed;
+}
+
+sub write_json
+{
+	my ($name, $value) = @_;
+
+	# whole or not at all
+	open(my $file, '>', "$name.new") or die "$name: $!";
+	print $file encode_json($value);
+	close $file;
+	rename "$name.new", $name or die "$name: $!";
+}
+
+sub read_json
+{
+	my ($name) = @_;
+
+	open(my $file, '<', $name) or die "$name: $!";
+	return decode_json(join '', <$file>);
+}
 
 # ------------------------------------------------------------- who runs what
 
@@ -39,14 +95,15 @@ sub passes
 	my ($program, $libraries, $limit) = @_;
 
 	# no fault may take all the memory there is
-	return system("ulimit -v 16000000; LD_LIBRARY_PATH=$libraries timeout -k 1 $limit $dir/plain/$program >$dir/mutant/out 2>&1") == 0;
+	return system("ulimit -v 16000000; LD_LIBRARY_PATH=$libraries timeout -k 1 $limit $dir/plain/$program >$work/out 2>&1") == 0;
 }
 
-# One gcov for all that a program has left in a directory.
+# file -> the lines of it that were run: one gcov for all that a program has left in a directory.
 sub read_counts
 {
-	my ($program, $counts) = @_;
+	my ($counts) = @_;
 	my @files = split /\n/, `find $counts -name '*.gcda'`;
+	my %lines;
 
 	for my $gcda (@files)
 	{
@@ -61,23 +118,45 @@ sub read_counts
 				next unless $file->{file} =~ m{^src/core/};
 				for my $line (@{ $file->{lines} })
 				{
-					$runs{ $file->{file} }{ $line->{line_number} }{$program} = 1 if $line->{count};
+					$lines{ $file->{file} }{ $line->{line_number} } = 1 if $line->{count};
 				}
 			}
 		}
 	}
+	return { map { $_ => [ sort { $a <=> $b } keys %{ $lines{$_} } ] } keys %lines };
 }
 
-for my $program (@programs)
+sub survey
 {
-	my $counts = "$dir/counts/$program";
+	my ($program) = @_;
+	my $counts = "$work/counts";
 	my $started = time;
 
 	passes($program, "$dir/plain", 600) or die "$program fails without a fault\n";
-	$seconds{$program} = time - $started;
-	system("rm -rf $counts && mkdir -p $counts");
+	my $took = time - $started;
+	system("mkdir -p $counts");
 	system("GCOV_PREFIX=$ENV{PWD}/$counts LD_LIBRARY_PATH=$dir/counted timeout 1200 $dir/plain/$program >/dev/null 2>&1");
-	read_counts($program, $counts);
+	write_json("$dir/survey/$program", { seconds => $took, lines => read_counts($counts) });
+}
+
+sub is_surveyed
+{
+	my ($program) = @_;
+	my $when = (stat "$dir/survey/$program")[9] or return 0;
+
+	return $when > max(map { (stat $_)[9] } "$dir/plain/$program", "$dir/plain/libcore.so", "$dir/counted/libcore.so");
+}
+
+each_in_parallel(\&survey, grep { !is_surveyed($_) } @programs);
+for my $program (@programs)
+{
+	my $known = read_json("$dir/survey/$program");
+
+	$seconds{$program} = $known->{seconds};
+	for my $name (keys %{ $known->{lines} })
+	{
+		$runs{$name}{$_}{$program} = 1 foreach @{ $known->{lines}{$name} };
+	}
 }
 
 # --------------------------------------------------------------- the faults
@@ -163,8 +242,8 @@ sub compile
 	my @sources = $name =~ /\.c$/ ? ($name) : split /\n/, `grep -l '$name' $dir/plain/core/*.d`;
 	my %objects;
 
-	system("rm -rf $dir/mutant/core && mkdir -p $dir/mutant/core");
-	(my $copy = $name) =~ s{^src}{$dir/mutant};
+	system("rm -rf $work/core && mkdir -p $work/core");
+	(my $copy = $name) =~ s{^src}{$work};
 	open(my $file, '>', $copy) or die "$copy: $!";
 	print $file map { "$_\n" } @lines;
 	close $file;
@@ -173,9 +252,9 @@ sub compile
 		my ($stem) = $source =~ m{([^/]+)\.[cd]$};
 		my $input = $name =~ /\.c$/ ? $copy : "src/core/$stem.c";
 
-		system("gcc $flags -O1 -fPIC -fvisibility=default -I$dir/mutant -Isrc -c $input -o $dir/mutant/$stem.o 2>/dev/null") == 0
+		system("gcc $flags -O1 -fPIC -fvisibility=default -I$work -Isrc -c $input -o $work/$stem.o 2>/dev/null") == 0
 			or return;
-		$objects{$stem} = "$dir/mutant/$stem.o";
+		$objects{$stem} = "$work/$stem.o";
 	}
 	return %objects;
 }
@@ -200,7 +279,7 @@ sub link_library
 	my (%objects) = @_;
 	my @all = map { my ($stem) = m{([^/]+)\.o$}; $objects{$stem} // $_ } glob "$dir/plain/core/*.o";
 
-	system("gcc -shared @all -o $dir/mutant/libcore.so -lm -lpthread") == 0 or die 'cannot link';
+	system("gcc -shared @all -o $work/libcore.so -lm -lpthread") == 0 or die 'cannot link';
 }
 
 # The program that finds the fault, or undef.
@@ -210,19 +289,22 @@ sub find
 
 	for my $program (sort { $seconds{$a} <=> $seconds{$b} } keys %{ $runs{$name}{$line} })
 	{
-		return $program unless passes($program, "$dir/mutant", int(10 + 5 * $seconds{$program}));
+		return $program unless passes($program, $work, int(10 + 5 * $seconds{$program}));
 	}
 	return undef;
 }
 
 # -------------------------------------------------------------------- the run
 
-my ($n_found, $n_survived, $n_same, %by_operator) = (0, 0, 0);
-
-for my $share (shares())
+# The faults of one file, its share of them; their figures as JSON.
+sub try_file
 {
-	my ($name, $n) = @$share;
+	my ($name, $n) = @{ $_[0] };
 	my @lines = read_lines($name);
+	my %figures = (found => 0, survived => 0, same => 0);
+
+	# the same ones whatever other files there are
+	srand($seed + unpack('%32C*', $name));
 	my @places = shuffle(map { my $line = $_; map { [ $line, @$_ ] } faults_of($lines[ $line - 1 ]) }
 		sort { $a <=> $b } keys %{ $runs{$name} });
 
@@ -235,29 +317,48 @@ for my $share (shares())
 		my %objects = compile($name, @changed) or next;
 		if (is_same(%objects))
 		{
-			$n_same++;
+			$figures{same}++;
 			next;
 		}
 		link_library(%objects);
 		$n--;
 		my $finder = find($name, $line);
-		$by_operator{$operator}[ defined $finder ? 0 : 1 ]++;
-		if (defined $finder)
-		{
-			$n_found++;
-			# so that a run that is ended early has said something
-			print "# found $name:$line by $finder ($n_found of ", $n_found + $n_survived, ")\n";
-			next;
-		}
-		$n_survived++;
-		print "# survived $name:$line ($operator)\n#   - ", $lines[ $line - 1 ] =~ s/^\s+//r, "\n#   + ", $text =~ s/^\s+//r, "\n";
+		my $what = defined $finder ? 'found' : 'survived';
+		$figures{$what}++;
+		$figures{"$operator $what"}++;
+		# at once, so that a run that is ended early has said something
+		print "# $what $name:$line ($operator)", defined $finder ? " by $finder" : '',
+			"\n#   - ", $lines[ $line - 1 ] =~ s/^\s+//r, "\n#   + ", $text =~ s/^\s+//r, "\n";
 	}
+	write_json(figures_of($name), \%figures);
 }
 
-my $n = $n_found + $n_survived;
-my $percent = $n > 0 ? 100 * $n_found / $n : 0;
+sub figures_of
+{
+	my ($name) = @_;
+
+	return "$dir/mutant/" . ($name =~ s{.*/}{}r) . '.json';
+}
+
+my @shares = sort { $b->[1] <=> $a->[1] } shares();
+my %sum = map { $_ => 0 } 'found', 'survived', 'same';
+
+each_in_parallel(\&try_file, @shares);
+for my $share (@shares)
+{
+	my $figures = read_json(figures_of($share->[0]));
+
+	$sum{$_} += $figures->{$_} foreach keys %$figures;
+}
+
+my $n = $sum{found} + $sum{survived};
+my $percent = $n > 0 ? 100 * $sum{found} / $n : 0;
 printf "# figure: faults that the engine's tests find = %d of %d, %.1f %% (%d others were the same code)\n",
-	$n_found, $n, $percent, $n_same;
-printf "# figure: %s = %d of %d\n", $_, $by_operator{$_}[0] // 0, sum(map { $_ // 0 } @{ $by_operator{$_} })
-	for sort keys %by_operator;
+	$sum{found}, $n, $percent, $sum{same};
+for my $operator ('arith', 'compare', 'constant', 'delete', 'logic', 'negate')
+{
+	my ($found, $survived) = map { $sum{"$operator $_"} // 0 } 'found', 'survived';
+
+	printf "# figure: %s = %d of %d\n", $operator, $found, $found + $survived;
+}
 print $percent >= $least ? 'ok' : 'not ok', " 1 - the engine's tests find at least $least % of faults\n1..1\n";

@@ -357,6 +357,36 @@ test_race(void)
 	sample_free(&sample);
 }
 
+/* In a race all hold a validation part out and are judged on it: each costs something else than alone. */
+static void
+test_race_costs_its_judging(void)
+{
+	SamplePlan plan = { 300, 80, 0.2, 3, 0.3, 1, 3 };
+	Sample sample = sample_planted(&plan, 11);
+	LepCandidate candidates[LEP_MAX_TRIALS];
+	int n_more = 0;
+	int n;
+	Run run;
+
+	run_init(&run, &sample, "auto", true);
+	CHECK_OK(lep_plan_candidates(run.ratings, &run.options, candidates, &n, &run.env.error));
+	for (int c = 0; c < n; c++)
+	{
+		LepCandidate alone;
+
+		if (candidates[c].basis != LEP_PLAN_STANDARD)
+			continue;
+		CHECK_OK(lep_plan_candidate(run.ratings, &run.options, candidates[c].solver, &alone, &run.env.error));
+		if (alone.validates)
+			continue;
+		CHECK(candidates[c].cost != alone.cost, "%g and %g", candidates[c].cost, alone.cost);
+		n_more++;
+	}
+	CHECK(n_more > 0);
+	run_end(&run);
+	sample_free(&sample);
+}
+
 /* What is planned keeps within time_limit, the standard ones before the others. */
 static void
 test_race_keeps_to_its_time(void)
@@ -449,17 +479,19 @@ test_parts_that_make_no_blend(void)
 		const char *second;
 		const char *option; /* of the first */
 		LepStatus status;
+		int wrong; /* which part; 0: both together */
 	} cases[] = {
-		{ "walk", "ials", NULL, LEP_OK },
-		{ "ials", "slim", NULL, LEP_OK },
-		{ "ials", "ials", NULL, LEP_ERR_OPTION_PARTS },
-		{ "walk", "slim", NULL, LEP_ERR_OPTION_PARTS },
-		{ "sgd", "ials", NULL, LEP_ERR_OPTION_PARTS },
-		{ "blend", "ials", NULL, LEP_ERR_OPTION_PARTS },
-		{ "auto", "ials", NULL, LEP_ERR_OPTION_PARTS },
-		{ "walk", "ials", "seed", LEP_ERR_OPTION_PARTS },
-		{ "walk", "ials", "factors", LEP_ERR_OPTION_ALGORITHM },
-		{ "walk", "ials", "neighbors", LEP_OK },
+		{ "walk", "ials", NULL, LEP_OK, 0 },
+		{ "ials", "slim", NULL, LEP_OK, 0 },
+		{ "ials", "ials", NULL, LEP_ERR_OPTION_PARTS, 0 },
+		{ "walk", "slim", NULL, LEP_ERR_OPTION_PARTS, 0 },
+		{ "sgd", "ials", NULL, LEP_ERR_OPTION_PARTS, 1 },
+		{ "ials", "sgd", NULL, LEP_ERR_OPTION_PARTS, 2 },
+		{ "blend", "ials", NULL, LEP_ERR_OPTION_PARTS, 1 },
+		{ "auto", "ials", NULL, LEP_ERR_OPTION_PARTS, 1 },
+		{ "walk", "ials", "seed", LEP_ERR_OPTION_PARTS, 1 },
+		{ "walk", "ials", "factors", LEP_ERR_OPTION_ALGORITHM, 0 },
+		{ "walk", "ials", "neighbors", LEP_OK, 0 },
 	};
 
 	for (int c = 0; c < (int) (sizeof(cases) / sizeof(cases[0])); c++)
@@ -476,14 +508,43 @@ test_parts_that_make_no_blend(void)
 		if (cases[c].option != NULL)
 			CHECK_OK(lep_options_set_int(&parts.part[0], cases[c].option, 7, &error));
 		CHECK_STATUS(lep_options_set_parts(&options, "parts", &parts, &error), cases[c].status);
+		if (cases[c].status == LEP_ERR_OPTION_PARTS)
+			CHECK_CLOSE(error.value, cases[c].wrong, 0);
 		CHECK((options.parts == &parts) == (cases[c].status == LEP_OK));
 	}
+}
+
+/* Options of a training as those of a part: its algorithm's own, and none of all trainings. */
+static void
+test_options_as_a_part(void)
+{
+	LepOptions given;
+	LepOptions resolved;
+	LepOptions part;
+	LepParts parts;
+	LepError error;
+
+	lep_options_init(&given);
+	CHECK_OK(lep_options_set_text(&given, "algorithm", "ials", &error));
+	CHECK_OK(lep_options_set_int(&given, "factors", 7, &error));
+	CHECK_OK(lep_options_set_int(&given, "seed", 11, &error));
+	CHECK_OK(lep_options_resolve(&given, LEP_ALGORITHM_IALS, &resolved, &error));
+	lep_options_to_part(&resolved, &part);
+	CHECK_INT_EQ(part.algorithm, LEP_ALGORITHM_IALS);
+	CHECK_INT_EQ(part.factors, 7);
+	CHECK(lep_option_given(&part, lep_option_find("factors")));
+	CHECK(!lep_option_given(&part, lep_option_find("seed")));
+	parts.part[0] = part;
+	lep_options_init(&parts.part[1]);
+	CHECK_OK(lep_options_set_text(&parts.part[1], "algorithm", "walk", &error));
+	CHECK_OK(lep_options_set_parts(&given, "parts", &parts, &error));
 }
 
 int
 main(void)
 {
 	lep_kernels_choose();
+	TEST(test_options_as_a_part);
 	TEST(test_norm_by_gram);
 	TEST(test_scores_follow_the_formula);
 	TEST(test_weights_of_zero);
@@ -491,6 +552,7 @@ main(void)
 	TEST(test_somebody_new_is_scaled_alike);
 	TEST(test_chosen_weights_are_kept);
 	TEST(test_race);
+	TEST(test_race_costs_its_judging);
 	TEST(test_race_keeps_to_its_time);
 	TEST(test_norms_ask_between_baskets);
 	TEST(test_parts_that_make_no_blend);

@@ -224,6 +224,9 @@ test_time_helps(void)
 				risen += (double) (lep_times_score(m, 3, i, &now) - lep_times_score(m, 3, i, &old)) *
 						 (rises ? 1 : -1);
 			}
+			/* nor does anything move of whom it does not know */
+			CHECK(lep_times_score(m, 3, -1, &now) == lep_model_score(m, 3, -1));
+			CHECK(lep_times_score(m, -1, 3, &now) == lep_model_score(m, -1, 3));
 			/* 7 of 8 bins lie between their middles */
 			CHECK_CLOSE(risen / m->n_items, 1.5 * 7 / 8, 0.15);
 		}

@@ -256,6 +256,23 @@ test_items_that_are_never_listed(void)
 	unit_env_done(&h.env);
 }
 
+/* One item that is neither relevant nor excluded: 2, which 1 alone does not beat. */
+static void
+test_one_other_item(void)
+{
+	static const float scores[] = { 5, 3, 4, 7, 8, 9 };
+	static const int64_t start[] = { 0, 4 };
+	static const int32_t relevant[] = { 1, 3, 4, 5 };
+	Hand h;
+
+	hand_begin(&h);
+	h.table = (Table){ scores, 1, 0 };
+	h.relevant = (LepView){ 1, 4, start, relevant, NULL };
+	CHECK_OK(lep_ranking_measure(&h.env, &h.request, &h.metrics));
+	CHECK_CLOSE(h.metrics.figure[LEP_RANKING_AUC].value, 0.75, 0);
+	unit_env_done(&h.env);
+}
+
 /* ---- brute force ---- */
 
 /* One item of a user's full order. */
@@ -845,6 +862,7 @@ main(void)
 	TEST(test_rows_are_mapped_to_users);
 	TEST(test_what_is_not_known_is_not_a_number);
 	TEST(test_items_that_are_never_listed);
+	TEST(test_one_other_item);
 	TEST(test_ranking_with_factors);
 	TEST(test_ranking_without_factors);
 	TEST(test_ranking_of_near_ties);

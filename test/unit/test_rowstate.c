@@ -142,9 +142,10 @@ encode(LepRowState *state, const char *note, size_t *size)
 	return bytes;
 }
 
-/* Rows divided among n_states states, sent as bytes and put together. */
-static LepRatings *
-by_states(LepArena *arena, LepIdKind user_kind, LepIdKind item_kind, const Row *rows, int n, int n_states)
+/* Rows divided among n_states states, sent as bytes and put together; a copy of that has them all, too. */
+static void
+check_by_states(LepArena *arena, LepIdKind user_kind, LepIdKind item_kind, const Row *rows, int n,
+				int n_states, const LepRatings *expected)
 {
 	LepRatingsBuilder *builder = NULL;
 	LepRowState all;
@@ -172,8 +173,10 @@ by_states(LepArena *arena, LepIdKind user_kind, LepIdKind item_kind, const Row *
 	CHECK_INT_EQ(all.nulls.user, n_states * (n_states - 1) / 2);
 	CHECK_INT_EQ(all.nulls.item, n_states * (n_states - 1));
 	CHECK_INT_EQ(all.nulls.rating, 3 * n_states);
+	CHECK_OK(lep_rowstate_copy(&all, arena, &builder));
+	check_same(finish(builder), expected);
 	CHECK_OK(lep_rowstate_release(&all, &builder));
-	return finish(builder);
+	check_same(finish(builder), expected);
 }
 
 /* One state, by a copy and by its own builder; then divided in several ways. */
@@ -202,7 +205,7 @@ check_rows(LepIdKind user_kind, LepIdKind item_kind, int n)
 	check_same(finish(builder), expected);
 	CHECK_INT_EQ(state.n_rows, 0);
 	for (int d = 0; d < 4; d++)
-		check_same(by_states(&arena, user_kind, item_kind, rows, n, divisions[d]), expected);
+		check_by_states(&arena, user_kind, item_kind, rows, n, divisions[d], expected);
 	lep_arena_drop(&arena);
 	unit_env_done(&env);
 	free(rows);
@@ -308,6 +311,7 @@ test_refused_rows(void)
 	item.v.text.len = LEP_MAX_TEXT_ID + 1;
 	CHECK_STATUS(lep_rowstate_add(&state, &user, &item, 1), LEP_ERR_ID_TOO_LONG);
 	CHECK_STR_EQ(env.error.what, "item");
+	CHECK_INT_EQ(env.error.row, 1);
 	item.v.text.len = LEP_MAX_TEXT_ID;
 	CHECK_OK(lep_rowstate_add(&state, &user, &item, LEP_MAX_RATING));
 	CHECK_STATUS(lep_rowstate_add(&state, &user, &item, NAN), LEP_ERR_NOT_FINITE);

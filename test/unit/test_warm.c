@@ -31,7 +31,7 @@ count_refit(void *host, const LepProgress *progress)
 }
 
 static void
-case_train(Case *c, const char *algorithm, LepFeedback feedback, bool is_warm)
+case_train(Case *c, const char *algorithm, LepFeedback feedback, int epochs, bool is_warm)
 {
 	Sample sample = sample_planted(&plan, 21);
 	LepOptions options;
@@ -45,6 +45,8 @@ case_train(Case *c, const char *algorithm, LepFeedback feedback, bool is_warm)
 	lep_options_init(&options);
 	CHECK_OK(lep_options_set_text(&options, "algorithm", algorithm, &c->env.error));
 	CHECK_OK(lep_options_set_bool(&options, "warm_start", is_warm, &c->env.error));
+	if (epochs > 0)
+		CHECK_OK(lep_options_set_int(&options, "epochs", epochs, &c->env.error));
 	c->env.bytes_peak = c->env.bytes_now;
 	CHECK_OK(lep_train(&c->arena, c->ratings, &options, &c->result));
 	CHECK(c->result.refitted);
@@ -95,8 +97,8 @@ test_refit_is_warm(void)
 	Case warm;
 	double there;
 
-	case_train(&cold, "als", LEP_FEEDBACK_EXPLICIT, false);
-	case_train(&warm, "als", LEP_FEEDBACK_EXPLICIT, true);
+	case_train(&cold, "als", LEP_FEEDBACK_EXPLICIT, 0, false);
+	case_train(&warm, "als", LEP_FEEDBACK_EXPLICIT, 0, true);
 	CHECK_INT_EQ(warm.result.epochs, cold.result.epochs);
 	CHECK_INT_EQ(cold.n_refit, cold.result.epochs);
 	CHECK_INT_EQ(warm.n_refit, (cold.result.epochs + 1) / 2);
@@ -111,6 +113,22 @@ test_refit_is_warm(void)
 	case_end(&cold);
 }
 
+/* One epoch from where two have led comes nearer than one from the beginning. */
+static void
+test_refit_begins_there(void)
+{
+	Case cold;
+	Case warm;
+
+	case_train(&cold, "als", LEP_FEEDBACK_EXPLICIT, 1, false);
+	case_train(&warm, "als", LEP_FEEDBACK_EXPLICIT, 2, true);
+	CHECK_INT_EQ(cold.n_refit, 1);
+	CHECK_INT_EQ(warm.n_refit, 1);
+	CHECK(rmse_of(&warm) < 0.99 * rmse_of(&cold), "%g and %g", rmse_of(&warm), rmse_of(&cold));
+	case_end(&warm);
+	case_end(&cold);
+}
+
 /* A solver that cannot begin with what there is takes no notice. */
 static void
 check_cold(const char *algorithm, LepFeedback feedback)
@@ -118,8 +136,8 @@ check_cold(const char *algorithm, LepFeedback feedback)
 	Case cold;
 	Case warm;
 
-	case_train(&cold, algorithm, feedback, false);
-	case_train(&warm, algorithm, feedback, true);
+	case_train(&cold, algorithm, feedback, 0, false);
+	case_train(&warm, algorithm, feedback, 0, true);
 	CHECK(same_items(&warm, &cold));
 	CHECK_INT_EQ(warm.n_refit, cold.n_refit);
 	case_end(&warm);
@@ -137,6 +155,7 @@ int
 main(void)
 {
 	TEST(test_refit_is_warm);
+	TEST(test_refit_begins_there);
 	TEST(test_others_are_cold);
 	return unit_done();
 }
