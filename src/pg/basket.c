@@ -64,6 +64,8 @@ read_weights(FunctionCallInfo fcinfo, int arg, int n, bool are_ratings)
 	weights = palloc_extended(Max(n, 1) * sizeof(float), MCXT_ALLOC_HUGE);
 	for (int i = 0; i < n; i++)
 	{
+		if (i % LPG_ELEMENTS_PER_CHECK == 0)
+			CHECK_FOR_INTERRUPTS();
 		if (nulls[i])
 			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a weight is NULL"),
 							errhint("Give each item its weight.")));
@@ -93,6 +95,8 @@ fill_basket(LpgBasket *basket, const int32 *numbers, const float *weights, int n
 
 	for (int i = 0; i < n; i++)
 	{
+		if (i % LPG_ELEMENTS_PER_CHECK == 0)
+			CHECK_FOR_INTERRUPTS();
 		if (numbers[i] >= 0)
 			sorted[n_known++] = (Weighted){ numbers[i], weights == NULL ? 1 : weights[i] };
 	}
@@ -104,6 +108,8 @@ fill_basket(LpgBasket *basket, const int32 *numbers, const float *weights, int n
 	{
 		bool again = !are_ratings && basket->n > 0 && basket->items[basket->n - 1] == sorted[i].item;
 
+		if (i % LPG_ELEMENTS_PER_CHECK == 0)
+			CHECK_FOR_INTERRUPTS();
 		if (again && weights != NULL)
 			basket->weights[basket->n - 1] += sorted[i].weight;
 		if (again)

@@ -176,9 +176,7 @@ lpg_list_read_n(FunctionCallInfo fcinfo, const LpgList *list, int arg)
 	return n;
 }
 
-/* Lists can be long: whoever sorts or looks up looks for interrupts. */
-#define ELEMENTS_PER_CHECK 1024
-
+/* There can be millions: sorting looks for interrupts. */
 static int
 compare_numbers(const void *a, const void *b)
 {
@@ -255,7 +253,7 @@ lpg_list_read_items(const LpgItems *items, ArrayType *array, LpgItemSet *set)
 		LepId id;
 		int32 number;
 
-		if (i % ELEMENTS_PER_CHECK == 0)
+		if (i % LPG_ELEMENTS_PER_CHECK == 0)
 			CHECK_FOR_INTERRUPTS();
 		if (nulls[i])
 			continue;
@@ -344,7 +342,7 @@ lpg_list_read_numbers(const LpgItems *items, ArrayType *array, int *n)
 	{
 		LepId id;
 
-		if (i % ELEMENTS_PER_CHECK == 0)
+		if (i % LPG_ELEMENTS_PER_CHECK == 0)
 			CHECK_FOR_INTERRUPTS();
 		numbers[i] = -1;
 		if (nulls[i])

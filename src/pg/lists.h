@@ -60,6 +60,9 @@ extern Tuplestorestate *lpg_list_result(FunctionCallInfo fcinfo, LpgList *list);
 /* One more of them; there may be as many as a model has items, so that it may throw. */
 extern void lpg_list_put_row(const LpgList *list, Tuplestorestate *result, Datum *values, bool *nulls);
 
+/* Elements of an array that a loop goes over between two looks for interrupts. */
+#define LPG_ELEMENTS_PER_CHECK 1024
+
 /* Names of origins, by LepOrigin and the one that the engine has no use for; in the current context. */
 #define LPG_ORIGIN_NEW (LEP_ORIGIN_POPULAR + 1)
 #define LPG_N_ORIGINS  (LPG_ORIGIN_NEW + 1)
