@@ -125,6 +125,23 @@ hold(LepEnv *env, size_t size)
 	return LEP_OK;
 }
 
+/* What an array takes beside its data. */
+#define BLOCK_EXTRA (BLOCK_HEADER + LEP_ALIGNMENT)
+
+/*
+ * To the address sanitizer, what lies behind a block's data is nobody's: that there is
+ * always some, for the alignment, would hide a step too far.
+ */
+#ifndef __has_feature
+#define __has_feature(feature) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#include <sanitizer/asan_interface.h>
+#define hide(from, to) ASAN_POISON_MEMORY_REGION(from, (size_t) ((to) - (from)))
+#else
+#define hide(from, to) ((void) (from), (void) (to))
+#endif
+
 /* A block of the arena with `size` bytes of the host's, of which `held` are counted. */
 static void *
 block_create(LepArena *arena, size_t size, size_t held)
@@ -156,11 +173,9 @@ block_create(LepArena *arena, size_t size, size_t held)
 	if (arena->blocks != NULL)
 		arena->blocks->prev = block;
 	arena->blocks = block;
+	hide((char *) block + BLOCK_HEADER + (size - BLOCK_EXTRA), (char *) raw + size);
 	return (char *) block + BLOCK_HEADER;
 }
-
-/* What an array takes beside its data. */
-#define BLOCK_EXTRA (BLOCK_HEADER + LEP_ALIGNMENT)
 
 static size_t
 array_size(int64_t n, size_t size)
