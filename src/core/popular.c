@@ -130,8 +130,6 @@ popular_export_model(LepEnv *env, void *state, LepModel *model)
 
 	(void) env;
 	model->mean = 0;
-	for (int32_t u = 0; u < model->n_users; u++)
-		model->user_bias[u] = 0;
 	for (int32_t i = 0; i < model->n_items; i++)
 	{
 		double n = popular->n_item[i];

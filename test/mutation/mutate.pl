@@ -32,6 +32,7 @@ my @programs = map { s{.*/}{}r } grep { !/\.d$/ } glob "$dir/plain/test_*";
 my $flags = join ' ', grep { !/^-O3$/ } split ' ', (`sed -n 's/^LEP_CFLAGS = //p' src/core/flags.mk` =~ s/\n//r);
 
 $ENV{LEPTON_TEST_SMALL} = 1;
+$ENV{MALLOC_PERTURB_} = 128;    # as test/unit/Makefile has it
 $| = 1;
 mkdir $_ foreach "$dir/mutant", "$dir/survey";
 
