@@ -851,7 +851,7 @@ test_learned_by_definition(void)
 
 	check_learned(&plain_plan, 1e-4);
 	many.n_users = 17000;
-	many.n_items = 30;
+	many.n_items = 12;
 	check_learned(&many, 1e-3);
 }
 
