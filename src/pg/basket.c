@@ -6,7 +6,6 @@
 
 #include <math.h>
 
-#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/memutils.h"
@@ -50,26 +49,28 @@ check_weight(double weight, bool is_rating)
 static float *
 read_weights(FunctionCallInfo fcinfo, int arg, int n, bool are_ratings)
 {
-	Datum *datums;
-	bool *nulls;
-	int n_weights;
+	ArrayType *array;
+	const float8 *given;
 	float *weights;
+	int n_weights;
 
 	if (arg < 0 || PG_ARGISNULL(arg))
 		return NULL;
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(arg), FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
-					  &datums, &nulls, &n_weights);
+	array = PG_GETARG_ARRAYTYPE_P(arg);
+	n_weights = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
 	if (n_weights != n)
 		fail_count(n, n_weights);
+	if (array_contains_nulls(array))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a weight is NULL"),
+						errhint("Give each item its weight.")));
+	/* without NULLs its data are the numbers, one behind the other */
+	given = (const float8 *) ARR_DATA_PTR(array);
 	weights = palloc_extended(Max(n, 1) * sizeof(float), MCXT_ALLOC_HUGE);
 	for (int i = 0; i < n; i++)
 	{
 		if (i % LPG_ELEMENTS_PER_CHECK == 0)
 			CHECK_FOR_INTERRUPTS();
-		if (nulls[i])
-			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a weight is NULL"),
-							errhint("Give each item its weight.")));
-		weights[i] = check_weight(DatumGetFloat8(datums[i]), are_ratings);
+		weights[i] = check_weight(given[i], are_ratings);
 	}
 	return weights;
 }

@@ -178,7 +178,7 @@ push @courses, (
 );
 
 # A user with a million items: no loop over one row may keep a backend from looking.
-if ($is_long && grep { "a million items: $_" =~ /$only/ } keys %algorithms, 'lists')
+if ($is_long && ($only =~ /a million items/ || 'a million items' =~ /$only/))
 {
 	my $everything = q{ARRAY(SELECT generate_series(1, 1000000))};
 
