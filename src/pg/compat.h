@@ -65,23 +65,23 @@ typedef bool LpgUpdateIndexes;
 	((void) (update), ExecInsertIndexTuples(rri, slot, estate, false, false, NULL, NIL))
 #endif
 
-/*
- * PostgreSQL 18 (commit 0fbceae841c) added an argument for statistics to scans of
- * indexes, 19 one for flags to all scans.
- */
-#if PG_VERSION_NUM >= 190000
-#define lpg_index_beginscan(heap, index, snapshot, nkeys)                                                    \
-	index_beginscan(heap, index, snapshot, NULL, nkeys, 0, SO_NONE)
-#define lpg_table_beginscan(rel, snapshot, nkeys, keys) table_beginscan(rel, snapshot, nkeys, keys, SO_NONE)
-#elif PG_VERSION_NUM >= 180000
-#define lpg_index_beginscan(heap, index, snapshot, nkeys)                                                    \
-	index_beginscan(heap, index, snapshot, NULL, nkeys, 0)
+/* PostgreSQL 18 (commit 0fbceae841c) added an argument for statistics to scans of indexes. */
+#if PG_VERSION_NUM >= 180000
+#define LPG_NO_STATISTICS NULL,
 #else
-#define lpg_index_beginscan(heap, index, snapshot, nkeys) index_beginscan(heap, index, snapshot, nkeys, 0)
+#define LPG_NO_STATISTICS
 #endif
-#if PG_VERSION_NUM < 190000
-#define lpg_table_beginscan(rel, snapshot, nkeys, keys) table_beginscan(rel, snapshot, nkeys, keys)
+
+/* PostgreSQL 19 added an argument for flags to scans of both kinds. */
+#if PG_VERSION_NUM >= 190000
+#define LPG_NO_SCAN_FLAGS , SO_NONE
+#else
+#define LPG_NO_SCAN_FLAGS
 #endif
+#define lpg_index_beginscan(heap, index, snapshot, nkeys)                                                    \
+	index_beginscan(heap, index, snapshot, LPG_NO_STATISTICS nkeys, 0 LPG_NO_SCAN_FLAGS)
+#define lpg_table_beginscan(rel, snapshot, nkeys, keys)                                                      \
+	table_beginscan(rel, snapshot, nkeys, keys LPG_NO_SCAN_FLAGS)
 
 /* PostgreSQL 18 added deferrable_ok. */
 #if PG_VERSION_NUM >= 180000
